@@ -1,0 +1,59 @@
+# The commands a person types. `make up` and `make test` set everything up by themselves.
+# The locks in requirements/ are compiled by `make lock`; nothing else needs uv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup system up test check format bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## Show this help.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Yieldline needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "$(PYTHON) cannot make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; exit 2; }
+	@echo "Installing from requirements/dev.txt, this takes a minute ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation -e .
+	@touch $(STAMP)
+
+setup: $(STAMP)  ## Build .venv from the hashed lock and install the project in it.
+
+system:
+	@.ci/system-packages
+
+up: setup system  ## Broker, service, web app and a simulated floor; open http://127.0.0.1:8080.
+	@$(BIN)/yieldline up --demo
+
+test: setup system  ## Every test, on real parts.
+	@$(BIN)/pytest
+
+check: setup  ## Lint, format and types.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/unit/test_imports.py
+
+format: setup  ## Let ruff put the code in order.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup system  ## Measure, beside a yardstick; writes docs/benchmarks.md.
+	@$(BIN)/python -m tests.benchmarks
+
+lock:  ## Compile requirements/*.txt again (needs uv).
+	@for target in agent: all:--extra=all dev:"--extra=all --group=dev"; do \
+	  uv pip compile pyproject.toml $${target#*:} --universal --python-version 3.11 --quiet \
+	    --generate-hashes --only-binary :all: --no-header --no-annotate --no-emit-index-url \
+	    --output-file requirements/$${target%%:*}.txt || exit 1; \
+	done
+
+clean:  ## Remove the virtual environment and the demo's data.
+	rm -rf $(VENV) data

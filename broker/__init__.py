@@ -1,0 +1,1 @@
+"""The wire contract: topics, messages, settings and the connections to the broker."""

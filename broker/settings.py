@@ -1,0 +1,408 @@
+"""Settings of every program: yieldline.toml, then YIELDLINE_SECTION__KEY, then flags.
+
+One frozen model a section; `Field(description=…)` is the documentation (docs/configuration.md is
+generated from it). Reads the file and the environment, never the network.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+from zoneinfo import available_timezones
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from broker.errors import SettingsError
+from broker.topics import ID_PATTERN, TopicTemplate
+
+ENV_PREFIX = "YIELDLINE_"
+CONFIG_ENV = "YIELDLINE_CONFIG"
+"""Environment variable that names another file than yieldline.toml."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BrokerSettings(_Section):
+    """How to reach the MQTT broker."""
+
+    host: str = Field(default="127.0.0.1", description="Name or address of the broker.")
+    port: int = Field(default=1883, ge=1, le=65535, description="1883 plain, 8883 with TLS.")
+    username: str | None = Field(default=None, description="None: anonymous.")
+    password: SecretStr | None = Field(
+        default=None, description="Best in the environment or in password_file."
+    )
+    password_file: Path | None = Field(
+        default=None, description="File that holds the password, such as a container's secret."
+    )
+    tls: bool = Field(default=False, description="Speak TLS to the broker.")
+    ca_file: Path | None = Field(default=None, description="CA that signed the broker's name.")
+    cert_file: Path | None = Field(default=None, description="Our client certificate.")
+    key_file: Path | None = Field(default=None, description="The certificate's private key.")
+    keepalive_s: int = Field(default=20, ge=5, le=300, description="Seconds between pings.")
+    connect_timeout_s: float = Field(default=5, gt=0, description="Seconds to wait for CONNACK.")
+    retry_delay_min_s: float = Field(default=0.1, gt=0, description="First wait after a loss.")
+    retry_delay_max_s: float = Field(default=30, gt=0, description="Longest wait after losses.")
+    publish_timeout_s: float = Field(default=10, gt=0, description="Seconds to wait for PUBACK.")
+    ingest_protocol: str = Field(
+        default="5",
+        pattern=r"^(5|3\.1\.1)$",
+        description="MQTT version of POST /ingest. Only 5 hears that an ACL denies.",
+    )
+
+    @model_validator(mode="after")
+    def _login_is_complete(self) -> Self:
+        if self.password is not None and self.username is None:
+            raise ValueError("a password without a username: set both, or neither")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("set cert_file and key_file together, or neither")
+        return self
+
+    def secret(self) -> str | None:
+        """Return the password from its file or setting.
+
+        Raises:
+            SettingsError: The file cannot be read.
+        """
+        if self.password_file is not None:
+            try:
+                return self.password_file.read_text("utf-8").strip()
+            except OSError as error:
+                raise SettingsError(
+                    f"broker.password_file {str(self.password_file)!r} cannot be read"
+                    f" ({error.strerror}). Check the path and its rights."
+                ) from error
+        return self.password.get_secret_value() if self.password else None
+
+
+class TopicsSettings(_Section):
+    """Where machines publish."""
+
+    template: str = Field(
+        default="factory/v1/{line}/{machine_id}/{channel}",
+        description="Any level a literal or one of {enterprise} {site} {area} {line} {cell}"
+        " {machine_id} {channel}.",
+    )
+
+    @field_validator("template")
+    @classmethod
+    def _is_usable(cls, text: str) -> str:
+        try:
+            TopicTemplate(text)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+
+class ServiceSettings(_Section):
+    """The subscriber that judges and stores."""
+
+    payload_bytes_max: int = Field(
+        default=1_048_576, ge=1_024, description="Largest message taken, in bytes."
+    )
+    pending_count_max: int = Field(
+        default=20_000, ge=1, description="Messages held in memory before reading stops."
+    )
+    pending_bytes_max: int = Field(
+        default=67_108_864, ge=1_048_576, description="Their bytes, likewise."
+    )
+    batch_count_max: int = Field(default=500, ge=1, description="Messages of one transaction.")
+    batch_bytes_max: int = Field(
+        default=8_388_608, ge=1_048_576, description="Bytes of one transaction."
+    )
+    retry_delay_max_s: float = Field(
+        default=30, gt=0, description="Longest wait while the database is away."
+    )
+    shutdown_timeout_s: float = Field(
+        default=5, gt=0, description="Seconds to finish the batch in hand at stop."
+    )
+    heartbeat_s: float = Field(
+        default=2, gt=0, description="Seconds between the lines on its health it leaves for the UI."
+    )
+
+
+class DatabaseSettings(_Section):
+    """Where results are kept."""
+
+    url: SecretStr = Field(
+        default=SecretStr("sqlite:///data/yieldline.db"),
+        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME.",
+    )
+    url_file: Path | None = Field(
+        default=None, description="File that holds the URL, such as a container's secret."
+    )
+    timeout_s: float = Field(default=10, gt=0, description="Seconds to wait for a lock or login.")
+
+    def address(self) -> str:
+        """Return the URL with its password.
+
+        Raises:
+            SettingsError: The file cannot be read, or the URL is of no database we know.
+        """
+        text = self.url.get_secret_value()
+        if self.url_file is not None:
+            try:
+                text = self.url_file.read_text("utf-8").strip()
+            except OSError as error:
+                raise SettingsError(
+                    f"database.url_file {str(self.url_file)!r} cannot be read"
+                    f" ({error.strerror}). Check the path and its rights."
+                ) from error
+        if not text.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise SettingsError(
+                f"database.url starts with {text.split(':')[0]!r}."
+                " Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME."
+            )
+        return text
+
+
+class RulesSettings(_Section):
+    """The plant's own limits."""
+
+    file: Path = Field(
+        default=Path("rules.toml"),
+        description="Loaded as a new rulebook version at start when it has changed.",
+    )
+
+
+class HttpSettings(_Section):
+    """The web app and HTTP API."""
+
+    host: str = Field(default="127.0.0.1", description="Address to bind; loopback needs no login.")
+    port: int = Field(default=8080, ge=1, le=65535, description="One port for pages and API.")
+
+
+class PlantSettings(_Section):
+    """What the pages need to know of the plant."""
+
+    name: str = Field(default="Plant", max_length=64, description="Shown on the pages.")
+    time_zone: str = Field(default="UTC", description="IANA name, such as Europe/Berlin.")
+    shift_starts: tuple[str, ...] = Field(
+        default=("06:00", "14:00", "22:00"), description="Local times at which a shift begins."
+    )
+    target_fpy_percent: float = Field(
+        default=95.0, ge=0, le=100, description="First pass yield below this is said so."
+    )
+    stale_after_s: float = Field(
+        default=60, gt=0, description="A machine silent for longer is stale, at least this long."
+    )
+    stale_factor: float = Field(
+        default=4, gt=1, description="... and this many times its usual interval between results."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        return _known_time_zone(name)
+
+    @field_validator("shift_starts")
+    @classmethod
+    def _are_times(cls, starts: tuple[str, ...]) -> tuple[str, ...]:
+        for start in starts:
+            hours, _, minutes = start.partition(":")
+            if not (hours.isdigit() and minutes.isdigit()):
+                raise ValueError(f"{start!r} is not a local time such as 06:00")
+            if int(hours) > 23 or int(minutes) > 59:  # noqa: PLR2004 - a clock
+                raise ValueError(f"{start!r} is not a local time such as 06:00")
+        if not starts or list(starts) != sorted(set(starts)):
+            raise ValueError("shift_starts must rise through the day, at least one")
+        return starts
+
+
+class MachineSettings(_Section):
+    """One machine; one that is not listed works, with these defaults."""
+
+    line: str | None = Field(
+        default=None, pattern=f"^{ID_PATTERN}$", description="Where topics do not say it."
+    )
+    time_zone: str | None = Field(
+        default=None, description="Zone of its timestamps without offset; default UTC."
+    )
+    expected_interval_s: float | None = Field(
+        default=None, gt=0, description="Usual seconds between results; default: as seen."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str | None) -> str | None:
+        return name and _known_time_zone(name)
+
+
+class LogSettings(_Section):
+    """What the programs say of themselves."""
+
+    level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="Least level shown."
+    )
+    json_lines: bool = Field(default=False, description="One JSON object a line, for collectors.")
+
+
+class Settings(BaseSettings):
+    """All sections. Build with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__"
+    )
+
+    broker: BrokerSettings = BrokerSettings()
+    topics: TopicsSettings = TopicsSettings()
+    service: ServiceSettings = ServiceSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    rules: RulesSettings = RulesSettings()
+    http: HttpSettings = HttpSettings()
+    plant: PlantSettings = PlantSettings()
+    log: LogSettings = LogSettings()
+    machines: dict[str, MachineSettings] = Field(
+        default_factory=dict, description="One table a machine: [machines.FCT-12]."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keep the environment and our own layers; no .env file is read unasked."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    def template(self) -> TopicTemplate:
+        """Return the topic template, parsed."""
+        return TopicTemplate(self.topics.template)
+
+
+def load_settings(
+    file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
+    """Read the settings of this process.
+
+    Args:
+        file: Another file than `yieldline.toml` (which may be missing; a named one may not).
+        flags: Command-line values by section and key; they beat the file and the environment.
+
+    Raises:
+        SettingsError: Something is wrong; the sentence names the file or variable, the key and
+            the closest known one.
+    """
+    _check_environment()
+    path, layers = _read_file(file)
+    try:
+        settings = Settings(**layers)
+        if flags:
+            merged = settings.model_dump()
+            for section, values in flags.items():
+                merged[section] = {**merged[section], **values}
+            settings = _Validated(**merged)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error, path)) from error
+    return settings
+
+
+def setting_names() -> Iterator[tuple[str, str]]:
+    """Yield (section, key) of every setting; the key of `machines` is the machine's field."""
+    for section, info in Settings.model_fields.items():
+        model = MachineSettings if section == "machines" else info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            for key in model.model_fields:
+                yield section, key
+
+
+def as_environment(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return settings by section and key as the variables that hand them to a child process."""
+    return {
+        f"{ENV_PREFIX}{section}__{key}".upper(): str(value)
+        for section, values in settings.items()
+        for key, value in values.items()
+    }
+
+
+class _Validated(Settings):
+    """Settings from values alone: the environment has already been read."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keep only what the caller gives."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+def _known_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        hint = _closest(name, available_timezones())
+        raise ValueError(f"{name!r} is not a time zone.{hint}")
+    return name
+
+
+def _closest(word: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {found[0]}?" if found else ""
+
+
+def _read_file(file: Path | None) -> tuple[Path, dict[str, Any]]:
+    named = file or (Path(os.environ[CONFIG_ENV]) if os.environ.get(CONFIG_ENV) else None)
+    path = named or Path("yieldline.toml")
+    try:
+        return path, tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        if named is None:
+            return path, {}
+        raise SettingsError(f"{path} does not exist. Give another --config, or none.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read as TOML: {error}.") from error
+
+
+def _check_environment() -> None:
+    """Refuse a misspelt variable: pydantic-settings ignores an unknown section (measured)."""
+    known = {f"{ENV_PREFIX}{section}__{key}".upper() for section, key in setting_names()}
+    known |= {CONFIG_ENV}
+    for name in os.environ:
+        if not name.startswith(ENV_PREFIX) or name in known or name == f"{ENV_PREFIX}MACHINES":
+            continue
+        if name.startswith(f"{ENV_PREFIX}MACHINES__") or name.startswith(f"{ENV_PREFIX}TEST_"):
+            continue
+        raise SettingsError(
+            f"environment: {name} is not a setting.{_closest(name, known)}"
+            " See docs/configuration.md."
+        )
+
+
+def _sentence(error: ValidationError, path: Path) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    origin = _origin(first["loc"], path)
+    if first["type"] == "extra_forbidden":
+        known = [f"{section}.{key}" for section, key in setting_names()] + list(
+            Settings.model_fields
+        )
+        return f"{origin}{where} is not a setting.{_closest(where, known)}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{origin}{where}: {message}."
+
+
+def _origin(loc: tuple[int | str, ...], path: Path) -> str:
+    variable = f"{ENV_PREFIX}{'__'.join(str(part) for part in loc[:2])}".upper()
+    if variable in os.environ:
+        return f"environment {variable}: "
+    return f"{path}: " if path.exists() else ""

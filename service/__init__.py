@@ -1,0 +1,1 @@
+"""Every message judged, stored once, answered once; the store, its queries and the command line."""
