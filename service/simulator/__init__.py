@@ -1,0 +1,1 @@
+"""A simulated floor: machines that publish as real ones do, against any broker."""
