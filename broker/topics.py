@@ -30,6 +30,9 @@ class Channel(StrEnum):
     VERDICT = "verdict"
 
 
+_CHANNELS = frozenset(each.value for each in Channel)
+
+
 def is_id(text: str) -> bool:
     """Tell whether `text` may stand for a machine, line or other placeholder in a topic."""
     return _is_id(text) is not None
@@ -101,7 +104,7 @@ class TopicTemplate:
             elif part != literal:
                 return None
         channel = values.pop("channel")
-        if channel not in Channel:
+        if channel not in _CHANNELS:
             return None
         return Topic(values.pop("machine_id"), Channel(channel), values)
 

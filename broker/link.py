@@ -1,0 +1,438 @@
+"""The lossless end of an MQTT connection: acknowledged by hand, confirmed by PUBACK.
+
+The only file that imports paho. paho's public external-loop calls (`loop_read`, `loop_write`,
+`loop_misc`) run it on the asyncio loop, so there is no network thread and no lock to wait for.
+"""
+
+import asyncio
+import contextlib
+import random
+import socket
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from broker.buffered import BufferedSocket
+from broker.errors import BrokerRefused, BrokerUnavailable
+from broker.settings import BrokerSettings
+
+_IN_FLIGHT_MAX = 10_000  # packet ids end at 65,535, and each waits in memory for its PUBACK
+_NO_MATCHING_SUBSCRIBERS = 0x10
+_LOGIN_CODES = frozenset({4, 5, 134, 135, 138})  # bad login, not authorised, banned
+
+
+class Outgoing(NamedTuple):
+    """One message to publish, at QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+class Delivery(NamedTuple):
+    """One message that arrived and waits for `Connection.ack`."""
+
+    topic: str
+    payload: bytes
+    packet_id: int
+    retained: bool
+
+
+def backoff_s(attempt: int, low_s: float, high_s: float) -> float:
+    """Return a wait in seconds: doubling from `low_s` with full jitter, at most `high_s`."""
+    return random.uniform(low_s / 2, min(high_s, low_s * 2 ** min(attempt, 30)))  # noqa: S311
+
+
+class _Client(mqtt.Client):
+    """paho, behind a socket that reads ahead. The one override of a private name.
+
+    Without it everything works, only slower; a test says when paho renames it.
+    """
+
+    def _create_socket(self) -> BufferedSocket:
+        raw = super()._create_socket()
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]
+        raw.setblocking(False)
+        return BufferedSocket(raw)  # type: ignore[arg-type]
+
+
+class Connection:
+    """One connection, used once. After a loss make a new one: packet ids do not survive it."""
+
+    def __init__(  # noqa: PLR0913 - each is a fact of the connection
+        self,
+        settings: BrokerSettings,
+        client_id: str,
+        *,
+        clean_session: bool = True,
+        will: Outgoing | None = None,
+        protocol: str = "3.1.1",
+        pending_count_max: int = 20_000,
+        pending_bytes_max: int = 67_108_864,
+    ) -> None:
+        self.client_id = client_id
+        self._loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._is_v5 = protocol == "5"
+        self._pending_count_max, self._pending_bytes_max = pending_count_max, pending_bytes_max
+        self._client = self._make_client(clean_session=clean_session, will=will)
+        self._clean_session = clean_session
+        self._socket: BufferedSocket | None = None
+        self._arrived: deque[Delivery] = deque()
+        self._pending_count = self._pending_bytes = 0
+        self._something: asyncio.Event = asyncio.Event()  # a message, or the end
+        self._room: asyncio.Event = asyncio.Event()  # a PUBACK, or the end
+        self._unconfirmed: set[int] = set()
+        self._refused: list[ReasonCode] = []
+        self._unheard = 0
+        self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._connack: asyncio.Future[tuple[bool, ReasonCode]] | None = None
+        self._is_paused = False
+        self._ticker: asyncio.Task[None] | None = None
+        self.is_over = False
+
+    # -- opening and closing -------------------------------------------------------------------
+
+    async def open(self) -> bool:
+        """Connect and log in.
+
+        Returns:
+            True when the broker kept a session of this client id (never with a clean one).
+
+        Raises:
+            BrokerUnavailable: Nobody answers, or it does not speak MQTT.
+            BrokerRefused: It refuses the login.
+        """
+        self._connack = self._loop.create_future()
+        where, wait_s = self._where(), self._settings.connect_timeout_s
+        try:
+            # The DNS look-up and the TLS handshake block; everything after them does not.
+            await asyncio.wait_for(asyncio.to_thread(self._connect), wait_s + 1)
+            self._watch()
+            async with asyncio.timeout(wait_s):
+                session_present, reason = await self._connack
+        except (OSError, TimeoutError, ValueError) as error:
+            self.abort()
+            raise BrokerUnavailable(
+                f"broker {where} does not answer ({str(error) or 'timeout'})."
+                " Is it running? Check YIELDLINE_BROKER__HOST and __PORT."
+            ) from error
+        if reason.is_failure:
+            self.abort()
+            raise self._refusal(reason)
+        self._ticker = self._loop.create_task(self._tick(), name=f"keepalive {self.client_id}")
+        return session_present
+
+    async def close(self) -> None:
+        """Say goodbye: no last will; a kept session stays with the broker."""
+        self._client.disconnect()
+        self._flush()
+        self.abort()
+        if self._ticker:
+            self._ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticker
+
+    def abort(self) -> None:
+        """Drop the connection without a word: the broker sends the last will."""
+        if self._socket is not None:
+            self._unwatch(self._socket)
+            self._socket.shutdown()
+        self._end()
+
+    # -- receiving -----------------------------------------------------------------------------
+
+    async def subscribe(self, *filters: str) -> None:
+        """Subscribe at QoS 1.
+
+        Raises:
+            BrokerRefused: The broker denies one of the filters.
+            BrokerUnavailable: The connection is lost meanwhile.
+        """
+        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        _, packet_id = self._client.subscribe([(each, 1) for each in filters])
+        if packet_id is None or self.is_over:
+            raise self._lost()
+        self._answers[packet_id] = answer
+        self._flush()
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout_s):
+                codes = await answer
+        except TimeoutError as error:
+            raise self._lost() from error
+        denied = [each for each, code in zip(filters, codes, strict=True) if code.is_failure]
+        if denied:
+            raise BrokerRefused(
+                f"broker {self._where()} does not let {self._settings.username or 'anonymous'!r}"
+                f" read {', '.join(denied)}. Grant it in the broker's ACL."
+            )
+
+    async def next_batch(
+        self, count_max: int = 500, bytes_max: int = 8_388_608
+    ) -> list[Delivery]:
+        """Wait for messages and return what has arrived, in order; empty once it is over.
+
+        At least one message, then as many as fit `count_max` and `bytes_max`. Commits pace it, no
+        timer: what arrives while one batch is stored is the next.
+        """
+        while not self._arrived:
+            if self.is_over:
+                return []
+            self._something.clear()
+            await self._something.wait()
+        if self.is_over:
+            return []  # these cannot be acknowledged any more; the broker sends them again
+        batch: list[Delivery] = []
+        size = 0
+        while self._arrived and len(batch) < count_max:
+            size += len(self._arrived[0].payload)
+            if batch and size > bytes_max:
+                break
+            batch.append(self._arrived.popleft())
+        return batch
+
+    def ack(self, batch: Sequence[Delivery]) -> None:
+        """Let the broker forget `batch`. Only after its rows are committed."""
+        if self.is_over:
+            return  # packet ids do not outlive their connection: the broker sends it all again
+        for delivery in batch:
+            self._client.ack(delivery.packet_id, 1)
+            self._pending_bytes -= len(delivery.payload)
+        self._pending_count -= len(batch)
+        self._flush()
+        if self._is_paused and self._pending_count <= self._pending_count_max // 2:
+            self._is_paused = False
+            self._watch()
+
+    # -- sending -------------------------------------------------------------------------------
+
+    async def publish(
+        self, messages: Sequence[Outgoing], *, must_be_heard: bool = False
+    ) -> list[str]:
+        """Publish at QoS 1 and wait until the broker has confirmed every message.
+
+        One caller at a time. Returns the broker's words for each refusal (MQTT 5 only; on 3.1.1 a
+        broker confirms what its ACL denies), empty when all were taken.
+
+        Args:
+            messages: Any number, in order.
+            must_be_heard: Fail when nobody subscribes, so that the message went nowhere (MQTT 5).
+
+        Raises:
+            BrokerUnavailable: The connection was lost or the broker is silent.
+        """
+        self._refused.clear()
+        self._unheard = 0
+        for start in range(0, len(messages), _IN_FLIGHT_MAX):
+            await self._publish_some(messages[start : start + _IN_FLIGHT_MAX])
+        if must_be_heard and self._unheard:
+            raise BrokerUnavailable(
+                "no service has subscribed at this broker yet: the message would be lost."
+                " Start `yieldline service`, then send it again."
+            )
+        return [str(code) for code in self._refused]
+
+    async def _publish_some(self, messages: Sequence[Outgoing]) -> None:
+        for message in messages:
+            if self.is_over:
+                break
+            info = self._client.publish(message.topic, message.payload, 1, message.retain)
+            self._unconfirmed.add(info.mid)
+        self._flush()
+        try:
+            # Each PUBACK starts the clock anew: slow is not silent.
+            while self._unconfirmed and not self.is_over:
+                self._room.clear()
+                async with asyncio.timeout(self._settings.publish_timeout_s):
+                    await self._room.wait()
+        except TimeoutError as error:
+            self.abort()
+            raise self._lost() from error
+        if self.is_over:
+            raise self._lost()
+
+    # -- the machinery between paho and the loop -----------------------------------------------
+
+    def _make_client(self, *, clean_session: bool, will: Outgoing | None) -> _Client:
+        settings = self._settings
+        options: dict[str, Any] = {} if self._is_v5 else {"clean_session": clean_session}
+        client = _Client(
+            CallbackAPIVersion.VERSION2,
+            self.client_id,
+            protocol=mqtt.MQTTv5 if self._is_v5 else mqtt.MQTTv311,
+            manual_ack=True,
+            reconnect_on_failure=False,
+            **options,
+        )
+        client.connect_timeout = settings.connect_timeout_s
+        client.max_inflight_messages_set(0)  # no bound of paho's own: a batch is the bound
+        client.max_queued_messages_set(0)
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.secret())
+        if settings.tls:
+            client.tls_set_context(_tls_context(settings))
+        if will:
+            client.will_set(will.topic, will.payload, 1, will.retain)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_disconnect = lambda *_: self._end()
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = lambda *_: None  # external loop: we flush ourselves
+        return client
+
+    def _connect(self) -> None:
+        settings = self._settings
+        start: dict[str, Any] = {"clean_start": self._clean_session} if self._is_v5 else {}
+        self._client.connect(settings.host, settings.port, settings.keepalive_s, **start)
+
+    def _watch(self) -> None:
+        link = self._client.socket()
+        if isinstance(link, BufferedSocket):
+            self._socket = link
+            self._loop.add_reader(link.fileno(), self._on_readable)
+            self._flush()
+            if link.buffered():
+                self._on_readable()
+
+    def _unwatch(self, link: BufferedSocket) -> None:
+        if link.fileno() >= 0 and not self._loop.is_closed():
+            self._loop.remove_reader(link.fileno())
+            self._loop.remove_writer(link.fileno())
+
+    def _on_readable(self) -> None:
+        link = self._socket
+        while not self.is_over and not self._is_paused and link is not None:
+            if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._end()
+                return
+            if not link.buffered():
+                break
+        if self._arrived:
+            self._something.set()
+        if not self._unconfirmed:
+            self._room.set()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Hand paho's packets to the kernel; what it does not take goes when it is writable."""
+        link = self._socket
+        if link is None or self.is_over:
+            return
+        try:
+            self._client.loop_write()
+            is_done = link.flush()
+        except OSError:
+            self._end()
+            return
+        if link.fileno() >= 0:
+            if is_done:
+                self._loop.remove_writer(link.fileno())
+            else:
+                self._loop.add_writer(link.fileno(), self._flush)
+
+    async def _tick(self) -> None:
+        """Send pings, notice silence, and end a connection that stayed paused for too long."""
+        paused_s = 0.0
+        while not self.is_over:
+            await asyncio.sleep(1)
+            paused_s = paused_s + 1 if self._is_paused else 0
+            if paused_s > self._settings.keepalive_s / 2:
+                self.abort()  # the broker keeps the rest for the next connection
+            elif not self._is_paused:
+                self._client.loop_misc()
+                self._flush()
+
+    def _end(self) -> None:
+        self.is_over = True
+        self._something.set()
+        self._room.set()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(self._lost())
+                answer.exception()  # nobody may be waiting any more; that is no news
+        self._answers.clear()
+        if self._connack is not None and not self._connack.done():
+            self._connack.set_exception(ConnectionError("the connection was closed"))
+            self._connack.exception()
+
+    def _on_connect(self, *event: Any) -> None:  # noqa: ANN401 - paho's signature
+        _, _, flags, reason, _ = event
+        if self._connack is not None and not self._connack.done():
+            self._connack.set_result((bool(flags.session_present), reason))
+
+    def _on_subscribe(self, *event: Any) -> None:  # noqa: ANN401
+        _, _, packet_id, codes, _ = event
+        answer = self._answers.pop(packet_id, None)
+        if answer is not None and not answer.done():
+            answer.set_result(codes)
+
+    def _on_message(self, _client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "\N{REPLACEMENT CHARACTER}"  # fits no template: becomes a bad_topic rejection
+        payload = bytes(message.payload)
+        self._arrived.append(Delivery(topic, payload, message.mid, message.retain))
+        self._pending_count += 1
+        self._pending_bytes += len(payload)
+        if (
+            self._pending_count >= self._pending_count_max
+            or self._pending_bytes >= self._pending_bytes_max
+        ):
+            self._is_paused = True  # the socket is not read until half of it is acknowledged
+            if self._socket is not None:
+                self._loop.remove_reader(self._socket.fileno())
+
+    def _on_publish(self, *event: Any) -> None:  # noqa: ANN401
+        _, _, packet_id, reason, _ = event
+        self._unconfirmed.discard(packet_id)
+        if reason.value:
+            if reason.is_failure:
+                self._refused.append(reason)
+            elif reason.value == _NO_MATCHING_SUBSCRIBERS:
+                self._unheard += 1
+
+    def _on_socket_close(self, _client: mqtt.Client, _: object, link: Any) -> None:  # noqa: ANN401
+        self._unwatch(link)
+
+    # -- sentences -----------------------------------------------------------------------------
+
+    def _where(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
+
+    def _lost(self) -> BrokerUnavailable:
+        return BrokerUnavailable(f"the connection of {self.client_id} to {self._where()} was lost.")
+
+    def _refusal(self, reason: ReasonCode) -> Exception:
+        if reason.value in _LOGIN_CODES:
+            user = self._settings.username
+            return BrokerRefused(
+                f"broker {self._where()} refused the login of {user or 'anonymous'!r} ({reason})."
+                " Check YIELDLINE_BROKER__USERNAME and YIELDLINE_BROKER__PASSWORD."
+            )
+        return BrokerUnavailable(f"broker {self._where()} refused the connection ({reason}).")
+
+
+def _tls_context(settings: BrokerSettings) -> ssl.SSLContext:
+    """Return a client context that checks the broker's name.
+
+    Raises:
+        BrokerRefused: A certificate or key file cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.cert_file and settings.key_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise BrokerRefused(
+            f"the TLS files of the broker cannot be used ({error})."
+            " Check broker.ca_file, broker.cert_file and broker.key_file."
+        ) from error
+    return context
