@@ -1,0 +1,1 @@
+"""Everything that proves the project: unit, integration, acceptance; `support` holds the parts."""
