@@ -82,9 +82,11 @@ class TcpProxy:
             self._server.close()
             self._server = None
         for writer in self._writers:
-            # A linger of zero sends a reset instead of a goodbye.
-            linger = struct.pack("ii", 1, 0)
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            with contextlib.suppress(OSError):  # it has just closed by itself
+                # A linger of zero sends a reset instead of a goodbye.
+                linger = struct.pack("ii", 1, 0)
+                end = writer.get_extra_info("socket")
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
 
     async def _end(self) -> None:
