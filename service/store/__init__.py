@@ -1,0 +1,1 @@
+"""Tables, writer and queries: the only place with SQL."""

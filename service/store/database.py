@@ -1,0 +1,183 @@
+"""One database: its address, its engine for reads, and its errors turned into ours."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlmodel import Session
+
+from broker.errors import SettingsError, StoreRefused, StoreUnavailable
+from broker.settings import DatabaseSettings
+
+_POOL_SIZE = 8
+_REFUSED_STATES = ("28", "3D", "42501")  # login, no such database, no right
+
+
+class Database:
+    """A SQLite file or a PostgreSQL database, opened lazily and safe to share between threads."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        """Parse the address; nothing is opened yet.
+
+        Raises:
+            SettingsError: The URL makes no sense.
+        """
+        self.timeout_s = settings.timeout_s
+        try:
+            url = make_url(settings.address().replace("postgres://", "postgresql://", 1))
+        except ArgumentError as error:
+            raise SettingsError(
+                "database.url cannot be read."
+                " Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME."
+            ) from error
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.url = url if self.is_sqlite else url.set(drivername="postgresql+psycopg")
+        self.engine = self._make_engine()
+
+    @property
+    def label(self) -> str:
+        """The address without its password, for sentences."""
+        return self.url.render_as_string(hide_password=True).replace("+psycopg", "")
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file."""
+        return Path(self.url.database or "")
+
+    def session(self) -> Session:
+        """Return a new session for reading; use it as a context manager inside `translated`."""
+        return Session(self.engine)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session for reading; database trouble becomes StoreUnavailable or StoreRefused."""
+        with self.translated(), self.session() as session:
+            yield session
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn the drivers' exceptions into ours: StoreUnavailable or StoreRefused.
+
+        What is wrong with the rows (DataError, IntegrityError) passes: the writer deals with it.
+        """
+        try:
+            yield
+        except (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError):
+            raise
+        except (psycopg.Error, sqlite3.Error, SQLAlchemyError) as error:
+            raise self.explain(error) from error
+
+    def explain(self, error: Exception) -> StoreUnavailable | StoreRefused:
+        """Return the error that says in a sentence what the database's own means."""
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+        state = getattr(cause, "sqlstate", None) or ""
+        if state.startswith(_REFUSED_STATES) or _says_refused(said):
+            return StoreRefused(
+                f"database {self.label} refuses: {said}. Check YIELDLINE_DATABASE__URL."
+            )
+        return StoreUnavailable(f"database {self.label} is away: {said}")
+
+    def connect_sqlite(self) -> sqlite3.Connection:
+        """Open the writer's own SQLite connection, in autocommit, durable at every commit."""
+        connection = sqlite3.connect(
+            self.file, timeout=self.timeout_s, isolation_level=None, check_same_thread=False
+        )
+        _set_up_sqlite(connection)
+        return connection
+
+    def connect_postgres(self) -> psycopg.Connection[Any]:
+        """Open the writer's own PostgreSQL connection, in autocommit."""
+        return psycopg.connect(
+            self.conninfo(),
+            autocommit=True,
+            connect_timeout=max(2, int(self.timeout_s)),
+            application_name="yieldline service",
+        )
+
+    def conninfo(self) -> str:
+        """Return the address in the driver's own form, with the password."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def dispose(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+    def _make_engine(self) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(
+                self.url,
+                pool_size=_POOL_SIZE,
+                pool_pre_ping=True,
+                pool_timeout=self.timeout_s,
+                connect_args={
+                    "connect_timeout": max(2, int(self.timeout_s)),
+                    "application_name": "yieldline reads",
+                },
+            )
+        engine = create_engine(
+            URL.create("sqlite", database=str(self.file)),
+            pool_size=_POOL_SIZE,
+            connect_args={"timeout": self.timeout_s, "check_same_thread": False},
+        )
+
+        @event.listens_for(engine, "connect")
+        def _(connection: sqlite3.Connection, _record: object) -> None:
+            _set_up_sqlite(connection)
+
+        return engine
+
+
+def prepare_folder(database: Database) -> None:
+    """Make the folder of a SQLite file.
+
+    Raises:
+        StoreRefused: It cannot be made or written to.
+    """
+    if not database.is_sqlite:
+        return
+    folder = database.file.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreRefused(
+            f"the folder {folder} of the database cannot be made ({error.strerror})."
+            " Choose another --data-dir or YIELDLINE_DATABASE__URL."
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise StoreRefused(
+            f"the folder {folder} of the database cannot be written to."
+            " Choose another --data-dir or YIELDLINE_DATABASE__URL."
+        )
+
+
+def _set_up_sqlite(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")  # a commit that returned survives a power cut
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-65536")
+    connection.execute("PRAGMA temp_store=MEMORY")
+
+
+def _says_refused(said: str) -> bool:
+    """Tell a wrong login or file from a database that is only away, by its words.
+
+    A failed PostgreSQL login arrives as an OperationalError without a state code.
+    """
+    return any(
+        word in said
+        for word in (
+            "password authentication failed",
+            "no password supplied",
+            "no pg_hba.conf entry",
+            "does not exist",
+            "file is not a database",
+            "unable to open database file",
+        )
+    )

@@ -1,0 +1,269 @@
+"""The tables. Rows are dumb: filled from judged messages only, and they never leave this package.
+
+Names (machines, lines, products, procedures, steps …) are small integers in the big tables, with
+their text once in `name`. Times are microseconds since 1970 UTC: both databases order and compare
+them alike, and a row stays short. What an enum holds is stored as its code in `codes.py`.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Text
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+
+Big: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits on both: SQLite's INTEGER has them, and only INTEGER can be its row id."""
+
+
+def _id() -> Column[int]:
+    return Column(Big, primary_key=True, autoincrement=False)
+
+
+def _big(*, null: bool = False, default: str | None = None) -> Column[int]:
+    return Column(Big, nullable=null, server_default=default)
+
+
+def _small(*, null: bool = False) -> Column[int]:
+    return Column(SmallInteger, nullable=null)
+
+
+class NameRow(SQLModel, table=True):
+    """The text of an integer key. `kind` is a `codes.NameKind`."""
+
+    __tablename__ = "name"
+    __table_args__ = (Index("name_by_text", "kind", "text", unique=True),)
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True))
+    kind: int = Field(sa_column=_small())
+    text: str
+
+
+class MachineRow(SQLModel, table=True):
+    """A machine as last seen, and its books: received = stored + rejected + duplicates."""
+
+    __tablename__ = "machine"
+
+    machine: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    line: int
+    last_run_id: int | None = Field(sa_column=_big(null=True))
+    last_received_us: int = Field(sa_column=_big())
+    received: int = Field(sa_column=_big())
+    stored: int = Field(sa_column=_big())
+    rejected: int = Field(sa_column=_big())
+    duplicates: int = Field(sa_column=_big())
+
+
+class UnitRow(SQLModel, table=True):
+    """One thing tested."""
+
+    __tablename__ = "unit"
+    __table_args__ = (Index("unit_by_barcode", "barcode", "product", unique=True),)
+
+    id: int = Field(sa_column=Column(Big, primary_key=True))
+    barcode: str
+    product: int
+
+
+class UnitStateRow(SQLModel, table=True):
+    """What became of a unit at one procedure: its first and last run, by start time.
+
+    A unit counts in the period, machine and line of its first run.
+    """
+
+    __tablename__ = "unit_state"
+    __table_args__ = (Index("unit_state_by_first", "first_started_us"),)
+
+    unit_id: int = Field(sa_column=_id())
+    procedure: int = Field(primary_key=True)
+    product: int
+    machine: int
+    line: int
+    first_run_id: int = Field(sa_column=_big())
+    first_started_us: int = Field(sa_column=_big())
+    first_outcome: int = Field(sa_column=_small())
+    last_run_id: int = Field(sa_column=_big())
+    last_started_us: int = Field(sa_column=_big())
+    last_outcome: int = Field(sa_column=_small())
+    runs: int
+
+
+class RawMessageRow(SQLModel, table=True):
+    """The bytes of a message as they arrived; several runs share one that was an array."""
+
+    __tablename__ = "raw_message"
+
+    id: int = Field(sa_column=Column(Big, primary_key=True))
+    topic: int
+    is_compressed: bool
+    payload: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class RunRow(SQLModel, table=True):
+    """One judged run. The key that makes storing exactly-once is (machine, message_id)."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        Index("run_by_message", "machine", "message_id", unique=True),
+        Index("run_by_start", "started_us", "id"),
+        Index("run_by_machine", "machine", "started_us"),
+        Index("run_by_unit", "unit_id"),
+    )
+
+    id: int = Field(sa_column=Column(Big, primary_key=True))
+    machine: int
+    message_id: str
+    content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    line: int
+    unit_id: int = Field(sa_column=_big())
+    product: int
+    procedure: int
+    started_us: int = Field(sa_column=_big())
+    ended_us: int | None = Field(sa_column=_big(null=True))
+    received_us: int = Field(sa_column=_big())
+    outcome: int = Field(sa_column=_small())
+    reported: int | None = Field(sa_column=_small(null=True))
+    agrees: bool | None
+    attempt: int
+    first_failure: int | None
+    rulebook_version: int
+    clock_suspect: bool
+    passed: int
+    failed: int
+    errors: int
+    unjudged: int
+    fixture: int | None
+    operator: int | None
+    program: int | None
+    program_version: str | None
+    panel_id: str | None
+    panel_position: str | None
+    source_file: str | None
+    source_start: int | None = Field(sa_column=_big(null=True))
+    source_end: int | None = Field(sa_column=_big(null=True))
+    sequence_epoch: str | None
+    sequence_seq: int | None = Field(sa_column=_big(null=True))
+    attributes: str | None = Field(sa_column=Column(Text, nullable=True))
+    raw_id: int = Field(sa_column=_big())
+    element: int | None
+
+
+class MeasurementRow(SQLModel, table=True):
+    """One judged value. `value_kind` says which of number and text holds it.
+
+    `low`, `high` and `nominal` (JSON) are what it was compared with.
+    """
+
+    __tablename__ = "measurement"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own attribute
+
+    run_id: int = Field(sa_column=_id())
+    position: int = Field(primary_key=True)
+    step: int
+    value_kind: int = Field(sa_column=_small())
+    number: float | None
+    text: str | None
+    measure_unit: int | None
+    outcome: int = Field(sa_column=_small())
+    reported: int | None = Field(sa_column=_small(null=True))
+    agrees: bool | None
+    comparator: int | None = Field(sa_column=_small(null=True))
+    low: float | None
+    high: float | None
+    nominal: str | None
+    rule: int | None
+    reason: str | None
+    marginal: bool
+    attributes: str | None = Field(sa_column=Column(Text, nullable=True))
+
+
+class RunHourRow(SQLModel, table=True):
+    """Runs per hour of their start, by outcome: what dashboards add up instead of scanning runs."""
+
+    __tablename__ = "run_hour"
+
+    hour: int = Field(primary_key=True)
+    machine: int = Field(primary_key=True)
+    line: int = Field(primary_key=True)
+    product: int = Field(primary_key=True)
+    procedure: int = Field(primary_key=True)
+    passed: int
+    failed: int
+    errors: int
+    unjudged: int
+
+
+class StepHourRow(SQLModel, table=True):
+    """Measurements of one step per hour: outcomes, and mean and squares that merge exactly.
+
+    `squares` is the sum of squared deviations from `mean` (Chan, Golub, LeVeque 1983): unlike a
+    plain sum of squares it keeps its digits when the spread is small beside the value.
+    """
+
+    __tablename__ = "step_hour"
+    __table_args__ = (Index("step_hour_by_step", "step", "hour"),)
+
+    hour: int = Field(primary_key=True)
+    machine: int = Field(primary_key=True)
+    line: int = Field(primary_key=True)
+    product: int = Field(primary_key=True)
+    procedure: int = Field(primary_key=True)
+    step: int = Field(primary_key=True)
+    passed: int
+    failed: int
+    errors: int
+    unjudged: int
+    first_failures: int
+    value_count: int
+    mean: float
+    squares: float
+    least: float | None
+    greatest: float | None
+
+
+class RejectionRow(SQLModel, table=True):
+    """A message that could not be understood, with its bytes. A repeat counts, and adds no row."""
+
+    __tablename__ = "rejection"
+    __table_args__ = (Index("rejection_by_content", "content_hash", unique=True),)
+
+    id: int = Field(sa_column=Column(Big, primary_key=True))
+    content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    topic: str
+    machine: int | None
+    message_id: str | None
+    code: str
+    reason: str
+    element: int | None
+    received_us: int = Field(sa_column=_big())
+    repeats: int
+    payload: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class OutboxRow(SQLModel, table=True):
+    """The answers of one committed batch, until the broker has confirmed them all."""
+
+    __tablename__ = "outbox"
+
+    id: int = Field(sa_column=Column(Big, primary_key=True))
+    service: str
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class RulebookRow(SQLModel, table=True):
+    """One immutable rulebook version; the highest is the active one."""
+
+    __tablename__ = "rulebook"
+
+    version: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    author: str
+    reason: str
+    created_us: int = Field(sa_column=_big())
+
+
+class ServiceRow(SQLModel, table=True):
+    """What a service process last said of itself, for the web app's /readyz and status line."""
+
+    __tablename__ = "service"
+
+    service: str = Field(primary_key=True)
+    reported_us: int = Field(sa_column=_big())
+    facts: str = Field(sa_column=Column(Text, nullable=False))
