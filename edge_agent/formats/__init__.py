@@ -1,0 +1,122 @@
+"""Every log format the agent reads: the registry and what a parser is. Pure: no I/O.
+
+A parser is a state machine: bytes in, items out. It keeps six laws, each a property test:
+
+1. Items tile the input from `offset`; after `finish` nothing is left.
+2. However the bytes are cut into `feed` calls, the items are the same.
+3. Items of a prefix (without `finish`) are a prefix of the items of the whole.
+4. A fresh parser, given the end of any item and the `state` then, yields exactly the rest.
+5. No bytes raise; a damaged unit is one Unparsed, and reading goes on at the next start mark.
+6. Explained bytes are all bytes without those of Unparsed and holes.
+
+To add a format: one module here with a class that keeps the laws, and one line in `_FORMATS`.
+"""
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from broker.errors import SettingsError
+from edge_agent.formats.items import JSON, Item, Options, Parsed, Parser, Skipped, Unparsed
+
+__all__ = [
+    "FORMAT_NAMES",
+    "JSON",
+    "Item",
+    "Options",
+    "Parsed",
+    "Parser",
+    "Skipped",
+    "Unparsed",
+    "forwards_lines",
+    "open_parser",
+    "read_options",
+]
+
+_COMMON: Final = frozenset(
+    {"product_id", "procedure", "date_order", "encoding", "units", "max_unit_bytes"}
+)
+_FORMATS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    # name: (parser class, imported when first used; the options it takes)
+    "jsonl": ("edge_agent.formats.jsonl:JsonLines", frozenset({"max_unit_bytes"})),
+    "spea": ("edge_agent.formats.spea:Spea", _COMMON),
+}
+FORMAT_NAMES: Final = tuple(_FORMATS)
+"""Every format, in the order of the documentation."""
+
+
+def open_parser(
+    format: str,  # noqa: A002 - the word of the settings
+    options: Options,
+    file: str,
+    offset: int = 0,
+    state: Mapping[str, JSON] | None = None,
+) -> Parser:
+    """Return a parser that reads `file` from `offset` on.
+
+    Args:
+        format: One of `FORMAT_NAMES`.
+        options: From `read_options`.
+        file: Path or name; its base name goes into each Run's `source`.
+        offset: Byte at which the first `feed` begins: 0, or the end of an item.
+        state: What `Parser.state` said after that item; None at 0.
+
+    Raises:
+        SettingsError: There is no such format.
+    """
+    module, _, name = _known(format)[0].partition(":")
+    parser: Parser = getattr(import_module(module), name)(options, file, offset, state or {})
+    return parser
+
+
+def read_options(
+    format: str,  # noqa: A002
+    table: Mapping[str, Any],
+    where: str = "options",
+) -> Options:
+    """Check a table of `[source.options]` against what the format takes.
+
+    Args:
+        format: One of `FORMAT_NAMES`.
+        table: As read from TOML.
+        where: What an error's sentence starts with, such as the file.
+
+    Raises:
+        SettingsError: The format or a key is unknown (names the closest), or a value is wrong.
+    """
+    takes = _known(format)[1]
+    for key in table:
+        if key not in takes:
+            raise SettingsError(
+                f"{where}: {key} is not an option of format {format}.{closest(key, takes)}"
+            )
+    try:
+        return Options(**table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{where}: {key}: {message}.") from error
+
+
+def forwards_lines(format: str) -> bool:  # noqa: A002
+    """Tell whether a record of this format is a contract message already, sent as it stands."""
+    return format == "jsonl"
+
+
+def closest(word: str, known: frozenset[str] | tuple[str, ...]) -> str:
+    """Return " Did you mean …?" for the closest known word, else the list of them."""
+    found = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.5)
+    return f" Did you mean {found[0]}?" if found else f" Known: {', '.join(sorted(known))}."
+
+
+def _known(format: str) -> tuple[str, frozenset[str]]:  # noqa: A002
+    try:
+        return _FORMATS[format]
+    except KeyError:
+        raise SettingsError(
+            f"{format!r} is not a format that the agent reads.{closest(format, FORMAT_NAMES)}"
+        ) from None

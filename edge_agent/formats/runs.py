@@ -1,0 +1,78 @@
+"""Build Runs that the contract accepts and the message limit allows. Pure: no I/O."""
+
+import json
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from broker.messages import MEASUREMENTS_MAX, RUN, Run, RunMeasurement
+
+ENVELOPE_BYTES = 256
+"""What the agent adds to a Run before it sends it: message_id and sequence."""
+
+
+def pass_fail(test_step: str, value: bool | None, **others: Any) -> dict[str, Any]:  # noqa: ANN401, FBT001
+    """Return the fields of a step without a number: true or false, expected true."""
+    fields = {"test_step": test_step, "measured_value": value}
+    return {**fields, "comparator": "EQ", "nominal": True, **others}
+
+
+def no_measurement(status: str) -> dict[str, Any]:
+    """Return the one measurement of a run that has none: the tester's status, recorded."""
+    return {"test_step": "run", "measured_value": status, "comparator": "LOG"}
+
+
+def build_run(fields: dict[str, Any], payload_bytes_max: int) -> Run:
+    """Validate the fields of a Run; without measurement attributes where it would be too large.
+
+    Args:
+        fields: As in the contract; None means absent.
+        payload_bytes_max: Largest message, in bytes of JSON.
+
+    Raises:
+        ValueError: The contract refuses it, or it is too large; one sentence without full stop.
+    """
+    rows = fields["measurements"]
+    if len(rows) > MEASUREMENTS_MAX:
+        raise ValueError(f"more than {MEASUREMENTS_MAX} measurements, which one message may hold")
+    try:
+        run = RUN.validate_python({key: each for key, each in fields.items() if each is not None})
+        if len(run_json(run)) + ENVELOPE_BYTES <= payload_bytes_max:
+            return run
+        run = without_attributes(run)
+    except ValidationError as error:
+        raise ValueError(sentence(error)) from error
+    size = len(run_json(run)) + ENVELOPE_BYTES
+    if size > payload_bytes_max:
+        raise ValueError(f"a message of {size} bytes, above the limit of {payload_bytes_max}")
+    return run
+
+
+def without_attributes(run: Run) -> Run:
+    """Return the run with bare measurements."""
+    bare = tuple(each.model_copy(update={"attributes": None}) for each in run.measurements)
+    return run.model_copy(update={"measurements": bare})
+
+
+def run_json(run: Run) -> bytes:
+    """Return the contract's JSON of a run, fields that are None left out."""
+    fields = run.model_dump(mode="json", exclude_none=True, exclude={"measurements"})
+    fields["measurements"] = [_measurement(each) for each in run.measurements]
+    try:
+        return orjson.dumps(fields)
+    except TypeError:  # an integer beyond 64 bits, in attributes
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def sentence(error: ValidationError) -> str:
+    """Return where the contract refuses a message and why; no full stop."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "message"
+    return f"{where}: {first['msg']}"
+
+
+def _measurement(measurement: RunMeasurement) -> dict[str, Any]:
+    fields = measurement.model_dump(mode="json", exclude_none=True)
+    fields.setdefault("measured_value", None)  # required, and null says something: no value
+    return fields
