@@ -1,18 +1,31 @@
 """A cable that can be cut, held and slowed down: a TCP proxy on loopback."""
 
-import asyncio
-import contextlib
+import queue
+import selectors
 import socket
 import struct
 import threading
-from collections.abc import Coroutine
-from typing import Any, Self, TypeVar
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
 
 from tests.support.ports import free_port
 
-T = TypeVar("T")
-
 _CHUNK_BYTES = 65_536
+_WAITING_CHUNKS_MAX = 64
+_RESET = struct.pack("ii", 1, 0)  # a linger of zero sends a reset instead of a goodbye
+
+
+@dataclass(eq=False)
+class _End:
+    """One socket of a pair, and what waits to be sent into it."""
+
+    raw: socket.socket
+    peer: "_End | None" = None
+    waiting: deque[tuple[float, bytes]] = field(default_factory=deque)
+    """When to send, and what; `b""` is the end of the stream."""
 
 
 class TcpProxy:
@@ -25,13 +38,16 @@ class TcpProxy:
         self.delay_s = 0.0
         """How long each chunk waits before it is passed on, in both directions."""
         self._target_port = target_port
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-        self._loop = asyncio.new_event_loop()
-        self._flows = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._ends: set[_End] = set()
+        self._listener: socket.socket | None = None
+        self._flows = True
+        self._is_over = False
+        self._orders: queue.SimpleQueue[tuple[Callable[[], None], threading.Event]]
+        self._orders = queue.SimpleQueue()
+        self._bell, self._ears = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="tcp proxy", daemon=True)
         self._thread.start()
-        self._run(self._open())
+        self.restore()
 
     def __enter__(self) -> Self:
         return self
@@ -42,84 +58,133 @@ class TcpProxy:
     @property
     def connection_count(self) -> int:
         """Connections passing through now."""
-        return len(self._writers) // 2
+        return sum(end.peer is not None for end in self._ends) // 2
 
     def cut(self) -> None:
         """Drop every connection (reset) and refuse new ones until `restore`."""
-        self._run(self._cut())
+        self._do(self._cut)
 
     def hold(self) -> None:
         """Let nothing through, but keep connections open: a cable pulled silently."""
-        self._run(self._set_flow(flows=False))
+        self._do(lambda: setattr(self, "_flows", False))
 
     def restore(self) -> None:
         """Undo `cut` and `hold`."""
-        self._run(self._open())
+        self._do(self._open)
 
     def close(self) -> None:
         """Cut it for good and end the thread."""
-        self._run(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._do(self._end)
         self._thread.join(5)
-        self._loop.close()
+        self._bell.close()
+        self._ears.close()
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(5)
+    def _do(self, order: Callable[[], None]) -> None:
+        done = threading.Event()
+        self._orders.put((order, done))
+        self._bell.send(b"!")
+        assert done.wait(5), "the proxy's thread does not answer"
 
-    async def _open(self) -> None:
-        await self._set_flow(flows=True)
-        if self._server is None:
-            self._server = await asyncio.start_server(self._pass, self.host, self.port)
+    # Everything below runs in the thread.
 
-    async def _set_flow(self, *, flows: bool) -> None:
-        if flows:
-            self._flows.set()
-        else:
-            self._flows.clear()
+    def _run(self) -> None:
+        while not self._is_over:
+            for raw, end in self._readable():
+                if raw is self._ears:
+                    self._obey()
+                elif raw is self._listener:
+                    self._accept()
+                elif end in self._ends:
+                    self._read(end)
+            for end in list(self._ends):
+                self._send_due(end)
 
-    async def _cut(self) -> None:
-        if self._server:
-            self._server.close()
-            self._server = None
-        for writer in self._writers:
-            with contextlib.suppress(OSError):  # it has just closed by itself
-                # A linger of zero sends a reset instead of a goodbye.
-                linger = struct.pack("ii", 1, 0)
-                end = writer.get_extra_info("socket")
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            writer.transport.abort()
+    def _readable(self) -> list[tuple[object, _End]]:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._ears, selectors.EVENT_READ)
+            if self._listener and self._flows:
+                selector.register(self._listener, selectors.EVENT_READ)
+            for end in self._ends:
+                if self._flows and end.peer and len(end.peer.waiting) < _WAITING_CHUNKS_MAX:
+                    selector.register(end.raw, selectors.EVENT_READ, end)
+            is_busy = self._flows and any(end.waiting for end in self._ends)
+            found = selector.select(0.002 if is_busy else None)
+        return [(key.fileobj, key.data) for key, _ in found]
 
-    async def _end(self) -> None:
-        await self._cut()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def _obey(self) -> None:
+        self._ears.recv(_CHUNK_BYTES)
+        while not self._orders.empty():
+            order, done = self._orders.get()
+            order()
+            done.set()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _open(self) -> None:
+        self._flows = True
+        if self._listener is None:
+            self._listener = socket.create_server((self.host, self.port))
+
+    def _cut(self) -> None:
+        if self._listener:
+            self._listener.close()
+            self._listener = None
+        for end in list(self._ends):
+            self._drop(end)
+
+    def _end(self) -> None:
+        self._cut()
+        self._is_over = True
+
+    def _drop(self, end: _End) -> None:
+        for each in (end, end.peer):
+            if each in self._ends:
+                self._ends.discard(each)
+                each.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                each.raw.close()
+
+    def _accept(self) -> None:
+        assert self._listener
         try:
-            there = await asyncio.open_connection(self.host, self._target_port)
+            near = _End(self._listener.accept()[0])
         except OSError:
-            writer.transport.abort()
-            return
-        both = {writer, there[1]}
-        self._writers |= both
-        for end in both:
-            end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return  # gone again
         try:
-            await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
-        finally:
-            self._writers -= both
-            for end in both:
-                end.transport.abort()
+            far = _End(socket.create_connection((self.host, self._target_port), timeout=5), near)
+        except OSError:
+            near.raw.close()
+            return
+        near.peer = far
+        for end in (near, far):
+            end.raw.settimeout(0)
+            end.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._ends.add(end)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while chunk := await reader.read(_CHUNK_BYTES):
-                if self.delay_s:
-                    await asyncio.sleep(self.delay_s)
-                await self._flows.wait()
-                writer.write(chunk)
-                await writer.drain()
-        with contextlib.suppress(OSError, RuntimeError):
-            writer.close()
+    def _read(self, end: _End) -> None:
+        assert end.peer
+        try:
+            chunk = end.raw.recv(_CHUNK_BYTES)
+        except OSError:
+            self._drop(end)
+            return
+        end.peer.waiting.append((time.monotonic() + self.delay_s, chunk))
+        if not chunk:
+            end.peer.peer = end.peer = None  # no more is read from either
+            self._ends.discard(end)
+            end.raw.close()
+
+    def _send_due(self, end: _End) -> None:
+        while self._flows and end.waiting and end.waiting[0][0] <= time.monotonic():
+            due, chunk = end.waiting.popleft()
+            if not chunk:
+                self._ends.discard(end)
+                end.raw.close()
+                return
+            try:
+                sent = end.raw.send(chunk)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._drop(end)
+                return
+            if sent < len(chunk):
+                end.waiting.appendleft((due, chunk[sent:]))
+                return
