@@ -5,12 +5,17 @@ their text once in `name`. Times are microseconds since 1970 UTC: both databases
 them alike, and a row stays short. What an enum holds is stored as its code in `codes.py`.
 """
 
+from typing import Final
+
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Text
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
 Big: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
 """64 bits on both: SQLite's INTEGER has them, and only INTEGER can be its row id."""
+
+_IN_KEY_ORDER: Final = {"sqlite_with_rowid": False}
+"""SQLite keeps such a table in the order of its key, without a second tree of row ids."""
 
 
 def _id() -> Column[int]:
@@ -69,7 +74,7 @@ class UnitStateRow(SQLModel, table=True):
     """
 
     __tablename__ = "unit_state"
-    __table_args__ = (Index("unit_state_by_first", "first_started_us"),)
+    __table_args__ = (Index("unit_state_by_first", "first_started_us"), _IN_KEY_ORDER)
 
     unit_id: int = Field(sa_column=_id())
     procedure: int = Field(primary_key=True)
@@ -152,7 +157,7 @@ class MeasurementRow(SQLModel, table=True):
     """
 
     __tablename__ = "measurement"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own attribute
+    __table_args__ = (_IN_KEY_ORDER,)
 
     run_id: int = Field(sa_column=_id())
     position: int = Field(primary_key=True)
@@ -178,6 +183,7 @@ class RunHourRow(SQLModel, table=True):
     """Runs per hour of their start, by outcome: what dashboards add up instead of scanning runs."""
 
     __tablename__ = "run_hour"
+    __table_args__ = (_IN_KEY_ORDER,)
 
     hour: int = Field(primary_key=True)
     machine: int = Field(primary_key=True)
@@ -191,14 +197,16 @@ class RunHourRow(SQLModel, table=True):
 
 
 class StepHourRow(SQLModel, table=True):
-    """Measurements of one step per hour: outcomes, and mean and squares that merge exactly.
+    """Measurements of one step and unit of measure per hour: outcomes, mean and squares.
+
+    `measure_unit` is 0 where the machine sent none. Rows of two units never merge unconverted.
 
     `squares` is the sum of squared deviations from `mean` (Chan, Golub, LeVeque 1983): unlike a
     plain sum of squares it keeps its digits when the spread is small beside the value.
     """
 
     __tablename__ = "step_hour"
-    __table_args__ = (Index("step_hour_by_step", "step", "hour"),)
+    __table_args__ = (Index("step_hour_by_step", "step", "hour"), _IN_KEY_ORDER)
 
     hour: int = Field(primary_key=True)
     machine: int = Field(primary_key=True)
@@ -206,6 +214,7 @@ class StepHourRow(SQLModel, table=True):
     product: int = Field(primary_key=True)
     procedure: int = Field(primary_key=True)
     step: int = Field(primary_key=True)
+    measure_unit: int = Field(primary_key=True)
     passed: int
     failed: int
     errors: int

@@ -1,0 +1,85 @@
+"""Bring a database to this version's schema, one process at a time, all or nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, create_engine, event, text
+
+from broker.errors import StoreRefused
+from service.store.database import Database, prepare_folder
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK_KEY = 0x59_4C_00_01  # "YL": PostgreSQL's advisory lock for migrations
+
+
+def upgrade(database: Database) -> None:
+    """Create or upgrade the tables; waits while another process does it.
+
+    Raises:
+        StoreUnavailable: The database is away.
+        StoreRefused: It refuses, or was written by a newer version of Yieldline.
+    """
+    prepare_folder(database)
+    with database.translated(), _locked(database) as connection:
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError as error:
+            raise StoreRefused(
+                f"database {database.label} was written by a newer Yieldline ({error})."
+                " Start that version, or use another database."
+            ) from error
+
+
+def is_current(database: Database) -> bool:
+    """Tell whether the tables are those of this version; False too while they do not exist.
+
+    Raises:
+        StoreUnavailable: The database is away.
+    """
+    with database.translated(), database.engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    return found == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS.as_posix().replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _locked(database: Database) -> Iterator[Connection]:
+    """Give a connection within a transaction that holds the migration lock."""
+    engine = database.engine if not database.is_sqlite else create_engine(database.engine.url)
+    if database.is_sqlite:
+        _begin_by_hand(engine)
+    with engine.begin() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        yield connection
+    if database.is_sqlite:
+        engine.dispose()
+
+
+def _begin_by_hand(engine: Any) -> None:  # noqa: ANN401 - sqlalchemy.Engine, for its events
+    """Make SQLite's DDL transactional: Python's driver would commit before each statement.
+
+    Source: SQLAlchemy documentation, "Serializable isolation / Savepoints / Transactional DDL".
+    """
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
