@@ -64,9 +64,7 @@ class Floor:
         self._history_s = history_s
         self._thin = _thinning(self._lines, history_s)
         self._posts = {
-            machine.machine_id: _Post(
-                line, machine, dict.fromkeys(machine.fixtures, _LONG_AGO_S)
-            )
+            machine.machine_id: _Post(line, machine, dict.fromkeys(machine.fixtures, _LONG_AGO_S))
             for line, machine in machines(self._lines)
         }
         prefixes = {line.barcode_prefix for line in self._lines}
@@ -77,9 +75,7 @@ class Floor:
     def events(self) -> Iterator[Event]:
         """Yield what the machines send, by due time, without end; history first."""
         for line in self._lines:
-            first_s = (
-                self._random.uniform(0, line.takt_s) - self._history_s - _WARM_UP_S
-            )
+            first_s = self._random.uniform(0, line.takt_s) - self._history_s - _WARM_UP_S
             self._at(first_s, partial(self._enter, line))
         for post in self._posts.values():
             window = post.machine.troubles.offline
@@ -111,9 +107,7 @@ class Floor:
         self._reach(line, units, 0, at_s)
         return ()
 
-    def _reach(
-        self, line: Line, units: Sequence[Unit], stage: int, at_s: float
-    ) -> None:
+    def _reach(self, line: Line, units: Sequence[Unit], stage: int, at_s: float) -> None:
         """Let units come to a stage: a panel as a whole, else each by itself."""
         if line.stages[stage][0].shape is Shape.PANEL:
             self._begin(line, tuple(units), stage, at_s)
@@ -152,22 +146,14 @@ class Floor:
     def _finish(self, visit: _Visit, at_s: float) -> Sequence[Event]:
         """Let the units have their results: the good go on, the others are tested again."""
         line, attempt = visit.attempt.line, visit.attempt
-        runs = [
-            run_test(unit, attempt, self._life, self._random) for unit in visit.units
-        ]
+        runs = [run_test(unit, attempt, self._life, self._random) for unit in visit.units]
         results = list(zip(visit.units, runs, strict=True))
         good = [unit for unit, run in results if run["reported_outcome"] == "PASS"]
-        failed = tuple(
-            unit for unit, run in results if run["reported_outcome"] != "PASS"
-        )
+        failed = tuple(unit for unit, run in results if run["reported_outcome"] != "PASS")
         if failed and attempt.number < ATTEMPTS_MAX:
-            self._begin(
-                line, failed, visit.stage, at_s + 1.0, number=attempt.number + 1
-            )
+            self._begin(line, failed, visit.stage, at_s + 1.0, number=attempt.number + 1)
         if good and visit.stage + 1 < len(line.stages):
-            self._reach(
-                line, good, visit.stage + 1, at_s + self._random.uniform(0.5, 1.5)
-            )
+            self._reach(line, good, visit.stage + 1, at_s + self._random.uniform(0.5, 1.5))
         silent = attempt.machine.troubles.silent
         if at_s < -self._history_s or (silent and silent.holds(at_s)):
             return ()
@@ -181,17 +167,13 @@ class Floor:
         for run in runs:
             post.sent += 1
             run["sequence"] = {"epoch": self._life.epoch, "seq": post.sent}
-            run["message_id"] = (
-                f"{machine.machine_id}-{self._life.epoch}-{post.sent:06}"
-            )
+            run["message_id"] = f"{machine.machine_id}-{self._life.epoch}-{post.sent:06}"
         if machine.shape is Shape.PANEL:
             return [event(runs)]
         events = [event(run) for run in runs]
         share = machine.troubles.bad_message_share
         if share and self._random.random() < share:
-            events.insert(
-                0, event(spoil(runs[0], self._random))
-            )  # and then once more, well
+            events.insert(0, event(spoil(runs[0], self._random)))  # and then once more, well
         return events
 
     def _go_offline(self, post: _Post, window: Window, at_s: float) -> Sequence[Event]:
@@ -204,9 +186,7 @@ class Floor:
 
     def _state(self, post: _Post, status: str, at_s: float) -> Event:
         message = self._life.state(status, self._life.moment(at_s))
-        return Event(
-            at_s, post.line.name, post.machine.machine_id, Channel.STATE, message
-        )
+        return Event(at_s, post.line.name, post.machine.machine_id, Channel.STATE, message)
 
 
 def _thinning(lines: Sequence[Line], history_s: float) -> float:

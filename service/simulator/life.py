@@ -42,17 +42,11 @@ class Event(NamedTuple):
     @property
     def goes_offline(self) -> bool:
         """Tell whether the machine is cut off here: the broker is to say so, not the machine."""
-        return (
-            isinstance(self.message, dict) and self.message.get("status") == "offline"
-        )
+        return isinstance(self.message, dict) and self.message.get("status") == "offline"
 
     def payload(self) -> bytes:
         """Return the bytes on the wire."""
-        return (
-            self.message
-            if isinstance(self.message, bytes)
-            else orjson.dumps(self.message)
-        )
+        return self.message if isinstance(self.message, bytes) else orjson.dumps(self.message)
 
 
 @dataclass(frozen=True, slots=True)

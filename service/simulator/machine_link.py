@@ -99,17 +99,17 @@ class MachineLink:
 
     async def say_goodbye(self) -> None:
         """Say `offline` and close, so that no last will is needed. A lost broker is let be."""
-        if self._connection is None:
+        connection, self._connection = self._connection, None
+        if connection is None:
             return
-        with contextlib.suppress(BrokerUnavailable):
-            await self._connection.publish([self._state("offline")])
-        await self._connection.close()
-        self._connection = None
+        try:
+            with contextlib.suppress(BrokerUnavailable):
+                await connection.publish([self._state("offline")])
+        finally:
+            await connection.close()
 
     async def _open(self) -> None:
-        connection = Connection(
-            self._settings, self._client_id, will=self._state("offline")
-        )
+        connection = Connection(self._settings, self._client_id, will=self._state("offline"))
         try:
             await connection.open()
         except BaseException:
@@ -122,9 +122,7 @@ class MachineLink:
             if not self._away:
                 log.info("broker_back")
         if self.dropped:
-            log.warning(
-                "messages_dropped", machine_id=self._machine_id, count=self.dropped
-            )
+            log.warning("messages_dropped", machine_id=self._machine_id, count=self.dropped)
             self.dropped = 0
 
     def _lose(self, error: BrokerUnavailable) -> None:

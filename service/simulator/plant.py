@@ -32,9 +32,7 @@ class Measured:
     def bad(self, random: Random) -> float:
         """Draw a value beyond a limit."""
         sides = [
-            (limit, way)
-            for limit, way in ((self.low, -1), (self.high, 1))
-            if limit is not None
+            (limit, way) for limit, way in ((self.low, -1), (self.high, 1)) if limit is not None
         ]
         limit, way = random.choice(sides)
         room = max(abs(limit - self.typical), 10.0**-self.digits)
@@ -136,11 +134,7 @@ class Drift:
     def shift(self, at_s: float) -> float:
         """Return how far it has risen at `at_s`."""
         since_s = (at_s + self.offset_s) % self.cycle_s
-        return (
-            self.rise
-            * max(0.0, since_s - self.healthy_s)
-            / (self.cycle_s - self.healthy_s)
-        )
+        return self.rise * max(0.0, since_s - self.healthy_s) / (self.cycle_s - self.healthy_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +231,7 @@ TROUBLES: Final = {
     "LEAK-31": Troubles(silent=Window(150.0, 240.0, 1_200.0)),
     # Shorter than the minute after which those behind it, without work, would count as stale.
     "FLASH-11": Troubles(offline=Window(75.0, 32.0, 720.0)),
-    "RF-21": Troubles(
-        bad_message_share=0.03
-    ),  # one in about 400 of the whole floor's messages
+    "RF-21": Troubles(bad_message_share=0.03),  # one in about 400 of the whole floor's messages
 }
 
 
@@ -270,11 +262,7 @@ def _ecu_line(number: int) -> Line:
         (_machine("ICT", number, 6.0, 4, 0.016, _ICT),),
         (_machine("FLASH", number, 8.0, 6, 0.007, _FLASH),),
         (first_fct, second_fct),
-        (
-            _machine(
-                "EOL", number, 7.0, 4, 0.01, (_FW_BUILD, _I_SLEEP, _CAN, _HIPOT, _LABEL)
-            ),
-        ),
+        (_machine("EOL", number, 7.0, 4, 0.01, (_FW_BUILD, _I_SLEEP, _CAN, _HIPOT, _LABEL)),),
     )
     return Line(f"L{number}", "ECU-4100", "EC41", 10.0, 4, stages)
 
@@ -313,6 +301,4 @@ def _machine(  # noqa: PLR0913, PLR0917 - one row of a table
     machine_id = f"{procedure}-{line}1"
     names = tuple(f"F{number}" for number in range(1, fixtures + 1))
     troubles = TROUBLES.get(machine_id, Troubles())
-    return Machine(
-        machine_id, procedure, cycle_s, names, fail_share, steps, troubles=troubles
-    )
+    return Machine(machine_id, procedure, cycle_s, names, fail_share, steps, troubles=troubles)

@@ -55,14 +55,10 @@ class SimulateOptions:
         )
         for flag, value, low, high in checks:
             if not low <= value <= high:
-                raise SettingsError(
-                    f"{flag} {value} is out of range. Use {low} to {high}."
-                )
+                raise SettingsError(f"{flag} {value} is out of range. Use {low} to {high}.")
 
 
-async def simulate(
-    options: SimulateOptions, settings: Settings, stop: asyncio.Event
-) -> None:
+async def simulate(options: SimulateOptions, settings: Settings, stop: asyncio.Event) -> None:
     """Run the floor until `stop`, or until the broker has all the runs that were asked for.
 
     A broker that is away is waited for. At the end every machine says `offline`.
@@ -74,24 +70,18 @@ async def simulate(
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     life = Life(seed, datetime.now(UTC), options.speed)
     history_s = options.history_minutes * 60 * options.speed
-    events: Iterable[Event] = Floor(
-        life, lines=options.lines, history_s=history_s
-    ).events()
+    events: Iterable[Event] = Floor(life, lines=options.lines, history_s=history_s).events()
     if options.runs is not None:
         events = first_runs(iter(events), options.runs)
     away: set[str] = set()
     links = {
-        machine.machine_id: MachineLink(
-            settings, line.name, machine.machine_id, life, away
-        )
+        machine.machine_id: MachineLink(settings, line.name, machine.machine_id, life, away)
         for line, machine in machines(plant(options.lines))
     }
     log.info("floor_started", seed=seed, machines=len(links), speed=options.speed)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(
-                _unless(stop, _play(events, links, life.speed)), name="floor"
-            )
+            group.create_task(_unless(stop, _play(events, links, life.speed)), name="floor")
             for name, link in links.items():
                 group.create_task(_attend(link, stop), name=f"machine {name}")
     except ExceptionGroup as errors:
@@ -100,9 +90,7 @@ async def simulate(
     log.info("floor_stopped")
 
 
-async def _play(
-    events: Iterable[Event], links: Mapping[str, MachineLink], speed: float
-) -> None:
+async def _play(events: Iterable[Event], links: Mapping[str, MachineLink], speed: float) -> None:
     began_s = time.monotonic()
     past = 0
     for event in events:
@@ -114,9 +102,7 @@ async def _play(
                     asyncio.sleep(_CHUNK_S), *map(MachineLink.emptied, links.values())
                 )
         else:
-            await asyncio.sleep(
-                max(0.0, event.due_s / speed - (time.monotonic() - began_s))
-            )
+            await asyncio.sleep(max(0.0, event.due_s / speed - (time.monotonic() - began_s)))
         await links[event.machine_id].hand(event)
     for link in links.values():
         link.finish()

@@ -68,9 +68,7 @@ def run_test(unit: Unit, attempt: Attempt, life: Life, random: Random) -> Messag
         "procedure": machine.procedure,
         "started_at": life.moment(attempt.began_s),
         "ended_at": life.moment(attempt.ended_s),
-        "reported_outcome": next(
-            (word for word in ("FAIL", "ERROR") if word in said), "PASS"
-        ),
+        "reported_outcome": next((word for word in ("FAIL", "ERROR") if word in said), "PASS"),
         **({"panel": unit.panel} if unit.panel else {}),
         "program": f"{product}_{machine.procedure}".lower().replace("-", ""),
         "program_version": "2.3",
@@ -95,11 +93,7 @@ def _bad_step(unit: Unit, attempt: Attempt, random: Random) -> str | None:
         return unit.defect
     machine = attempt.machine
     contact = machine.troubles.bad_contact
-    if (
-        contact
-        and contact.fixture == attempt.fixture
-        and random.random() < contact.share
-    ):
+    if contact and contact.fixture == attempt.fixture and random.random() < contact.share:
         return contact.test_step
     if attempt.number > 1 or random.random() >= machine.fail_share:
         return None
@@ -112,9 +106,7 @@ def _bad_step(unit: Unit, attempt: Attempt, random: Random) -> str | None:
     return name
 
 
-def _measure(
-    attempt: Attempt, step: Step, bad_step: str | None, random: Random
-) -> Message:
+def _measure(attempt: Attempt, step: Step, bad_step: str | None, random: Random) -> Message:
     troubles, name = attempt.machine.troubles, step.test_step
     gap = troubles.no_value
     if gap and gap.test_step == name and random.random() < gap.share:

@@ -2,12 +2,13 @@
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, takewhile
 
 import orjson
 import pytest
+from pydantic import TypeAdapter
 
 from broker.errors import SettingsError
 from broker.messages import MEASUREMENT, RUN, Measurement, Run, State
@@ -18,7 +19,8 @@ from service.simulator.plant import Shape, machines, plant
 from service.simulator.play import SimulateOptions
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
-HOUR_S = 3_600.0
+HALF_HOUR_S = 1_800.0
+PANEL = TypeAdapter(list[Run])
 AILING = {"FCT-12", "ICT-21", "EOL-21"}
 
 
@@ -28,26 +30,26 @@ def events_until(until_s: float, life: Life, **options: float) -> list[Event]:
 
 
 @pytest.fixture(scope="module")
-def hour() -> list[Event]:
-    return events_until(HOUR_S, Life(7, START))
+def half_hour() -> list[Event]:
+    return events_until(HALF_HOUR_S, Life(7, START))
 
 
 @pytest.fixture(scope="module")
-def reports(hour: list[Event]) -> dict[str, list[Measurement | Run]]:
-    """Every good message of the hour as the service reads it, by machine, in order."""
+def reports(half_hour: list[Event]) -> dict[str, list[Measurement | Run]]:
+    """Every good message of the half hour as the service reads it, by machine, in order."""
     by_machine: dict[str, list[Measurement | Run]] = defaultdict(list)
-    for event in hour:
+    for event in half_hour:
         by_machine[event.machine_id].extend(read(event))
     return by_machine
 
 
-def read(event: Event) -> Iterator[Measurement | Run]:
+def read(event: Event) -> Sequence[Measurement | Run]:
     if event.channel is not Channel.TEST or not event.runs:
-        return
-    parsed = orjson.loads(event.payload())
-    for element in parsed if isinstance(parsed, list) else [parsed]:
-        adapter = RUN if "measurements" in element else MEASUREMENT
-        yield adapter.validate_json(orjson.dumps(element))
+        return []
+    if isinstance(event.message, list):
+        return PANEL.validate_json(event.payload())
+    adapter = MEASUREMENT if event.machine_id == "LEAK-31" else RUN
+    return [adapter.validate_json(event.payload())]
 
 
 def values(runs: list[Measurement | Run], test_step: str) -> list[tuple[Run, object]]:
@@ -82,9 +84,9 @@ def test_another_seed_is_another_floor() -> None:
     assert [event.due_s for event in one] != [event.due_s for event in other]
 
 
-def test_events_come_in_the_order_they_are_due(hour: list[Event]) -> None:
-    assert all(earlier.due_s <= later.due_s for earlier, later in pairwise(hour))
-    assert hour[0].due_s >= 0
+def test_events_come_in_the_order_they_are_due(half_hour: list[Event]) -> None:
+    assert all(earlier.due_s <= later.due_s for earlier, later in pairwise(half_hour))
+    assert half_hour[0].due_s >= 0
 
 
 def test_another_start_repeats_neither_a_message_id_nor_a_barcode() -> None:
@@ -101,17 +103,17 @@ def test_another_start_repeats_neither_a_message_id_nor_a_barcode() -> None:
 
 
 def test_every_message_but_the_spoilt_ones_is_valid(
-    hour: list[Event], reports: dict[str, list[Measurement | Run]]
+    half_hour: list[Event], reports: dict[str, list[Measurement | Run]]
 ) -> None:
-    runs = sum(event.runs for event in hour)
+    runs = sum(event.runs for event in half_hour)
     assert sum(len(each) for each in reports.values()) == runs
-    for event in hour:
+    for event in half_hour:
         for report in read(event):
             assert report.machine_id in {None, event.machine_id}
 
 
-def test_only_one_machine_spoils_messages_and_seldom(hour: list[Event]) -> None:
-    tests = [event for event in hour if event.channel is Channel.TEST]
+def test_only_one_machine_spoils_messages_and_seldom(half_hour: list[Event]) -> None:
+    tests = [event for event in half_hour if event.channel is Channel.TEST]
     spoilt = [event for event in tests if not event.runs]
     assert {event.machine_id for event in spoilt} == {"RF-21"}
     assert 1 / 600 < len(spoilt) / len(tests) < 1 / 250
@@ -123,10 +125,12 @@ def test_only_one_machine_spoils_messages_and_seldom(hour: list[Event]) -> None:
     assert all(b'"barcode":""' in event.payload() for event in spoilt if event not in broken)
 
 
-def test_a_floor_of_thirteen_machines_makes_four_to_six_runs_a_second(hour: list[Event]) -> None:
-    assert len({event.machine_id for event in hour}) == 13
-    assert {event.line for event in hour} == {"L1", "L2", "L3"}
-    assert 4 < sum(event.runs for event in hour) / HOUR_S < 6
+def test_a_floor_of_thirteen_machines_makes_four_to_six_runs_a_second(
+    half_hour: list[Event],
+) -> None:
+    assert len({event.machine_id for event in half_hour}) == 13
+    assert {event.line for event in half_hour} == {"L1", "L2", "L3"}
+    assert 4 < sum(event.runs for event in half_hour) / HALF_HOUR_S < 6
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -137,8 +141,9 @@ def test_results_arrive_in_the_first_two_seconds(seed: int) -> None:
 def test_healthy_machines_have_a_healthy_first_pass_yield(
     reports: dict[str, list[Measurement | Run]],
 ) -> None:
-    for machine_id in reports.keys() - AILING:
-        assert 0.97 <= first_pass_yield(reports[machine_id]) <= 0.997, machine_id
+    yields = {name: first_pass_yield(reports[name]) for name in reports.keys() - AILING}
+    assert min(yields.values()) >= 0.96  # a few hundred units each: chance plays its part
+    assert 0.975 <= statistics.mean(yields.values()) <= 0.995
 
 
 def test_the_bad_fixture_fails_more_than_the_others(
@@ -199,7 +204,7 @@ def test_a_failing_unit_is_tested_again_and_mostly_passes(
         lives[report.barcode].append(report)
     failing = [life for life in lives.values() if life[0].reported_outcome != "PASS"]
     again = [life for life in failing if len(life) > 1]
-    assert len(again) >= len(failing) - 1  # the last one's retest may be after the hour
+    assert len(again) >= len(failing) - 1  # the last one's retest may be after the end
     assert all(
         moment_of(second) - moment_of(first) < timedelta(seconds=30) for first, second, *_ in again
     )
@@ -214,17 +219,17 @@ def test_only_good_units_go_on(reports: dict[str, list[Measurement | Run]]) -> N
     assert not never_good & {report.barcode for report in reports["RF-21"]}
 
 
-def test_one_machine_goes_silent_while_its_units_go_on(hour: list[Event]) -> None:
+def test_one_machine_goes_silent_while_its_units_go_on(half_hour: list[Event]) -> None:
     def longest_gap_s(machine_id: str) -> float:
-        due = [event.due_s for event in hour if event.machine_id == machine_id]
+        due = [event.due_s for event in half_hour if event.machine_id == machine_id]
         return max(later - earlier for earlier, later in pairwise(due))
 
     assert 200 < longest_gap_s("LEAK-31") < 300
     assert longest_gap_s("EOL-31") < 20
 
 
-def test_one_machine_goes_offline_and_comes_back(hour: list[Event]) -> None:
-    mine = [event for event in hour if event.machine_id == "FLASH-11"]
+def test_one_machine_goes_offline_and_comes_back(half_hour: list[Event]) -> None:
+    mine = [event for event in half_hour if event.machine_id == "FLASH-11"]
     states = [event for event in mine if event.channel is Channel.STATE]
     assert [State.model_validate(event.message).status for event in states][:4] == [
         "offline",
@@ -235,7 +240,9 @@ def test_one_machine_goes_offline_and_comes_back(hour: list[Event]) -> None:
     assert not back.goes_offline
     assert 20 < back.due_s - gone.due_s < 60
     assert not [event for event in mine if gone.due_s < event.due_s < back.due_s]
-    assert {event.machine_id for event in hour if event.channel is Channel.STATE} == {"FLASH-11"}
+    assert {event.machine_id for event in half_hour if event.channel is Channel.STATE} == {
+        "FLASH-11"
+    }
 
 
 def test_messages_are_numbered_without_a_gap(
@@ -248,11 +255,11 @@ def test_messages_are_numbered_without_a_gap(
 
 
 def test_machines_word_their_results_in_three_ways(
-    hour: list[Event], reports: dict[str, list[Measurement | Run]]
+    half_hour: list[Event], reports: dict[str, list[Measurement | Run]]
 ) -> None:
     assert all(isinstance(each, Measurement) for each in reports["LEAK-31"])
     assert all(each.message_id is None for each in reports["LEAK-31"])
-    panels = [event for event in hour if event.machine_id == "SPI-11"]
+    panels = [event for event in half_hour if event.machine_id == "SPI-11"]
     assert all(isinstance(event.message, list) for event in panels)
     assert Counter(event.runs for event in panels).most_common(1)[0][0] == 4
     counts = {
@@ -289,8 +296,8 @@ def test_a_number_of_runs_is_met_exactly(runs: int) -> None:
 
 def test_a_faster_floor_still_tells_the_time_of_the_clock() -> None:
     life = Life(7, START, speed=10)
-    last = [report for event in events_until(600, life) for report in read(event)][-1]
-    assert START + timedelta(seconds=55) < moment_of(last) <= START + timedelta(seconds=60)
+    last = [report for event in events_until(120, life) for report in read(event)][-1]
+    assert START + timedelta(seconds=10) < moment_of(last) <= START + timedelta(seconds=12)
 
 
 def test_more_lines_are_more_of_the_same_without_its_troubles() -> None:
