@@ -94,8 +94,8 @@ class TcpProxy:
                     self._obey()
                 elif raw is self._listener:
                     self._accept()
-                elif end in self._ends:
-                    self._read(end)
+                elif end in self._ends and end.peer:
+                    self._read(end, end.peer)
             for end in list(self._ends):
                 self._send_due(end)
 
@@ -158,16 +158,15 @@ class TcpProxy:
             end.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._ends.add(end)
 
-    def _read(self, end: _End) -> None:
-        assert end.peer
+    def _read(self, end: _End, peer: _End) -> None:
         try:
             chunk = end.raw.recv(_CHUNK_BYTES)
         except OSError:
             self._drop(end)
             return
-        end.peer.waiting.append((time.monotonic() + self.delay_s, chunk))
+        peer.waiting.append((time.monotonic() + self.delay_s, chunk))
         if not chunk:
-            end.peer.peer = end.peer = None  # no more is read from either
+            end.peer = peer.peer = None  # no more is read from either
             self._ends.discard(end)
             end.raw.close()
 
