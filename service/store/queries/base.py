@@ -1,0 +1,83 @@
+"""What all queries stand on: tables as Core sees them, a connection, times, and names by number."""
+
+import contextlib
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Connection, Table, select
+
+from broker.messages import format_time
+from service.store import tables
+from service.store.codes import NameKind
+from service.store.database import Database
+
+Facts: TypeAlias = dict[str, Any]
+"""One answer as JSON knows it, in the words of the contract."""
+
+_TABLES = tables.RunRow.metadata.tables
+NAME: Final[Table] = _TABLES["name"]
+MACHINE: Final[Table] = _TABLES["machine"]
+UNIT: Final[Table] = _TABLES["unit"]
+UNIT_STATE: Final[Table] = _TABLES["unit_state"]
+RAW_MESSAGE: Final[Table] = _TABLES["raw_message"]
+RUN: Final[Table] = _TABLES["run"]
+MEASUREMENT: Final[Table] = _TABLES["measurement"]
+RUN_HOUR: Final[Table] = _TABLES["run_hour"]
+STEP_HOUR: Final[Table] = _TABLES["step_hour"]
+REJECTION: Final[Table] = _TABLES["rejection"]
+RULEBOOK: Final[Table] = _TABLES["rulebook"]
+SERVICE: Final[Table] = _TABLES["service"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NAMES_MAX = 500_000  # as the writer's: names are few, unless a sender misuses them
+_LOOKED_UP_MAX = 10_000  # ids of one statement; SQLite takes 32,766 values
+
+_texts: weakref.WeakKeyDictionary[Database, dict[int, str]] = weakref.WeakKeyDictionary()
+
+
+@contextlib.contextmanager
+def connected(database: Database) -> Iterator[Connection]:
+    """Give a connection for reading; database trouble becomes our errors."""
+    with database.reading() as session:
+        yield session.connection()
+
+
+def as_time(microseconds: int | None) -> str | None:
+    """Return a stored time as UTC text with Z."""
+    return None if microseconds is None else format_time(moment(microseconds))
+
+
+def moment(microseconds: int) -> datetime:
+    """Return a stored time as an aware datetime, exact to the microsecond."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds(moment_: datetime) -> int:
+    """Return an aware datetime as the tables hold it."""
+    return (moment_ - _EPOCH) // _MICROSECOND
+
+
+def names_of(
+    database: Database, connection: Connection, ids: Iterable[int | None]
+) -> Mapping[int | None, str]:
+    """Return the texts of `ids`; None has none. An id's text never changes, so it is kept."""
+    known = _texts.setdefault(database, {})
+    if len(known) > _NAMES_MAX:
+        known.clear()
+    wanted = {each for each in ids if each is not None}
+    missing = sorted(wanted - known.keys())
+    for start in range(0, len(missing), _LOOKED_UP_MAX):
+        some = missing[start : start + _LOOKED_UP_MAX]
+        rows = connection.execute(select(NAME.c.id, NAME.c.text).where(NAME.c.id.in_(some)))
+        known.update((row.id, row.text) for row in rows)
+    return {each: known[each] for each in wanted}
+
+
+def id_of(connection: Connection, kind: NameKind, text: str) -> int | None:
+    """Return the id of a name, None where nothing of this name was ever stored."""
+    query = select(NAME.c.id).where(NAME.c.kind == kind.value, NAME.c.text == text)
+    found: int | None = connection.execute(query).scalar()
+    return found

@@ -1,0 +1,131 @@
+"""The filters that all questions share, and the cursor that continues a list."""
+
+import base64
+import contextlib
+import re
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, select, tuple_
+
+from broker.messages import Outcome
+from service.store.codes import HOUR_US, OUTCOME_CODE, NameKind
+from service.store.queries.base import MEASUREMENT, RUN, STEP_HOUR, UNIT, id_of, microseconds
+
+Condition = ColumnElement[bool]
+_is_key = re.compile(rb"(-?[0-9]{1,18})\.([0-9]{1,18})").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which runs a question is about; what is None does not matter. All must hold."""
+
+    machine_id: str | None = None
+    line: str | None = None
+    product_id: str | None = None
+    procedure: str | None = None
+    step: str | None = None
+    """The run has a measurement of this test_step."""
+    barcode: str | None = None
+    outcome: Outcome | None = None
+    """Of the run."""
+    agrees: bool | None = None
+    fixture: str | None = None
+    operator: str | None = None
+    since: datetime | None = None
+    """Aware; runs that started then or later."""
+    until: datetime | None = None
+    """Aware; runs that started before it."""
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of those that are set."""
+        return frozenset(each.name for each in fields(self) if getattr(self, each.name) is not None)
+
+
+_NAMED = {
+    "machine_id": ("machine", NameKind.MACHINE),
+    "line": ("line", NameKind.LINE),
+    "product_id": ("product", NameKind.PRODUCT),
+    "procedure": ("procedure", NameKind.PROCEDURE),
+    "fixture": ("fixture", NameKind.FIXTURE),
+    "operator": ("operator", NameKind.OPERATOR),
+}
+
+
+def name_conditions(connection: Connection, filters: Filters, table: Table) -> list[Condition]:
+    """Return what a table with machine, line, product … columns must hold.
+
+    A name that was never stored matches nothing.
+    """
+    conditions: list[Condition] = []
+    for field, (column, kind) in _NAMED.items():
+        text = getattr(filters, field)
+        if text is not None:
+            number = id_of(connection, kind, text)
+            conditions.append(false() if number is None else table.c[column] == number)
+    return conditions
+
+
+def run_conditions(connection: Connection, filters: Filters) -> list[Condition]:
+    """Return what a row of `run` must hold; an empty list holds for every run."""
+    conditions = name_conditions(connection, filters, RUN)
+    if filters.step is not None:
+        conditions += _with_step(connection, filters.step)
+    if filters.barcode is not None:
+        units = select(UNIT.c.id).where(UNIT.c.barcode == filters.barcode)
+        conditions.append(RUN.c.unit_id.in_(connection.execute(units).scalars().all()))
+    if filters.outcome is not None:
+        conditions.append(RUN.c.outcome == OUTCOME_CODE[filters.outcome])
+    if filters.agrees is not None:
+        conditions.append(RUN.c.agrees.is_(filters.agrees))
+    if filters.since is not None:
+        conditions.append(RUN.c.started_us >= microseconds(filters.since))
+    if filters.until is not None:
+        conditions.append(RUN.c.started_us < microseconds(filters.until))
+    return conditions
+
+
+def _with_step(connection: Connection, step: str) -> list[Condition]:
+    """Return the conditions for runs that hold a step.
+
+    The roll-up knows the hours in which it was measured at all, so that a rare step does not make
+    the database look through every run.
+    """
+    number = id_of(connection, NameKind.STEP, step)
+    span = select(func.min(STEP_HOUR.c.hour), func.max(STEP_HOUR.c.hour))
+    first, last = connection.execute(span.where(STEP_HOUR.c.step == number)).one()
+    if first is None:
+        return [false()]
+    holds = exists().where(MEASUREMENT.c.run_id == RUN.c.id, MEASUREMENT.c.step == number)
+    return [RUN.c.started_us.between(first * HOUR_US, (last + 1) * HOUR_US - 1), holds]
+
+
+def encode_cursor(at: int, number: int) -> str:
+    """Return an opaque text for the place after the row with this time and id."""
+    return base64.urlsafe_b64encode(f"{at}.{number}".encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> tuple[int, int]:
+    """Return the time and id inside a cursor.
+
+    Raises:
+        ValueError: It is none of ours.
+    """
+    found = None
+    with contextlib.suppress(ValueError):
+        plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found = _is_key(plain)
+    if found is None:
+        raise ValueError(
+            f"cursor {cursor[:40]!r} was not given by this list. Leave it out to start at the top."
+        )
+    return int(found[1]), int(found[2])
+
+
+def before(table: Table, column: str, cursor: str | None) -> list[Condition]:
+    """Return what rows after `cursor` hold in a list that is newest first by (`column`, id)."""
+    if cursor is None:
+        return []
+    at, number = decode_cursor(cursor)
+    return [tuple_(table.c[column], table.c.id) < tuple_(at, number)]

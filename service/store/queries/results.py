@@ -1,0 +1,194 @@
+"""Judged runs as Results: by their ids, and as a list that goes on from a cursor."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from broker.messages import Outcome
+from service.store.codes import COMPARATOR_OF, OUTCOME_CODE, OUTCOME_OF, REPORTED_OF, ValueKind
+from service.store.database import Database
+from service.store.queries.base import MEASUREMENT, RUN, UNIT, Facts, as_time, connected, names_of
+from service.store.queries.filters import Filters, before, encode_cursor, run_conditions
+
+LISTED_WHOLE_MAX: Final = 50
+"""With more measurements only those that are not PASS are listed ..."""
+LISTED_MAX: Final = 200
+"""... and of those so many."""
+LIMIT_MAX: Final = 1_000
+_RUNS_A_QUERY = 500
+
+
+def results_by_ids(database: Database, run_ids: Collection[int]) -> dict[int, Facts]:
+    """Return Results with all their measurements by run id; ids that are not stored are left out.
+
+    Each has exactly the fields of `broker.messages.Result`, ready for JSON. `as_message` cuts one
+    to what the result topic carries.
+    """
+    found: dict[int, Facts] = {}
+    wanted = sorted(set(run_ids))
+    with connected(database) as connection:
+        for start in range(0, len(wanted), _RUNS_A_QUERY):
+            some = wanted[start : start + _RUNS_A_QUERY]
+            runs = connection.execute(_runs().where(RUN.c.id.in_(some))).all()
+            results = _as_results(database, connection, runs, cut=False)
+            found.update((result["run_id"], result) for result in results)
+    return found
+
+
+def list_results(
+    database: Database, filters: Filters, limit: int = 100, cursor: str | None = None
+) -> tuple[list[Facts], str | None]:
+    """Return Results, newest start first, and the cursor of what follows (None at the end).
+
+    Long ones are cut as on the result topic, see `as_message`.
+
+    Raises:
+        ValueError: The cursor is none of ours.
+    """
+    after = before(RUN, "started_us", cursor)
+    with connected(database) as connection:
+        query = _runs().where(*run_conditions(connection, filters), *after)
+        newest_first = query.order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
+        runs = connection.execute(newest_first.limit(min(limit, LIMIT_MAX) + 1)).all()
+        shown = runs[: min(limit, LIMIT_MAX)]
+        results = _as_results(database, connection, shown, cut=True)
+    has_more = len(runs) > len(shown)
+    return results, encode_cursor(shown[-1].started_us, shown[-1].id) if has_more else None
+
+
+def as_message(result: Mapping[str, Any]) -> Facts:
+    """Return a whole Result as the result topic carries it (contract.md section 5).
+
+    More than 50 measurements: only those that are not PASS, at most 200. Pure: no I/O.
+    """
+    measurements = result["measurements"]
+    if len(measurements) <= LISTED_WHOLE_MAX:
+        return dict(result)
+    kept = [each for each in measurements if each["outcome"] != Outcome.PASS][:LISTED_MAX]
+    return {**result, "measurements": kept, "measurements_complete": False}
+
+
+def _runs() -> Select[Any]:
+    return select(RUN, UNIT.c.barcode).join(UNIT, UNIT.c.id == RUN.c.unit_id)
+
+
+def _as_results(
+    database: Database,
+    connection: Connection,
+    runs: Sequence[Row[Any]],
+    *,
+    cut: bool,
+) -> list[Facts]:
+    """Turn rows into Results; `cut` those that the result topic would cut."""
+    long = {run.id for run in runs if cut and _count(run) > LISTED_WHOLE_MAX}
+    short = {run.id for run in runs} - long
+    values = [*_measurements_of(connection, short), *_not_passed(connection, long)]
+    names = names_of(database, connection, _name_ids(runs, values))
+    measurements: dict[int, list[Facts]] = defaultdict(list)
+    for value in values:
+        measurements[value.run_id].append(_measurement(value, names))
+    return [
+        _result(run, names)
+        | {"measurements": measurements[run.id], "measurements_complete": run.id not in long}
+        for run in runs
+    ]
+
+
+def _count(run: Row[Any]) -> int:
+    return int(run.passed + run.failed + run.errors + run.unjudged)
+
+
+def _measurements_of(connection: Connection, run_ids: Collection[int]) -> Sequence[Row[Any]]:
+    if not run_ids:
+        return ()
+    query = select(MEASUREMENT).where(MEASUREMENT.c.run_id.in_(run_ids))
+    return connection.execute(query.order_by(MEASUREMENT.c.run_id, MEASUREMENT.c.position)).all()
+
+
+def _not_passed(connection: Connection, run_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Return the first 200 measurements of each run that are not PASS."""
+    if not run_ids:
+        return ()
+    place = func.row_number().over(
+        partition_by=MEASUREMENT.c.run_id, order_by=MEASUREMENT.c.position
+    )
+    numbered = (
+        select(MEASUREMENT, place.label("place"))
+        .where(MEASUREMENT.c.run_id.in_(run_ids))
+        .where(MEASUREMENT.c.outcome != OUTCOME_CODE[Outcome.PASS])
+        .subquery()
+    )
+    query = select(numbered).where(numbered.c.place <= LISTED_MAX)
+    return connection.execute(query.order_by(numbered.c.run_id, numbered.c.position)).all()
+
+
+def _name_ids(runs: Iterable[Row[Any]], values: Iterable[Row[Any]]) -> set[int | None]:
+    ids: set[int | None] = set()
+    for run in runs:
+        ids.update((run.machine, run.line, run.product, run.procedure, run.first_failure))
+    for value in values:
+        ids.update((value.step, value.measure_unit, value.rule))
+    return ids
+
+
+def _result(run: Row[Any], names: Mapping[int | None, str]) -> Facts:
+    return {
+        "message_id": run.message_id,
+        "run_id": run.id,
+        "barcode": run.barcode,
+        "machine_id": names[run.machine],
+        "line": names[run.line],
+        "product_id": names[run.product],
+        "procedure": names[run.procedure],
+        "outcome": OUTCOME_OF[run.outcome].value,
+        "reported_outcome": _reported(run.reported),
+        "agrees": run.agrees,
+        "timestamp": as_time(run.started_us),
+        "received_at": as_time(run.received_us),
+        "attempt": run.attempt,
+        "first_failure": names.get(run.first_failure),
+        "rulebook_version": run.rulebook_version,
+        "clock_suspect": run.clock_suspect,
+        "counts": {
+            "PASS": run.passed,
+            "FAIL": run.failed,
+            "ERROR": run.errors,
+            "UNJUDGED": run.unjudged,
+        },
+    }
+
+
+def _measurement(row: Row[Any], names: Mapping[int | None, str]) -> Facts:
+    comparator = COMPARATOR_OF.get(row.comparator)
+    return {
+        "test_step": names[row.step],
+        "measured_value": value_of(row),
+        "unit": names.get(row.measure_unit),
+        "outcome": OUTCOME_OF[row.outcome].value,
+        "comparator": comparator and comparator.value,
+        "low": row.low,
+        "high": row.high,
+        "rule_id": names.get(row.rule),
+        "reason": row.reason,
+        "reported_outcome": _reported(row.reported),
+        "marginal": row.marginal,
+    }
+
+
+def value_of(row: Row[Any]) -> float | str | bool | None:
+    """Return the value that a row of `measurement` holds."""
+    match ValueKind(row.value_kind):
+        case ValueKind.NUMBER:
+            return float(row.number)
+        case ValueKind.TRUTH:
+            return bool(row.number)
+        case ValueKind.TEXT:
+            return str(row.text)
+        case ValueKind.NONE:
+            return None
+
+
+def _reported(code: int | None) -> str | None:
+    return None if code is None else REPORTED_OF[code].value
