@@ -182,6 +182,10 @@ class HttpSettings(_Section):
 
     host: str = Field(default="127.0.0.1", description="Address to bind; loopback needs no login.")
     port: int = Field(default=8080, ge=1, le=65535, description="One port for pages and API.")
+    no_login: bool = Field(
+        default=False,
+        description="Let everyone in on another address than loopback; every page says so in red.",
+    )
 
 
 class PlantSettings(_Section):
