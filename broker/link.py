@@ -94,6 +94,8 @@ class Connection:
         self._connack: asyncio.Future[tuple[bool, ReasonCode]] | None = None
         self._is_paused = False
         self._ticker: asyncio.Task[None] | None = None
+        self._is_finishing = False
+        self._expected: dict[str, asyncio.Event] = {}
         self.is_over = False
 
     # -- opening and closing -------------------------------------------------------------------
@@ -172,21 +174,17 @@ class Connection:
                 f" read {', '.join(denied)}. Grant it in the broker's ACL."
             )
 
-    async def next_batch(
-        self, count_max: int = 500, bytes_max: int = 8_388_608
-    ) -> list[Delivery]:
+    async def next_batch(self, count_max: int = 500, bytes_max: int = 8_388_608) -> list[Delivery]:
         """Wait for messages and return what has arrived, in order; empty once it is over.
 
         At least one message, then as many as fit `count_max` and `bytes_max`. Commits pace it, no
         timer: what arrives while one batch is stored is the next.
         """
-        while not self._arrived:
-            if self.is_over:
-                return []
+        while not self._arrived and not self.is_over and not self._is_finishing:
             self._something.clear()
             await self._something.wait()
-        if self.is_over:
-            return []  # these cannot be acknowledged any more; the broker sends them again
+        if self.is_over or self._is_finishing:
+            return []  # what is left cannot be acknowledged here; the broker sends it again
         batch: list[Delivery] = []
         size = 0
         while self._arrived and len(batch) < count_max:
@@ -195,6 +193,20 @@ class Connection:
                 break
             batch.append(self._arrived.popleft())
         return batch
+
+    @property
+    def pending_count(self) -> int:
+        """How many messages have arrived and are not acknowledged."""
+        return self._pending_count
+
+    def expect(self, topic: str) -> asyncio.Event:
+        """Return an event that is set once a message arrives on `topic`, and each time after."""
+        return self._expected.setdefault(topic, asyncio.Event())
+
+    def finish(self) -> None:
+        """Let `next_batch` return nothing more, while what it gave can still be acknowledged."""
+        self._is_finishing = True
+        self._something.set()
 
     def ack(self, batch: Sequence[Delivery]) -> None:
         """Let the broker forget `batch`. Only after its rows are committed."""
@@ -379,6 +391,8 @@ class Connection:
         except UnicodeDecodeError:
             topic = "\N{REPLACEMENT CHARACTER}"  # fits no template: becomes a bad_topic rejection
         payload = bytes(message.payload)
+        if topic in self._expected:
+            self._expected[topic].set()
         self._arrived.append(Delivery(topic, payload, message.mid, message.retain))
         self._pending_count += 1
         self._pending_bytes += len(payload)

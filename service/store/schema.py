@@ -10,11 +10,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, func, select, text
+from sqlmodel import SQLModel
 
 from broker.errors import StoreRefused
+from service.store import tables
 from service.store.database import Database, prepare_folder
 
+assert tables  # importing it fills the metadata
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x59_4C_00_01  # "YL": PostgreSQL's advisory lock for migrations
 
@@ -83,3 +86,16 @@ def _begin_by_hand(engine: Any) -> None:  # noqa: ANN401 - sqlalchemy.Engine, fo
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def count_rows(database: Database) -> dict[str, int]:
+    """Return how many rows each table holds, by name.
+
+    Raises:
+        StoreUnavailable: The database is away, or has no tables yet.
+    """
+    with database.reading() as session:
+        return {
+            name: session.connection().execute(select(func.count()).select_from(entry)).scalar_one()
+            for name, entry in sorted(SQLModel.metadata.tables.items())
+        }

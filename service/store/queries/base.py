@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Integer, Table, literal_column, select
 
 from broker.messages import format_time
 from service.store import tables
-from service.store.codes import NameKind
+from service.store.codes import HOUR_US, NameKind
 from service.store.database import Database
 
 Facts: TypeAlias = dict[str, Any]
@@ -58,6 +58,15 @@ def moment(microseconds: int) -> datetime:
 def microseconds(moment_: datetime) -> int:
     """Return an aware datetime as the tables hold it."""
     return (moment_ - _EPOCH) // _MICROSECOND
+
+
+def hour_of(column: ColumnElement[int]) -> ColumnElement[int]:
+    """Return a time's hour as the roll-ups count them.
+
+    A literal, because PostgreSQL takes two parameters of one value for two expressions and then
+    does not see that what is selected is what is grouped by.
+    """
+    return column // literal_column(str(HOUR_US), Integer)
 
 
 def names_of(

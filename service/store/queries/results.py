@@ -143,7 +143,7 @@ def _result(run: Row[Any], names: Mapping[int | None, str]) -> Facts:
         "product_id": names[run.product],
         "procedure": names[run.procedure],
         "outcome": OUTCOME_OF[run.outcome].value,
-        "reported_outcome": _reported(run.reported),
+        "reported_outcome": reported_of(run.reported),
         "agrees": run.agrees,
         "timestamp": as_time(run.started_us),
         "received_at": as_time(run.received_us),
@@ -172,7 +172,7 @@ def _measurement(row: Row[Any], names: Mapping[int | None, str]) -> Facts:
         "high": row.high,
         "rule_id": names.get(row.rule),
         "reason": row.reason,
-        "reported_outcome": _reported(row.reported),
+        "reported_outcome": reported_of(row.reported),
         "marginal": row.marginal,
     }
 
@@ -190,5 +190,6 @@ def value_of(row: Row[Any]) -> float | str | bool | None:
             return None
 
 
-def _reported(code: int | None) -> str | None:
+def reported_of(code: int | None) -> str | None:
+    """Return what the machine said, from its code."""
     return None if code is None else REPORTED_OF[code].value

@@ -1,0 +1,170 @@
+"""One batch on its way: decode, judge, store, and the messages that answer it.
+
+    deliveries -decode-> runs, refusals -judge-> verdicts -save-> rows + answers
+
+Publishing and acknowledging are the subscriber's: it owns the connections. Everything here runs in
+the one worker thread that owns the writer.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+import orjson
+import structlog
+
+from broker.link import Delivery, Outgoing
+from broker.settings import Settings
+from broker.topics import UNASSIGNED_LINE, Channel, TopicTemplate
+from service.core.decode import DecodeSettings, decode
+from service.core.judge import judge
+from service.core.lookup import Rulebook
+from service.core.records import DecodedRun, JudgedRun, Refused
+from service.core.results import encode_receipt, encode_rejection, encode_result
+from service.store.database import Database
+from service.store.queries.results import as_message, results_by_ids
+from service.store.writer import Arrival, Committed, Saved, Writer
+
+log = structlog.get_logger()
+
+_RECEIPT_IDS_MAX = 5_000
+_RETAINED_WARNINGS_MAX = 10  # a machine that retains does it always; its name once is enough
+
+
+class Pipeline:
+    """Decode, judge and store batches with one rulebook. One thread at a time."""
+
+    def __init__(self, settings: Settings, database: Database, rulebook: Rulebook) -> None:
+        self._settings = settings
+        self._database = database
+        self.template = TopicTemplate(settings.topics.template)
+        self._decode_settings = DecodeSettings(
+            self.template, settings.service.payload_bytes_max, self._zone_of
+        )
+        self._zones: dict[str, tzinfo] = {}
+        self._warned: set[str] = set()
+        self.rulebook = rulebook
+        """Replaced between batches, never within one."""
+        self.writer = Writer(database, self._answers)
+
+    def store(self, deliveries: Sequence[Delivery]) -> Committed:
+        """Decode, judge and commit what arrived; return what to publish before it is acknowledged.
+
+        Raises:
+            StoreUnavailable: The database is away; nothing is stored, call again with the same.
+        """
+        received_at = datetime.now(UTC)
+        arrivals = [
+            self._understand(delivery, received_at)
+            for delivery in deliveries
+            if self._is_wanted(delivery)
+        ]
+        committed = self.writer.save(arrivals, received_at)
+        if committed.saved.duplicates:
+            repeats = self._repeated_results(committed.saved)
+            return committed._replace(answers=[*repeats, *committed.answers])
+        return committed
+
+    def _understand(self, delivery: Delivery, received_at: datetime) -> Arrival:
+        rulebook = self.rulebook
+        contents: list[JudgedRun | Refused] = []
+        line = UNASSIGNED_LINE
+        for each in decode(delivery.topic, delivery.payload, self._decode_settings, received_at):
+            if isinstance(each, DecodedRun):
+                line = each.line
+                contents.append(judge(each, rulebook))
+            else:
+                contents.append(each)
+                line = self._line_of(delivery.topic)
+        return Arrival(delivery.topic, line, delivery.payload, contents)
+
+    def _is_wanted(self, delivery: Delivery) -> bool:
+        """Leave out retained messages and the services' own probes; both are still acknowledged."""
+        if delivery.retained:
+            if delivery.topic not in self._warned and len(self._warned) < _RETAINED_WARNINGS_MAX:
+                self._warned.add(delivery.topic)
+                log.warning(
+                    "retained_ignored",
+                    topic=delivery.topic,
+                    remedy="publish test results without the retain flag",
+                )
+            return False
+        return "/_check/" not in delivery.topic
+
+    def _answers(self, saved: Saved) -> list[Outgoing]:
+        """Return results, rejections and receipts of what was stored; called before the commit."""
+        answers = [
+            Outgoing(
+                _on(run.topic, Channel.RESULT),
+                encode_result(
+                    run.judged,
+                    run_id=run.run_id,
+                    attempt=run.attempt,
+                    received_at=saved.received_at,
+                ),
+            )
+            for run in saved.runs
+        ]
+        for rejection in saved.rejections:
+            if (topic := self._rejected_topic(rejection.refused)) is not None:
+                payload = encode_rejection(
+                    rejection.refused,
+                    rejection_id=rejection.rejection_id,
+                    received_at=saved.received_at,
+                )
+                answers.append(Outgoing(topic, payload))
+        return answers + self._receipts(saved)
+
+    def _receipts(self, saved: Saved) -> list[Outgoing]:
+        """Return one receipt a topic for all messages that carried a message_id of their own."""
+        ids: dict[str, list[str]] = {}
+        known = [(each.topic, each.judged.run) for each in saved.runs]
+        known += [(each.topic, each.judged.run) for each in saved.duplicates]
+        for topic, run in known:
+            if run.wants_receipt:
+                ids.setdefault(topic, []).append(run.message_id)
+        for rejection in saved.rejections:
+            refused = rejection.refused
+            if refused.message_id is not None and self.template.parse(refused.topic):
+                ids.setdefault(refused.topic, []).append(refused.message_id)
+        return [
+            Outgoing(
+                _on(topic, Channel.RECEIPT),
+                encode_receipt(some[start : start + _RECEIPT_IDS_MAX], saved.received_at),
+            )
+            for topic, some in ids.items()
+            for start in range(0, len(some), _RECEIPT_IDS_MAX)
+        ]
+
+    def _repeated_results(self, saved: Saved) -> list[Outgoing]:
+        """Answer duplicates with what is stored: nothing is ever judged twice."""
+        topics = {each.run_id: each.topic for each in saved.duplicates}
+        stored = results_by_ids(self._database, list(topics))
+        return [
+            Outgoing(_on(topics[run_id], Channel.RESULT), orjson.dumps(as_message(result)))
+            for run_id, result in stored.items()
+        ]
+
+    def _rejected_topic(self, refused: Refused) -> str | None:
+        """Return where a rejection is published; None where the topic names no machine."""
+        if self.template.parse(refused.topic) is None:
+            return None
+        return _on(refused.topic, Channel.REJECTED)
+
+    def _line_of(self, topic: str) -> str:
+        parsed = self.template.parse(topic)
+        return parsed.line if parsed else UNASSIGNED_LINE
+
+    def _zone_of(self, machine_id: str) -> tzinfo:
+        zone = self._zones.get(machine_id)
+        if zone is None:
+            machine = self._settings.machines.get(machine_id)
+            name = machine.time_zone if machine else None
+            zone = ZoneInfo(name) if name else UTC
+            self._zones[machine_id] = zone
+        return zone
+
+
+def _on(test_topic: str, channel: Channel) -> str:
+    """Return the sibling of a test topic: `{channel}` is always a template's last level."""
+    return f"{test_topic[: -len(Channel.TEST.value)]}{channel.value}"

@@ -1,0 +1,92 @@
+"""`yieldline service`: set up the database and the rulebook, then subscribe until stopped."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from broker.errors import RulebookError, StoreUnavailable
+from broker.link import backoff_s
+from broker.settings import Settings
+from service.core.lookup import Rulebook
+from service.pipeline import Pipeline
+from service.rulebook import parse_rulebook
+from service.store.database import Database
+from service.store.rulebooks import StoredRulebook, active_rulebook, add_rulebook
+from service.store.schema import upgrade
+from service.subscriber import Subscriber
+
+log = structlog.get_logger()
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Run one service process until `stop` is set.
+
+    Raises:
+        YieldlineError: A person must act: settings, rulebook, login or rights are wrong.
+    """
+    database = Database(settings.database)
+    attempt = 0
+    while not stop.is_set():
+        try:
+            rulebook = await asyncio.to_thread(prepare, settings, database)
+            break
+        except StoreUnavailable as error:
+            attempt += 1
+            wait_s = backoff_s(attempt, 0.1, settings.service.retry_delay_max_s)
+            log.warning("database_lost", reason=str(error), retry_in_s=round(wait_s, 1))
+            await asyncio.wait([asyncio.create_task(stop.wait())], timeout=wait_s)
+    else:
+        return
+    log.info("serving", database=database.label, rulebook_version=rulebook.version)
+    await Subscriber(settings, Pipeline(settings, database, rulebook), stop).run()
+    database.dispose()
+
+
+def prepare(settings: Settings, database: Database) -> Rulebook:
+    """Bring the schema up to date and load the rulebook in force.
+
+    Raises:
+        StoreUnavailable: The database is away; call again.
+        StoreRefused: It refuses.
+        RulebookError: The rules file is wrong and there is no stored version to stand in for it.
+    """
+    upgrade(database)
+    stored = active_rulebook(database)
+    try:
+        stored = _load_file(settings.rules.file, database, stored)
+    except RulebookError as error:
+        if stored is None:
+            raise
+        log.error("rulebook_refused", reason=str(error), in_force=stored.version)
+    if stored is None:
+        log.warning(
+            "no_rulebook",
+            file=str(settings.rules.file),
+            consequence="the machines' own verdicts and limits decide",
+        )
+        return Rulebook(0, ())
+    return Rulebook(stored.version, parse_rulebook(stored.body, f"rulebook {stored.version}"))
+
+
+def _load_file(
+    file: Path, database: Database, stored: StoredRulebook | None
+) -> StoredRulebook | None:
+    """Store the rules file as a new version when it differs from the active one.
+
+    Raises:
+        RulebookError: It cannot be read or is wrong; nothing is stored.
+    """
+    if not file.exists():
+        return stored
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RulebookError(f"{file} cannot be read: {error}.") from error
+    if stored is not None and stored.body == text:
+        return stored
+    parse_rulebook(text, str(file))
+    return add_rulebook(
+        database, text, author="service", reason=f"{file.name} changed", now=datetime.now(UTC)
+    )

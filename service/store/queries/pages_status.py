@@ -1,0 +1,73 @@
+"""The status line of every page: the books, the rulebook in force, and how long the answer took."""
+
+import json
+from datetime import datetime
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+
+from service.store.database import Database
+from service.store.queries.base import MACHINE, RULEBOOK, SERVICE, connected, moment
+
+
+class ServiceReport(NamedTuple):
+    """What a service process last said of itself."""
+
+    service: str
+    reported_at: datetime
+    facts: dict[str, Any]
+
+
+class StatusFacts(NamedTuple):
+    """The status line."""
+
+    received: int
+    stored: int
+    rejected: int
+    duplicates: int
+    rulebook_version: int | None
+    rulebook_at: datetime | None
+    services: list[ServiceReport]
+    database_ms: float
+    """How long the smallest of these questions took."""
+
+    @property
+    def difference(self) -> int:
+        """What the books lack; 0 when they balance."""
+        return self.received - self.stored - self.rejected - self.duplicates
+
+
+def read_status(database: Database) -> StatusFacts:
+    """Return the sums of all machines' books and what is in force now."""
+    sums = [func.coalesce(func.sum(MACHINE.c[name]), 0) for name in _BOOKS]
+    rulebook = select(RULEBOOK.c.version, RULEBOOK.c.created_us)
+    with connected(database) as connection:
+        connection.execute(select(1))  # a fresh connection is not counted
+        begun = perf_counter()
+        newest = connection.execute(rulebook.order_by(RULEBOOK.c.version.desc()).limit(1)).first()
+        took_ms = (perf_counter() - begun) * 1000
+        books = [int(each) for each in connection.execute(select(*sums)).one()]
+        services = connection.execute(select(SERVICE)).all()
+    received, stored, rejected, duplicates = books
+    return StatusFacts(
+        received,
+        stored,
+        rejected,
+        duplicates,
+        newest.version if newest else None,
+        moment(newest.created_us) if newest else None,
+        [
+            ServiceReport(row.service, moment(row.reported_us), _facts(row.facts))
+            for row in services
+        ],
+        took_ms,
+    )
+
+
+_BOOKS = ("received", "stored", "rejected", "duplicates")
+
+
+def _facts(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,118 @@
+"""A unit's life: what was run on it, in order, and what became of it."""
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from service.store.codes import OUTCOME_OF
+from service.store.database import Database
+from service.store.queries.base import RUN, UNIT, UNIT_STATE, Facts, as_time, connected, names_of
+from service.store.queries.results import reported_of
+
+_RUNS_MAX = 5_000  # a barcode with more is no unit but a sender's mistake; the newest are kept
+
+
+def unit_life(database: Database, barcode: str) -> Facts | None:
+    """Return every run of the units with this barcode, by start time; None: never tested.
+
+    A barcode may belong to units of several products: `units` has one entry each, with its
+    procedures (first, last and number of runs), `first_pass` (the first run of every procedure was
+    PASS), `good` (the last of every was) and current outcome: that of its last run of all.
+    `attempt` of a run is its place by start time, so a late arrival may move others.
+    """
+    with connected(database) as connection:
+        units = connection.execute(select(UNIT).where(UNIT.c.barcode == barcode)).all()
+        if not units:
+            return None
+        ids = [unit.id for unit in units]
+        runs = _runs(connection, ids)
+        states = connection.execute(select(UNIT_STATE).where(UNIT_STATE.c.unit_id.in_(ids))).all()
+        names = names_of(database, connection, _name_ids(runs, states))
+    by_unit: dict[int, list[Facts]] = defaultdict(list)
+    attempts: dict[tuple[int, int], int] = defaultdict(int)
+    for run in runs:
+        attempts[run.unit_id, run.procedure] += 1
+        attempt = attempts[run.unit_id, run.procedure]
+        by_unit[run.unit_id].append(_run(run, names, attempt))
+    procedures: dict[int, list[Facts]] = defaultdict(list)
+    for state in sorted(states, key=lambda row: (row.first_started_us, row.first_run_id)):
+        procedures[state.unit_id].append(_procedure(state, names))
+    lives = [_unit(unit.id, by_unit[unit.id], procedures[unit.id]) for unit in units]
+    lives.sort(key=lambda life: str(life["runs"][-1]["timestamp"]))
+    return {"barcode": barcode, "outcome": lives[-1]["outcome"], "units": lives}
+
+
+def _runs(connection: Connection, unit_ids: list[int]) -> list[Row[Any]]:
+    newest = (
+        select(RUN)
+        .where(RUN.c.unit_id.in_(unit_ids))
+        .order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
+        .limit(_RUNS_MAX)
+    )
+    return list(connection.execute(newest))[::-1]
+
+
+def _name_ids(runs: list[Row[Any]], states: Any) -> set[int | None]:  # noqa: ANN401 - rows
+    ids: set[int | None] = {state.procedure for state in states}
+    for run in runs:
+        ids.update(
+            (run.machine, run.line, run.product, run.procedure, run.first_failure),
+        )
+        ids.update((run.fixture, run.operator, run.program))
+    return ids
+
+
+def _unit(unit_id: int, runs: list[Facts], procedures: list[Facts]) -> Facts:
+    del unit_id
+    return {
+        "product_id": runs[-1]["product_id"],
+        "outcome": runs[-1]["outcome"],
+        "first_pass": all(each["first_outcome"] == "PASS" for each in procedures),
+        "good": all(each["last_outcome"] == "PASS" for each in procedures),
+        "procedures": procedures,
+        "runs": runs,
+    }
+
+
+def _procedure(state: Row[Any], names: Any) -> Facts:  # noqa: ANN401 - a mapping
+    return {
+        "procedure": names[state.procedure],
+        "runs": state.runs,
+        "first_run_id": state.first_run_id,
+        "first_timestamp": as_time(state.first_started_us),
+        "first_outcome": OUTCOME_OF[state.first_outcome].value,
+        "last_run_id": state.last_run_id,
+        "last_timestamp": as_time(state.last_started_us),
+        "last_outcome": OUTCOME_OF[state.last_outcome].value,
+    }
+
+
+def _run(run: Row[Any], names: Any, attempt: int) -> Facts:  # noqa: ANN401 - a mapping
+    return {
+        "run_id": run.id,
+        "machine_id": names[run.machine],
+        "line": names[run.line],
+        "product_id": names[run.product],
+        "procedure": names[run.procedure],
+        "attempt": attempt,
+        "timestamp": as_time(run.started_us),
+        "ended_at": as_time(run.ended_us),
+        "received_at": as_time(run.received_us),
+        "outcome": OUTCOME_OF[run.outcome].value,
+        "reported_outcome": reported_of(run.reported),
+        "agrees": run.agrees,
+        "first_failure": names.get(run.first_failure),
+        "counts": {
+            "PASS": run.passed,
+            "FAIL": run.failed,
+            "ERROR": run.errors,
+            "UNJUDGED": run.unjudged,
+        },
+        "fixture": names.get(run.fixture),
+        "operator": names.get(run.operator),
+        "program": names.get(run.program),
+        "program_version": run.program_version,
+        "rulebook_version": run.rulebook_version,
+        "clock_suspect": run.clock_suspect,
+    }

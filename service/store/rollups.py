@@ -1,0 +1,156 @@
+"""Roll-ups of one batch, added up in memory before they touch the tables. Pure: no I/O."""
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from broker.messages import Outcome
+from service.core.records import JudgedRun
+from service.store.codes import HOUR_US, NameKind
+from service.store.drivers import table
+from service.store.names import Names
+from service.store.rows import RunKeys, microseconds
+
+_COLUMN: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.ERROR: 2, Outcome.UNJUDGED: 3}
+_SQUARE_MAX = 1e150  # a larger value has no square in a double: it counts, without statistics
+
+RUN_HOUR = table(
+    "run_hour",
+    hour="int4",
+    machine="int4",
+    line="int4",
+    product="int4",
+    procedure="int4",
+    passed="int4",
+    failed="int4",
+    errors="int4",
+    unjudged="int4",
+)
+RUN_HOUR_ADD = """ON CONFLICT (hour, machine, line, product, procedure) DO UPDATE SET
+    passed = run_hour.passed + excluded.passed,
+    failed = run_hour.failed + excluded.failed,
+    errors = run_hour.errors + excluded.errors,
+    unjudged = run_hour.unjudged + excluded.unjudged"""
+
+STEP_HOUR = table(
+    "step_hour",
+    hour="int4",
+    machine="int4",
+    line="int4",
+    product="int4",
+    procedure="int4",
+    step="int4",
+    measure_unit="int4",
+    passed="int4",
+    failed="int4",
+    errors="int4",
+    unjudged="int4",
+    first_failures="int4",
+    value_count="int4",
+    mean="float8",
+    squares="float8",
+    least="float8",
+    greatest="float8",
+)
+# Source: Chan, Golub, LeVeque (1983), "Algorithms for computing the sample variance", eq. 2.1.
+# SQLite's two-argument min() and max() are PostgreSQL's least() and greatest(): CASE is both's.
+STEP_HOUR_ADD = """ON CONFLICT (hour, machine, line, product, procedure, step, measure_unit)
+DO UPDATE SET
+    passed = step_hour.passed + excluded.passed,
+    failed = step_hour.failed + excluded.failed,
+    errors = step_hour.errors + excluded.errors,
+    unjudged = step_hour.unjudged + excluded.unjudged,
+    first_failures = step_hour.first_failures + excluded.first_failures,
+    value_count = step_hour.value_count + excluded.value_count,
+    mean = CASE WHEN excluded.value_count = 0 THEN step_hour.mean
+        ELSE step_hour.mean + (excluded.mean - step_hour.mean) * excluded.value_count
+            / (step_hour.value_count + excluded.value_count) END,
+    squares = CASE WHEN excluded.value_count = 0 OR step_hour.value_count = 0
+        THEN step_hour.squares + excluded.squares
+        ELSE step_hour.squares + excluded.squares
+            + (excluded.mean - step_hour.mean) * (excluded.mean - step_hour.mean)
+            * step_hour.value_count * (1.0 * excluded.value_count)
+            / (step_hour.value_count + excluded.value_count) END,
+    least = CASE WHEN step_hour.least IS NULL OR excluded.least < step_hour.least
+        THEN excluded.least ELSE step_hour.least END,
+    greatest = CASE WHEN step_hour.greatest IS NULL OR excluded.greatest > step_hour.greatest
+        THEN excluded.greatest ELSE step_hour.greatest END"""
+
+
+class RollUps(NamedTuple):
+    """Rows to add to the roll-up tables, sorted by key so that two services never deadlock."""
+
+    run_hours: list[tuple[Any, ...]]
+    step_hours: list[tuple[Any, ...]]
+
+
+def roll_up(runs: Iterable[tuple[JudgedRun, RunKeys]], names: Names) -> RollUps:
+    """Add up a batch of newly stored runs.
+
+    Raises:
+        KeyError: A name is not known yet; learn `names_of` and call again.
+    """
+    by_run: dict[tuple[int, ...], list[int]] = {}
+    by_step: dict[tuple[int, ...], list[Any]] = {}
+    for judged, keys in runs:
+        hour = microseconds(judged.run.started_at) // HOUR_US
+        key = (hour, keys.machine, keys.line, keys.product, keys.procedure)
+        counts = by_run.get(key)
+        if counts is None:
+            counts = by_run[key] = [0, 0, 0, 0]
+        counts[_COLUMN[judged.outcome]] += 1
+        _add_steps(by_step, key, judged, names)
+    return RollUps(
+        [(*key, *counts) for key, counts in sorted(by_run.items())],
+        [(*key, *_merged(sums)) for key, sums in sorted(by_step.items(), key=lambda kv: kv[0])],
+    )
+
+
+def _add_steps(
+    by_step: dict[tuple[int, ...], list[Any]],
+    key: tuple[int, ...],
+    judged: JudgedRun,
+    names: Names,
+) -> None:
+    """Add every measurement of one run.
+
+    A list holds four outcome counts, first failures, n, a shift, the sums of (value - shift) and
+    its square, least and greatest. Shifting by the first value keeps the digits of the spread.
+    """
+    steps, measure_units = names.of[NameKind.STEP], names.of[NameKind.MEASURE_UNIT]
+    first_failure = judged.first_failure
+    for each in judged.measurements:
+        measurement = each.measurement
+        unit = measurement.unit
+        step_key = (*key, steps[measurement.test_step], 0 if unit is None else measure_units[unit])
+        sums = by_step.get(step_key)
+        if sums is None:
+            sums = by_step[step_key] = [0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, None, None]
+        sums[_COLUMN[each.outcome]] += 1
+        if first_failure is not None and measurement.test_step == first_failure:
+            sums[4] += 1
+            first_failure = None  # a repeated step name counts once a run
+        value = measurement.measured_value
+        if type(value) is float and -_SQUARE_MAX < value < _SQUARE_MAX:
+            _add_value(sums, value)
+
+
+def _add_value(sums: list[Any], value: float) -> None:
+    if not sums[5]:
+        sums[6] = sums[9] = sums[10] = value
+    elif value < sums[9]:
+        sums[9] = value
+    elif value > sums[10]:
+        sums[10] = value
+    shifted = value - sums[6]
+    sums[5] += 1
+    sums[7] += shifted
+    sums[8] += shifted * shifted
+
+
+def _merged(sums: list[Any]) -> tuple[Any, ...]:
+    """Return outcome counts, first failures, n, mean, squares, least, greatest."""
+    *counts, count, shift, total, squares, least, greatest = sums
+    if not count:
+        return (*counts, 0, 0.0, 0.0, None, None)
+    spread = max(0.0, squares - total * total / count)
+    return (*counts, count, shift + total / count, spread, least, greatest)
