@@ -1,0 +1,184 @@
+"""`agent run`: a reader in its thread, a sender for each machine on the loop, the spool between."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Coroutine, Iterator
+from typing import Any, Final
+
+import structlog
+
+from broker.errors import YieldlineError
+from broker.settings import LogSettings
+from edge_agent.config import Config
+from edge_agent.progress import OnceProgress, sentence
+from edge_agent.reader import Reader, Stopped
+from edge_agent.sender import Sender, agent_version
+from edge_agent.spool import Books, Spool
+
+_LOOK_S: Final = 0.1
+_GOODBYE_S: Final = 5.0
+
+log = structlog.get_logger()
+
+
+class NotDone(YieldlineError):  # noqa: N818 - the name states the fact
+    """`--once` ended before everything was stored; nothing is lost."""
+
+
+def run_agent(config: Config, *, once: bool, timeout_s: float) -> None:
+    """Forward the sources of `config`.
+
+    Args:
+        config: From `load_config`.
+        once: Read what is there, wait for all receipts, return. Else until SIGINT or SIGTERM.
+        timeout_s: How long `once` may take, in seconds.
+
+    Raises:
+        NotDone: `once` was stopped, took too long, or a file could not be read.
+        SettingsError: The spool cannot be used.
+        BrokerRefused: The broker says no: only a person can help.
+    """
+    configure_logs(config.log)
+    # The proactor of Windows cannot watch a socket for a foreign library.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(_run(config, once=once, timeout_s=timeout_s))
+
+
+def configure_logs(settings: LogSettings) -> None:
+    """Write events to stderr: stdout belongs to what a person asked for."""
+    renderer: Any = structlog.processors.JSONRenderer()
+    if not settings.json_lines:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[settings.level.upper()]
+        ),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the bar may replace it
+    )
+
+
+async def _run(config: Config, *, once: bool, timeout_s: float) -> None:
+    settings = config.agent
+    spool = Spool(settings.spool_file, settings.spool_bytes_max, settings.refused_bytes_max)
+    try:
+        agent = _Agent(config, spool)
+        log.info("agent_started", version=agent_version(), machines=sorted(config.machines()))
+        with _signals(agent.asked_to_stop):
+            await agent.work(agent.do_once(timeout_s) if once else agent.do_forever())
+    finally:
+        spool.close()
+
+
+class _Agent:
+    """The parts and their life."""
+
+    def __init__(self, config: Config, spool: Spool) -> None:
+        loop = asyncio.get_running_loop()
+        self._config, self._spool = config, spool
+        self.asked_to_stop = asyncio.Event()
+        self._reader_stop = threading.Event()
+        self._reader = Reader(
+            config,
+            spool,
+            self._reader_stop,
+            on_commit=lambda: loop.call_soon_threadsafe(self._wake),
+        )
+        self._senders = [
+            Sender(config, source, spool, lambda name=name: self._reader.troubles(name))  # type: ignore[misc]
+            for name, source in config.machines().items()
+        ]
+
+    async def work(self, task: Coroutine[Any, Any, None]) -> None:
+        """Run `task` beside the senders; whatever ends first, or fails, ends all."""
+        tasks = {
+            asyncio.create_task(task, name="reading"),
+            asyncio.create_task(self._until_asked(), name="asked to stop"),
+        }
+        sending = {
+            asyncio.create_task(each.run(), name=f"sender {each.machine_id}")
+            for each in self._senders
+        }
+        try:
+            done, _ = await asyncio.wait(tasks | sending, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            await self._say_goodbye(tasks, sending)
+
+    async def do_forever(self) -> None:
+        """Read as the files grow."""
+        await asyncio.to_thread(self._reader.run, self._config.agent.poll_s)
+
+    async def do_once(self, timeout_s: float) -> None:
+        """Read all there is and wait for every receipt."""
+        reading = asyncio.create_task(asyncio.to_thread(self._read_all), name="reading once")
+        try:
+            async with asyncio.timeout(timeout_s):
+                with OnceProgress() as progress:
+                    while not reading.done() or self._books().depth:
+                        progress.show(self._books(), is_read=reading.done())
+                        await asyncio.sleep(_LOOK_S)
+            await reading
+        except TimeoutError as error:
+            raise NotDone(
+                f"not done after {timeout_s:g} s: {self._books().depth} messages are still in the"
+                f" spool{'' if reading.done() else ', and reading goes on'}. They are sent at the"
+                " next start. Is the service running?"
+            ) from error
+        log.info("agent_done", summary=sentence(self._books()))
+        if self._reader.has_failed:
+            raise NotDone(" ".join(self._reader.troubles()))
+
+    def _read_all(self) -> None:
+        with contextlib.suppress(Stopped):
+            self._reader.read_all(is_final=True)
+
+    async def _until_asked(self) -> None:
+        await self.asked_to_stop.wait()
+
+    def _books(self) -> Books:
+        """Return the sum over the machines of this configuration: only those are sent."""
+        each = [self._spool.books(machine_id) for machine_id in self._config.machines()]
+        return Books(*(sum(column) for column in zip(*each, strict=True)))
+
+    def _wake(self) -> None:
+        for sender in self._senders:
+            sender.wake()
+
+    async def _say_goodbye(
+        self, tasks: set[asyncio.Task[None]], sending: set[asyncio.Task[None]]
+    ) -> None:
+        self._reader_stop.set()
+        for sender in self._senders:
+            sender.stop()
+        await asyncio.wait(sending, timeout=_GOODBYE_S)
+        for task in tasks | sending:
+            task.cancel()
+        await asyncio.gather(*tasks, *sending, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _signals(asked_to_stop: asyncio.Event) -> Iterator[None]:
+    """Set the event on SIGINT and SIGTERM; Windows has its own way, which cancels."""
+    loop = asyncio.get_running_loop()
+    known = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for each in known:
+            loop.add_signal_handler(each, asked_to_stop.set)
+    except NotImplementedError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        for each in known:
+            loop.remove_signal_handler(each)

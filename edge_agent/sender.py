@@ -1,0 +1,307 @@
+"""From the spool to the broker, and out of the spool when the service has said it is stored.
+
+One connection a machine: it has one last will and one identity. A PUBACK only says that the broker
+has a message in memory; the copy here is deleted on the receipt.
+"""
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from broker.errors import BrokerRefused, BrokerUnavailable, SpoolFull
+from broker.link import Connection, Delivery, Outgoing, backoff_s
+from broker.messages import format_time
+from broker.topics import Channel
+from edge_agent.config import Config, SourceSettings
+from edge_agent.spool import Spool, Waiting
+from edge_agent.window import Window
+
+_PUBLISH_BYTES_MAX: Final = 8_388_608
+_IDLE_WAIT_S: Final = 1.0
+_PUBLISH_CHUNK: Final = 100
+
+_id_in_preview = re.compile(r'"message_id"\s*:\s*"([^"\\]{1,128})"').search
+
+log = structlog.get_logger()
+
+
+class Sender:
+    """Sends one machine's messages until they are receipted; reconnects for ever.
+
+    Args:
+        config: Broker, topics, heartbeat.
+        source: The machine and its place in the topics.
+        spool: Where the messages wait.
+        troubles: What is wrong with the machine's files, for its state.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        source: SourceSettings,
+        spool: Spool,
+        troubles: Callable[[], list[str]] = list,
+    ) -> None:
+        self._config, self._source, self._spool = config, source, spool
+        self._troubles = troubles
+        self._template = config.template()
+        self._session = secrets.token_hex(8)
+        self._window = Window()
+        self._last_id = 0  # the newest message that was read from the spool
+        self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._heartbeat_at = 0.0
+        self._attempt = 0
+        self._was_open = False
+        self.last_error: str | None = None
+
+    @property
+    def machine_id(self) -> str:
+        """Whose messages it sends."""
+        return self._source.machine_id
+
+    def wake(self) -> None:
+        """Say that the spool has something new. From the loop's thread only."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Let `run` say goodbye and return."""
+        self._stop.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until `stop`.
+
+        Raises:
+            BrokerRefused: On the first connection the broker says no: only a person can help.
+        """
+        while not self._stop.is_set():
+            try:
+                await self._connect_and_serve()
+            except BrokerUnavailable as error:
+                self._note("broker_lost", error)
+            except BrokerRefused as error:
+                if not self._was_open:
+                    raise
+                self._note("broker_refused", error)
+            if not self._stop.is_set():
+                await self._pause()
+
+    async def _connect_and_serve(self) -> None:
+        connection = self._connection()
+        try:
+            await self._open(connection)
+            self._was_open, self._attempt = True, 0
+            await self._serve(connection)
+        finally:
+            await connection.close()
+
+    async def _open(self, connection: Connection) -> None:
+        await connection.open()
+        await connection.subscribe(
+            *(
+                self._template.subscription(channel, self.machine_id)
+                for channel in (Channel.RECEIPT, Channel.REJECTED)
+            )
+        )
+        log.info("broker_connected", machine_id=self.machine_id)
+        self.last_error = None
+        self._window.reconnected(self._now())
+        self._heartbeat_at = 0.0  # the birth is due
+
+    def _connection(self) -> Connection:
+        return Connection(
+            self._config.broker,
+            f"yieldline-agent-{self.machine_id}",
+            clean_session=True,  # a receipt lost with it is earned again
+            will=self._state("offline", {}),
+        )
+
+    async def _serve(self, connection: Connection) -> None:
+        """Send and listen until the connection is lost (BrokerUnavailable) or `stop`."""
+        listening = asyncio.create_task(
+            self._listen(connection), name=f"receipts {self.machine_id}"
+        )
+        sending = asyncio.create_task(self._send(connection), name=f"sending {self.machine_id}")
+        try:
+            await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (listening, sending):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (listening, sending):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, BrokerUnavailable):
+                    await task
+
+    # -- sending -------------------------------------------------------------------------------
+
+    async def _send(self, connection: Connection) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            await self._say_state(connection)
+            messages = await self._next_messages()
+            if messages:
+                await self._publish(connection, messages)
+            elif not self._stop.is_set():
+                await self._wait_for_work()
+        await connection.publish([self._state("offline", {})])
+
+    async def _publish(self, connection: Connection, messages: list[Waiting]) -> None:
+        topic = self._config.topic(self._source, Channel.TEST)
+        for start in range(0, len(messages), _PUBLISH_CHUNK):
+            some = messages[start : start + _PUBLISH_CHUNK]
+            ids = [message.id for message in some]
+            self._window.sending(ids)
+            await connection.publish([Outgoing(topic, message.payload) for message in some])
+            self._window.confirmed(ids, self._now())
+
+    async def _next_messages(self) -> list[Waiting]:
+        """Return what to send now: repeats that are due, else new ones as far as there is room."""
+        found: list[Waiting] = []
+        size = 0
+        for message_id in self._window.due(self._now()):
+            message = await asyncio.to_thread(self._spool.message, message_id)
+            if message is None:
+                self._window.receipted([message_id], self._now())
+                continue
+            size += len(message.payload)
+            if found and size > _PUBLISH_BYTES_MAX:
+                break
+            found.append(message)
+        if not found and self._window.room > 0:
+            found = await asyncio.to_thread(
+                self._spool.messages_after,
+                self.machine_id,
+                self._last_id,
+                self._window.room,
+                _PUBLISH_BYTES_MAX,
+            )
+            if found:
+                self._last_id = found[-1].id
+                self._window.sending(message.id for message in found)
+        return found
+
+    async def _wait_for_work(self) -> None:
+        due_at = self._window.next_due_at()
+        wait_s = _IDLE_WAIT_S if due_at is None else min(_IDLE_WAIT_S, due_at - self._now())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.05, wait_s)):
+                await self._wake.wait()
+
+    # -- listening -----------------------------------------------------------------------------
+
+    async def _listen(self, connection: Connection) -> None:
+        while batch := await connection.next_batch():
+            stored = [each for delivery in batch for each in self._stored_ids(delivery)]
+            if stored:
+                await self._settle(stored)
+            connection.ack(batch)
+        raise BrokerUnavailable(f"the connection of {self.machine_id} was lost.")
+
+    async def _settle(self, message_ids: list[str]) -> None:
+        try:
+            done = await asyncio.to_thread(self._spool.receipted, self.machine_id, message_ids)
+        except SpoolFull as error:  # it stays, is repeated and receipted again
+            self._note("spool_full", error)
+            return
+        self._window.receipted(done, self._now())
+        self._wake.set()
+
+    def _stored_ids(self, delivery: Delivery) -> list[str]:
+        """Return the message ids that a receipt or rejection settles; never raises."""
+        topic = self._template.parse(delivery.topic)
+        try:
+            body = orjson.loads(delivery.payload)
+        except orjson.JSONDecodeError:
+            return []
+        if topic is None or topic.machine_id != self.machine_id or not isinstance(body, dict):
+            return []
+        if topic.channel is Channel.RECEIPT:
+            named = body.get("message_ids")
+            return (
+                [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
+            )
+        self._note_rejection(body)
+        if body.get("message_id") is not None:
+            return []  # a receipt follows: the service keeps the bytes
+        # It could not read the id, so there will be no receipt; the preview shows the id to us.
+        found = _id_in_preview(str(body.get("payload_preview")))
+        return [found[1]] if found else []
+
+    def _note_rejection(self, body: dict[str, Any]) -> None:
+        self.last_error = f"the service rejected a message: {body.get('reason')}"
+        log.warning(
+            "message_rejected",
+            machine_id=self.machine_id,
+            message_id=body.get("message_id"),
+            rejection_id=body.get("rejection_id"),
+            reason=body.get("reason"),
+        )
+
+    # -- its own state -------------------------------------------------------------------------
+
+    async def _say_state(self, connection: Connection) -> None:
+        if self._now() < self._heartbeat_at:
+            return
+        agent = await asyncio.to_thread(self._facts)
+        await connection.publish([self._state("online", agent)])
+        self._heartbeat_at = self._now() + self._config.agent.heartbeat_s
+
+    def _facts(self) -> dict[str, Any]:
+        books, troubles = self._spool.books(self.machine_id), self._troubles()
+        return {
+            "version": agent_version(),
+            "spool_depth": books.depth,
+            "spool_bytes": self._spool.payload_bytes,
+            "lag_s": round(self._spool.lag_s(self.machine_id), 1),
+            "last_error": troubles[0] if troubles else self.last_error,
+            "read": books.read,
+            "refused": books.refused,
+            "spooled": books.spooled,
+            "receipted": books.receipted,
+        }
+
+    def _state(self, status: str, agent: dict[str, Any]) -> Outgoing:
+        body: dict[str, Any] = {
+            "status": status,
+            "at": format_time(datetime.now(UTC)),
+            "session": self._session,
+        }
+        if agent:
+            body["agent"] = agent
+        topic = self._config.topic(self._source, Channel.STATE)
+        return Outgoing(topic, orjson.dumps(body), retain=True)
+
+    def _note(self, event: str, error: Exception) -> None:
+        if self.last_error != str(error):
+            log.warning(event, machine_id=self.machine_id, reason=str(error))
+        self.last_error = str(error)
+
+    async def _pause(self) -> None:
+        broker = self._config.broker
+        wait_s = backoff_s(self._attempt, broker.retry_delay_min_s, broker.retry_delay_max_s)
+        self._attempt += 1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._stop.wait()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def agent_version() -> str:
+    """Return the installed release; "unknown" when it runs from a bare folder."""
+    try:
+        return version("yieldline")
+    except PackageNotFoundError:
+        return "unknown"
