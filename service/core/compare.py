@@ -253,10 +253,8 @@ def _compare_set(value: Value, unit: str | None, limit: Limit) -> Comparison:
     members = limit.nominal
     if not isinstance(members, tuple):
         return _missing(limit, "a list in nominal")
-    if _is_number(value):
-        alike = [each for each in members if _is_number(each)]
-    else:
-        alike = [each for each in members if type(each) is type(value)]
+    kind = float if _is_number(value) else type(value)
+    alike = [each for each in members if type(each) is kind]
     if not alike:
         return Comparison(
             Outcome.ERROR, f"{_say(value)} is of another kind than every member of the set"

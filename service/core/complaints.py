@@ -67,26 +67,22 @@ def _path(loc: tuple[int | str, ...]) -> str:
 def _say(path: str, error: ErrorDetails) -> str:
     kind, value = error["type"], error["input"]
     context: Mapping[str, Any] = error.get("ctx") or {}
-    if kind == "missing":
-        return f"{path} is missing"
-    if kind in {"string_too_short", "too_short"}:
-        return f"{path} is empty"
-    if kind in {"string_too_long", "too_long"}:
-        unit = "characters" if kind == "string_too_long" else "elements"
-        return f"{path} has more than {context.get('max_length')} {unit}"
-    if kind == "string_pattern_mismatch":
-        if path == "machine_id":
-            return f"{path} {quote(value)} is not made of letters, digits, '.', '_' and '-'"
-        return f"{path} {quote(value)} holds a control character"
-    if kind == "enum":
-        shown = quote(value) if isinstance(value, str) else kind_of(value)
-        return f"{path} is {shown}, not {context.get('expected')}"
-    if kind == "timestamp":
-        shown = quote(value) if isinstance(value, str) else kind_of(value)
-        return f"{path} is {shown}, {error['msg']}"
+    shown = quote(value) if isinstance(value, str) else kind_of(value)
+    says = {
+        "missing": " is missing",
+        "string_too_short": " is empty",
+        "too_short": " is empty",
+        "string_too_long": f" has more than {context.get('max_length')} characters",
+        "too_long": f" has more than {context.get('max_length')} elements",
+        "string_pattern_mismatch": f" {shown} holds a control character",
+        "enum": f" is {shown}, not {context.get('expected')}",
+        "timestamp": f" is {shown}, {error['msg']}",
+    }
+    if path == "machine_id" and kind == "string_pattern_mismatch":
+        return f"{path} {shown} is not made of letters, digits, '.', '_' and '-'"
     if kind.endswith("_type"):
         return f"{path} is {kind_of(value)}: {_lower(error['msg'])}"
-    return f"{path}: {_lower(error['msg'])}"
+    return path + says.get(kind, f": {_lower(error['msg'])}")
 
 
 def _say_choice(path: str, error: ErrorDetails) -> str:

@@ -24,7 +24,7 @@ from service.core.payload import (
     read_message_id,
     split_array,
 )
-from service.core.records import DecodedRun, Refused
+from service.core.records import AnyMeasurement, DecodedRun, Refused
 
 _AHEAD_MAX: Final = timedelta(minutes=5)
 _AGE_MAX: Final = timedelta(days=30)
@@ -222,6 +222,7 @@ def _as_run(
 ) -> DecodedRun:
     """Make a run of either form; a flat measurement is a run of one."""
     place = arrival.place
+    measurements: tuple[AnyMeasurement, ...]
     if isinstance(message, Run):
         procedure, measurements = message.procedure, message.measurements
         started_at = _as_utc(message.started_at, arrival)

@@ -32,7 +32,7 @@ class Glob:
         ValueError: It is empty, or a set in brackets is too large.
     """
 
-    __slots__ = ("literals", "matches", "prefix", "rank", "suffix", "text", "tokens")
+    __slots__ = ("is_exact", "literals", "matches", "prefix", "rank", "suffix", "text", "tokens")
 
     def __init__(self, text: str) -> None:
         if not text:
@@ -43,18 +43,19 @@ class Glob:
         self.prefix = _leading(literal)
         """The characters before the first wildcard; of an exact selector all."""
         self.suffix = _leading(literal[::-1])[::-1]
-        is_exact = None not in literal
-        self.rank = 2 if is_exact else 0 if self.tokens == (_STAR,) else 1
+        self.is_exact = None not in literal
+        """It matches one text only: `prefix`."""
+        self.rank = 2 if self.is_exact else 0 if self.tokens == (_STAR,) else 1
         """2 exact, 1 glob, 0 any text."""
-        self.literals = 0 if is_exact else sum(each is not None for each in literal)
+        self.literals = 0 if self.is_exact else sum(each is not None for each in literal)
         """Literal characters of a glob: the more, the more specific."""
         self.matches: Callable[[str], bool] = _matcher(self)
 
     def meets(self, other: "Glob") -> bool:
         """Tell whether some text matches both."""
-        if self.rank == 2:  # noqa: PLR2004
+        if self.is_exact:
             return other.matches(self.prefix)
-        if other.rank == 2:  # noqa: PLR2004
+        if other.is_exact:
             return self.matches(other.prefix)
         return _meet(self.tokens, other.tokens)
 
@@ -118,7 +119,7 @@ def _leading(literal: Sequence[str | None]) -> str:
 
 
 def _matcher(glob: Glob) -> Callable[[str], bool]:
-    if glob.rank == 2:  # noqa: PLR2004
+    if glob.is_exact:
         return glob.prefix.__eq__
     if glob.rank == 0:
         return lambda _: True

@@ -20,6 +20,7 @@ _AS_OURS: Final[Mapping[ReportedOutcome, Outcome]] = {
     ReportedOutcome.ERROR: Outcome.ERROR,
     ReportedOutcome.ABORTED: Outcome.ERROR,
 }
+_NOT_MARGINAL: Final = False  # only a rule calls a value so
 _WORST_FIRST: Final = (Outcome.FAIL, Outcome.ERROR, Outcome.PASS)
 
 
@@ -95,7 +96,7 @@ def judge_measurement(measurement: AnyMeasurement, rule: Rule | None) -> _Opinio
         limit.nominal,
         None,
         reason,
-        False,  # noqa: FBT003 - marginal is a rule's word
+        _NOT_MARGINAL,
         agrees,
     )
     return _Opinion(judged, says)
@@ -132,7 +133,16 @@ def _without_limit(measurement: AnyMeasurement, outcome: Outcome) -> _Opinion:
     elif outcome is not Outcome.PASS:
         reason = f"the machine reported {reported}"
     judged = JudgedMeasurement(
-        measurement, outcome, None, None, None, measurement.nominal, None, reason, False, None
+        measurement,
+        outcome,
+        None,
+        None,
+        None,
+        measurement.nominal,
+        None,
+        reason,
+        _NOT_MARGINAL,
+        None,
     )
     return _Opinion(judged, Outcome.FAIL if outcome is Outcome.FAIL else None)
 

@@ -7,7 +7,6 @@ from service.core.globs import Glob
 from service.core.rules import Rule, specificity
 
 _KEYS_MAX: Final = 200_000
-_EXACT: Final = 2
 
 
 class StepRules(dict[str, Rule | None]):
@@ -20,7 +19,7 @@ class StepRules(dict[str, Rule | None]):
         self._globs: list[tuple[Callable[[str], bool], Rule]] = []
         for rule in rules:  # the most specific first
             step = rule.globs()[0]
-            if step.rank == _EXACT:
+            if step.is_exact:
                 self._exact.setdefault(step.prefix, rule)
             else:
                 self._globs.append((step.matches, rule))
@@ -108,9 +107,9 @@ class _Selectors:
     def __init__(self, globs: Iterable[Glob]) -> None:
         distinct = {glob.text: glob for glob in globs}
         self._exact: dict[str, set[str]] = {}
-        self._globs = [glob for glob in distinct.values() if glob.rank != _EXACT]
+        self._globs = [glob for glob in distinct.values() if not glob.is_exact]
         for glob in distinct.values():
-            if glob.rank == _EXACT:  # `a[1]` and `a1` are one text, written in two ways
+            if glob.is_exact:  # `a[1]` and `a1` are one text, written in two ways
                 self._exact.setdefault(glob.prefix, set()).add(glob.text)
 
     def matching(self, text: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import jiter
@@ -17,7 +18,7 @@ _PREVIEW_CHARS: Final = 200
 # turns all digits into 0 and all else but e into a space, so that two searches find both at the
 # speed of memory; a regular expression took a third of the whole decoding.
 _SHAPES: Final = bytes(
-    0x30 if 0x30 <= each <= 0x39 else 0x65 if each in b"eE" else 0x20 for each in range(256)
+    ord("0" if each in b"0123456789" else "e" if each in b"eE" else " ") for each in range(256)
 )
 _LONG_EXPONENT: Final = b"0e000"
 _LONG_DIGITS: Final = b"0" * 200
@@ -89,35 +90,35 @@ def find_unstorable(value: object, where: str = "") -> str | None:
     Returns:
         What and where, in words; None where all is well. Nested at most as deep as JSON was.
     """
-    if isinstance(value, str):
-        return f"{where or 'text'} holds U+0000" if "\0" in value else None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else _too_big(where)
-    if isinstance(value, int):
-        return None if _fits_double(value) else _too_big(where)
     if isinstance(value, dict):
-        for key, each in value.items():
-            if "\0" in key:
-                return f"the name {quote(key)} holds U+0000"
-            if found := find_unstorable(each, f"{where}.{key}" if where else key):
-                return found
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            if found := find_unstorable(each, f"{where}[{index}]"):
-                return found
+        return _first(
+            _find_in_entry(key, each, f"{where}.{key}" if where else key)
+            for key, each in value.items()
+        )
+    if isinstance(value, list):
+        return _first(
+            find_unstorable(each, f"{where}[{index}]") for index, each in enumerate(value)
+        )
+    if isinstance(value, str):
+        return f"{shorten(where) or 'it'} holds U+0000" if "\0" in value else None
+    if isinstance(value, int | float) and not _fits_double(value):
+        return f"{shorten(where) or 'it'} does not fit a double"
     return None
 
 
-def _too_big(where: str) -> str:
-    return f"{shorten(where) or 'a number'} does not fit a double"
+def _find_in_entry(key: str, value: object, where: str) -> str | None:
+    return f"the name {quote(key)} holds U+0000" if "\0" in key else find_unstorable(value, where)
 
 
-def _fits_double(value: int) -> bool:
+def _first(found: Iterable[str | None]) -> str | None:
+    return next((each for each in found if each), None)
+
+
+def _fits_double(value: float) -> bool:
     try:
-        float(value)
-    except OverflowError:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of more than 308 digits
         return False
-    return True
 
 
 def split_array(payload: bytes) -> list[bytes] | None:

@@ -1,7 +1,7 @@
-"""The values that flow through the pipeline, between the wire and the rows. Pure: no I/O.
+r"""The values that flow through the pipeline, between the wire and the rows. Pure: no I/O.
 
     payload -decode-> DecodedRun -judge-> JudgedRun -save-> rows
-                 \\--> Refused -----------------------save-> row
+                 \--> Refused -----------------------save-> row
 
 Named tuples, because one is made per message and per measurement on the hot path: they are
 immutable and several times faster to build than frozen models.

@@ -56,7 +56,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         limit = Limit(**{name: getattr(self, name) for name in Limit._fields})
-        object.__setattr__(self, "limit", limit)  # noqa: PLC2801 - the class is frozen
+        object.__setattr__(self, "limit", limit)  # the class is frozen
 
     def globs(self) -> tuple[Glob, ...]:
         """Return the four selectors, in the order of `SELECTORS`."""
@@ -88,7 +88,7 @@ def find_tie(rules: Sequence[Rule]) -> tuple[Rule, Rule] | None:
     alike: defaultdict[object, list[tuple[Rule, tuple[Glob, ...]]]] = defaultdict(list)
     for rule in rules:
         globs = rule.globs()
-        exact = tuple(glob.prefix if glob.rank == 2 else None for glob in globs)  # noqa: PLR2004
+        exact = tuple(glob.prefix if glob.is_exact else None for glob in globs)
         alike[specificity(rule), exact].append((rule, globs))
     for group in alike.values():
         for (one, its), (other, others) in _candidates(group):

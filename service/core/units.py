@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from pint import UnitRegistry
+    from pint import Unit, UnitRegistry
 
 _TEXT_CHARS_MAX: Final = 32
 # Products and quotients of names with small exponents and nothing else: pint would also calculate,
@@ -112,11 +112,11 @@ def _registry() -> "UnitRegistry[float]":
     return UnitRegistry(cache_folder=None)
 
 
-def _parse(registry: "UnitRegistry[float]", text: str) -> object | None:
+def _parse(registry: "UnitRegistry[float]", text: str) -> "Unit | None":
     for spelling in _spellings(text):
         try:
             return registry.parse_units(spelling)
-        except Exception:  # noqa: BLE001, PERF203, S112 - an unknown unit has many exceptions
+        except Exception:  # noqa: BLE001, S112 - an unknown unit has many exceptions
             continue
     return None
 
