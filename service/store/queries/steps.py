@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, literal_column, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
 
 from broker.messages import Outcome
 from service.store.codes import OUTCOME_CODE, NameKind
@@ -21,7 +21,7 @@ from service.store.queries.base import (
 from service.store.queries.filters import Condition, Filters, name_conditions, run_conditions
 from service.store.queries.spans import ROLLED_UP, span_of
 
-_NONE = literal_column("0")
+_NONE: ColumnElement[int] = literal_column("0")
 _Counts = dict[tuple[int, int], list[int]]
 """By (step, machine): measurements that failed, first failures of a run."""
 

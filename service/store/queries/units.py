@@ -1,6 +1,7 @@
 """A unit's life: what was run on it, in order, and what became of it."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -10,6 +11,7 @@ from service.store.database import Database
 from service.store.queries.base import RUN, UNIT, UNIT_STATE, Facts, as_time, connected, names_of
 from service.store.queries.results import reported_of
 
+_Names = Mapping[int | None, str]
 _RUNS_MAX = 5_000  # a barcode with more is no unit but a sender's mistake; the newest are kept
 
 
@@ -26,45 +28,43 @@ def unit_life(database: Database, barcode: str) -> Facts | None:
         if not units:
             return None
         ids = [unit.id for unit in units]
-        runs = _runs(connection, ids)
+        runs = _newest_runs(connection, ids)
+        # After the runs: a run that is stored meanwhile may be counted, but is never missing.
         states = connection.execute(select(UNIT_STATE).where(UNIT_STATE.c.unit_id.in_(ids))).all()
         names = names_of(database, connection, _name_ids(runs, states))
+    attempts = {(each.unit_id, each.procedure): each.runs for each in states}
     by_unit: dict[int, list[Facts]] = defaultdict(list)
-    attempts: dict[tuple[int, int], int] = defaultdict(int)
-    for run in runs:
-        attempts[run.unit_id, run.procedure] += 1
-        attempt = attempts[run.unit_id, run.procedure]
-        by_unit[run.unit_id].append(_run(run, names, attempt))
+    for run in runs:  # newest first, so that attempts count down
+        key = (run.unit_id, run.procedure)
+        by_unit[run.unit_id].insert(0, _run(run, names, attempts[key]))
+        attempts[key] -= 1
     procedures: dict[int, list[Facts]] = defaultdict(list)
     for state in sorted(states, key=lambda row: (row.first_started_us, row.first_run_id)):
         procedures[state.unit_id].append(_procedure(state, names))
-    lives = [_unit(unit.id, by_unit[unit.id], procedures[unit.id]) for unit in units]
-    lives.sort(key=lambda life: str(life["runs"][-1]["timestamp"]))
+    lives = [_unit(each, procedures[unit_id]) for unit_id, each in by_unit.items()]
+    lives.sort(key=lambda life: life["runs"][-1]["timestamp"])
     return {"barcode": barcode, "outcome": lives[-1]["outcome"], "units": lives}
 
 
-def _runs(connection: Connection, unit_ids: list[int]) -> list[Row[Any]]:
-    newest = (
+def _newest_runs(connection: Connection, unit_ids: list[int]) -> Sequence[Row[Any]]:
+    query = (
         select(RUN)
         .where(RUN.c.unit_id.in_(unit_ids))
         .order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
         .limit(_RUNS_MAX)
     )
-    return list(connection.execute(newest))[::-1]
+    return connection.execute(query).all()
 
 
-def _name_ids(runs: list[Row[Any]], states: Any) -> set[int | None]:  # noqa: ANN401 - rows
+def _name_ids(runs: Sequence[Row[Any]], states: Sequence[Row[Any]]) -> set[int | None]:
     ids: set[int | None] = {state.procedure for state in states}
     for run in runs:
-        ids.update(
-            (run.machine, run.line, run.product, run.procedure, run.first_failure),
-        )
+        ids.update((run.machine, run.line, run.product, run.procedure, run.first_failure))
         ids.update((run.fixture, run.operator, run.program))
     return ids
 
 
-def _unit(unit_id: int, runs: list[Facts], procedures: list[Facts]) -> Facts:
-    del unit_id
+def _unit(runs: list[Facts], procedures: list[Facts]) -> Facts:
     return {
         "product_id": runs[-1]["product_id"],
         "outcome": runs[-1]["outcome"],
@@ -75,7 +75,7 @@ def _unit(unit_id: int, runs: list[Facts], procedures: list[Facts]) -> Facts:
     }
 
 
-def _procedure(state: Row[Any], names: Any) -> Facts:  # noqa: ANN401 - a mapping
+def _procedure(state: Row[Any], names: _Names) -> Facts:
     return {
         "procedure": names[state.procedure],
         "runs": state.runs,
@@ -88,7 +88,7 @@ def _procedure(state: Row[Any], names: Any) -> Facts:  # noqa: ANN401 - a mappin
     }
 
 
-def _run(run: Row[Any], names: Any, attempt: int) -> Facts:  # noqa: ANN401 - a mapping
+def _run(run: Row[Any], names: _Names, attempt: int) -> Facts:
     return {
         "run_id": run.id,
         "machine_id": names[run.machine],

@@ -79,7 +79,8 @@ def wilson_interval(good: int, total: int) -> tuple[float, float] | None:
     middle = share + z2 / (2 * total)
     half = _Z_95 * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
     low, high = (middle - half) / (1 + z2 / total), (middle + half) / (1 + z2 / total)
-    return max(0.0, low), min(1.0, high)
+    # Exactly 0 and 1 at the ends, where rounding would leave a little.
+    return (low if good else 0.0), (high if good < total else 1.0)
 
 
 def _state_column(column: str) -> ColumnElement[Any]:

@@ -1,0 +1,299 @@
+"""Figures and yields: what roll-ups and unit states say is what counting every run says."""
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from broker.messages import Outcome
+from service.core.records import JudgedRun
+from service.store.queries.figures import figures
+from service.store.queries.filters import Filters
+from service.store.queries.steps import failing_steps
+from service.store.queries.yields import GROUPS, rolled_throughput, wilson_interval, yields
+from tests.support.stored import NOON, Stored, run_message
+
+RUNS = 400
+_OUTCOMES = {"PASS": 0.5, "FAIL": 2.0, "ERROR": None, "UNJUDGED": 0.5}
+
+
+class Counted(NamedTuple):
+    """One stored run, as the brute force sees it."""
+
+    run_id: int
+    judged: JudgedRun
+
+    @property
+    def started_at(self) -> datetime:
+        return self.judged.run.started_at
+
+    @property
+    def is_pass(self) -> bool:
+        return self.judged.outcome is Outcome.PASS
+
+    def facts(self) -> dict[str, Any]:
+        run, message = self.judged.run, self.judged.run.message
+        return {
+            "machine_id": run.machine_id,
+            "line": run.line,
+            "product_id": message.product_id,
+            "procedure": run.procedure,
+            "barcode": message.barcode,
+            "outcome": self.judged.outcome,
+            "agrees": self.judged.agrees,
+            "fixture": message.fixture,
+            "operator": message.operator,
+        }
+
+    def matches(self, filters: Filters) -> bool:
+        known = self.facts()
+        if any(getattr(filters, name) not in (None, value) for name, value in known.items()):
+            return False
+        steps = [each.measurement.test_step for each in self.judged.measurements]
+        if filters.step is not None and filters.step not in steps:
+            return False
+        if filters.since is not None and self.started_at < filters.since:
+            return False
+        return filters.until is None or self.started_at < filters.until
+
+
+def fill(stored: Stored) -> list[Counted]:
+    """Store runs of every kind, in no order, at three machines and over six hours."""
+    dice = random.Random(7)
+    counted = []
+    for number in range(RUNS):
+        outcome = dice.choice(list(_OUTCOMES))
+        limit = {} if outcome == "UNJUDGED" else {"high": 1.0}
+        steps = [
+            {"test_step": f"s{dice.randrange(4)}", "measured_value": _OUTCOMES[outcome], **limit}
+            for _ in range(dice.randint(1, 3))
+        ]
+        message = run_message(
+            f"U{dice.randrange(60)}",
+            procedure=dice.choice(["ICT", "FCT", "EOL"]),
+            minutes=dice.randrange(-180, 180) + number / 10_000,  # no two start together
+            steps=steps,
+            fixture=dice.choice([None, "F1"]),
+            operator=dice.choice([None, "ann", "bob"]),
+            reported_outcome=dice.choice([None, None, "PASS", "FAIL"]),
+        )
+        machine = dice.randrange(3)
+        product = dice.choice(["P1", "P2"])
+        saved = stored.save(
+            message | {"product_id": product}, machine_id=f"M{machine}", line=f"L{machine % 2}"
+        ).saved
+        counted += [Counted(each.run_id, each.judged) for each in saved.runs]
+    assert len(counted) == RUNS
+    return counted
+
+
+class Filled(NamedTuple):
+    """A database that nobody changes, and what is in it."""
+
+    stored: Stored
+    counted: list[Counted]
+
+
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+)
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Filled]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('figures') / 'yieldline.db'}"
+    else:
+        url = request.getfixturevalue("postgres_server").database()
+    stored = Stored(url)
+    yield Filled(stored, fill(stored))
+    stored.close()
+
+
+HOUR = timedelta(hours=1)
+FILTERS = {
+    "everything": Filters(),
+    "whole hours": Filters(since=NOON - HOUR, until=NOON + HOUR),
+    "since": Filters(since=NOON - timedelta(minutes=17, microseconds=3)),
+    "until": Filters(until=NOON + timedelta(minutes=17)),
+    "odd ends": Filters(since=NOON - timedelta(minutes=95), until=NOON + timedelta(minutes=61)),
+    "within an hour": Filters(since=NOON + timedelta(minutes=5), until=NOON + timedelta(minutes=9)),
+    "over a full hour": Filters(
+        since=NOON - timedelta(minutes=5), until=NOON + timedelta(minutes=9)
+    ),
+    "nothing": Filters(since=NOON + HOUR, until=NOON - HOUR),
+    "machine": Filters(machine_id="M1"),
+    "line and product": Filters(line="L0", product_id="P2"),
+    "procedure": Filters(procedure="FCT"),
+    "procedure, odd ends": Filters(procedure="FCT", since=NOON - timedelta(minutes=31)),
+    "step": Filters(step="s2"),
+    "barcode": Filters(barcode="U7"),
+    "outcome": Filters(outcome=Outcome.FAIL),
+    "disagreements": Filters(agrees=False),
+    "agreements": Filters(agrees=True, line="L1"),
+    "fixture": Filters(fixture="F1"),
+    "operator, odd ends": Filters(operator="bob", since=NOON - timedelta(minutes=33)),
+    "unknown": Filters(machine_id="M9"),
+    "unknown barcode": Filters(barcode="never"),
+}
+each_filter = pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
+
+
+def first_and_last(
+    counted: Sequence[Counted], filters: Filters
+) -> dict[tuple[str, str, str], tuple[Counted, Counted, int]]:
+    """Return per unit and procedure its first and last run, where the first one matches."""
+    runs: dict[tuple[str, str, str], list[Counted]] = defaultdict(list)
+    for each in sorted(counted, key=lambda each: each.started_at):
+        facts = each.facts()
+        runs[facts["product_id"], facts["barcode"], facts["procedure"]].append(each)
+    return {
+        key: (each[0], each[-1], len(each))
+        for key, each in runs.items()
+        if each[0].matches(filters)
+    }
+
+
+def share(good: int, total: int) -> float | None:
+    return good / total if total else None
+
+
+def count_units(
+    pairs: dict[tuple[str, str, str], tuple[Counted, Counted, int]],
+) -> dict[str, Any]:
+    first: dict[tuple[str, str], bool] = {}
+    last: dict[tuple[str, str], bool] = {}
+    for (product, barcode, _), (began, ended, _) in pairs.items():
+        unit = (product, barcode)
+        first[unit] = first.get(unit, True) and began.is_pass
+        last[unit] = last.get(unit, True) and ended.is_pass
+    return {
+        "units": len(first),
+        "first_pass_yield": share(sum(first.values()), len(first)),
+        "final_yield": share(sum(last.values()), len(last)),
+    }
+
+
+def count_runs(counted: Sequence[Counted]) -> dict[str, Any]:
+    outcomes = [each.judged.outcome for each in counted]
+    return {
+        "total_tests": len(outcomes),
+        "pass_count": outcomes.count(Outcome.PASS),
+        "fail_count": outcomes.count(Outcome.FAIL),
+        "error_count": outcomes.count(Outcome.ERROR),
+        "unjudged_count": outcomes.count(Outcome.UNJUDGED),
+        "pass_rate": share(outcomes.count(Outcome.PASS), len(outcomes)),
+    }
+
+
+@each_filter
+def test_figures_are_what_counting_every_run_gives(filled: Filled, filters: Filters) -> None:
+    matching = [each for each in filled.counted if each.matches(filters)]
+    units = count_units(first_and_last(filled.counted, filters))
+    assert figures(filled.stored.database, filters) == count_runs(matching) | units
+
+
+_KEYS: dict[str, Callable[[Counted], str]] = {
+    "procedure": lambda run: run.facts()["procedure"],
+    "line": lambda run: run.facts()["line"],
+    "machine": lambda run: run.facts()["machine_id"],
+    "product": lambda run: run.facts()["product_id"],
+    "hour": lambda run: f"{run.started_at:%Y-%m-%dT%H}:00:00Z",
+}
+
+
+@each_filter
+@pytest.mark.parametrize("group", GROUPS)
+def test_yields_of_groups_are_what_counting_gives(
+    filled: Filled, filters: Filters, group: str
+) -> None:
+    key_of = _KEYS[group]
+    pairs = first_and_last(filled.counted, filters)
+    found = {each["group"]: each for each in yields(filled.stored.database, filters, group)}
+    assert list(found) == sorted({key_of(first) for first, _, _ in pairs.values()})
+    for name, entry in found.items():
+        of_group = {key: each for key, each in pairs.items() if key_of(each[0]) == name}
+        runs = [each for each in filled.counted if each.matches(filters) and key_of(each) == name]
+        expected = count_units(of_group) | count_runs(runs)
+        assert {key: entry[key] for key in expected} == expected
+        assert entry["retests"] == sum(count - 1 for _, _, count in of_group.values())
+        assert entry["rolled_throughput_yield"] == pytest.approx(product_of_yields(of_group))
+        low, high = entry["first_pass_yield_low"], entry["first_pass_yield_high"]
+        assert low <= entry["first_pass_yield"] <= high
+
+
+def product_of_yields(
+    pairs: dict[tuple[str, str, str], tuple[Counted, Counted, int]],
+) -> float:
+    by_procedure: dict[str, list[bool]] = defaultdict(list)
+    for (_, _, procedure), (first, _, _) in pairs.items():
+        by_procedure[procedure].append(first.is_pass)
+    return math.prod(sum(each) / len(each) for each in by_procedure.values())
+
+
+@each_filter
+def test_rolled_throughput_is_the_product_of_the_procedures(
+    filled: Filled, filters: Filters
+) -> None:
+    pairs = first_and_last(filled.counted, filters)
+    found = rolled_throughput(filled.stored.database, filters)
+    assert found == (pytest.approx(product_of_yields(pairs)) if pairs else None)
+
+
+@each_filter
+def test_failing_steps_are_what_counting_every_measurement_gives(
+    filled: Filled, filters: Filters
+) -> None:
+    failures: dict[tuple[str, str], int] = defaultdict(int)
+    first_failures: dict[tuple[str, str], int] = defaultdict(int)
+    for run in filled.counted:
+        if not run.matches(filters):
+            continue
+        machine = run.facts()["machine_id"]
+        for each in run.judged.measurements:
+            if each.outcome is Outcome.FAIL:
+                failures[each.measurement.test_step, machine] += 1
+        if run.judged.first_failure is not None:
+            first_failures[run.judged.first_failure, machine] += 1
+    keys = [key for key in failures if filters.step in (None, key[0])]
+    expected = {key: (first_failures[key], failures[key]) for key in keys}
+    found = {
+        (step["test_step"], machine["machine_id"]): (machine["first_failures"], machine["failures"])
+        for step in failing_steps(filled.stored.database, filters)
+        for machine in step["machines"]
+    }
+    assert found == expected
+
+
+def test_a_late_first_run_moves_its_unit_to_the_earlier_period(database_url: str) -> None:
+    stored = Stored(database_url)
+    stored.save(run_message("U", minutes=0))
+    since = Filters(since=NOON)
+    assert figures(stored.database, since)["units"] == 1
+    stored.save(run_message("U", minutes=-5, passes=False))
+    assert figures(stored.database, since)["units"] == 0
+    everything = figures(stored.database, Filters())
+    assert (everything["units"], everything["first_pass_yield"]) == (1, 0.0)
+    assert everything["final_yield"] == 1.0
+    stored.close()
+
+
+@pytest.mark.parametrize(
+    ("good", "total", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_interval_is_that_of_the_published_examples(
+    good: int, total: int, low: float, high: float
+) -> None:
+    """Source: Newcombe (1998), Statistics in Medicine 17, table I, method 3."""
+    interval = wilson_interval(good, total)
+    assert interval == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    assert wilson_interval(0, 0) is None
