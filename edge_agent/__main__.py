@@ -56,8 +56,8 @@ def parse(
     ] = None,
 ) -> None:
     """Print the runs that a file holds, one JSON a line; say what was not understood."""
-    where = str(options) if options else "options"
-    chosen = read_options(format_name, _table(options), where)
+    read_options(format_name, {})  # a wrong format is not the option file's mistake
+    chosen = read_options(format_name, _table(options), f"{options}: ")
     if not show_file(file, format_name, chosen, sys.stdout, sys.stderr):
         raise typer.Exit(1)
 

@@ -168,7 +168,7 @@ def _check(config: Config, file: Path) -> None:
     places: dict[str, tuple[str, str]] = {}
     for number, source in enumerate(config.source, 1):
         where = f"{file}: source {number} ({source.machine_id})"
-        read_options(source.format, source.options, f"{where}: options")
+        read_options(source.format, source.options, f"{where}: ")
         place = config.topic(source, Channel.TEST)
         first, topic = places.setdefault(source.machine_id, (where, place))
         if topic != place:

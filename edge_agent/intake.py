@@ -31,6 +31,7 @@ BATCH_RECORDS_MAX: Final = 200
 BATCH_BYTES_MAX: Final = 8_388_608
 BATCH_S: Final = 0.1
 REFUSED_CONTENT_BYTES_MAX: Final = 1_048_576
+_CHANGED: Final = "it was changed while it was read"
 
 log = structlog.get_logger()
 
@@ -165,7 +166,10 @@ class Intake:
         first, raw = self._first_record or b"", self._raw(item)
         ids = [message_id(first, item.byte_start, raw, index) for index in range(len(item.runs))]
         if forwards_lines(self._source.format):
-            payload = line_payload(raw, item.runs, ids, self._batch.numbering)
+            try:
+                payload = line_payload(raw, item.runs, ids, self._batch.numbering)
+            except ValueError as error:  # it was understood a moment ago
+                raise OSError(_CHANGED) from error
             size, size_max = len(payload.body), self._options.payload_bytes_max
             if size > size_max:
                 reason = f"a message of {size} bytes, above the limit of {size_max}"
@@ -190,9 +194,13 @@ class Intake:
         start, end = item.byte_start, item.byte_end
         if isinstance(item, Unparsed):
             end = min(end, start + REFUSED_CONTENT_BYTES_MAX)
-        if start >= self._chunk_start:
+        chunk_end = self._chunk_start + len(self._chunk)
+        if self._chunk_start <= start and end <= chunk_end:
             return self._chunk[start - self._chunk_start : end - self._chunk_start]
-        return self._file.read(start, end)
+        raw = self._file.read(start, end)
+        if len(raw) < end - start:
+            raise OSError(_CHANGED)
+        return raw
 
     def _commit(self) -> None:
         batch = self._batch

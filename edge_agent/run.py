@@ -74,6 +74,10 @@ async def _run(config: Config, *, once: bool, timeout_s: float) -> None:
         log.info("agent_started", version=agent_version(), machines=sorted(config.machines()))
         with _signals(agent.asked_to_stop):
             await agent.work(agent.do_once(timeout_s) if once else agent.do_forever())
+        if once and not agent.is_done:
+            raise NotDone(
+                "stopped before everything was stored. The rest is sent at the next start."
+            )
     finally:
         spool.close()
 
@@ -85,6 +89,8 @@ class _Agent:
         loop = asyncio.get_running_loop()
         self._config, self._spool = config, spool
         self.asked_to_stop = asyncio.Event()
+        self.is_done = False
+        """`do_once` came to its end."""
         self._reader_stop = threading.Event()
         self._reader = Reader(
             config,
@@ -134,6 +140,7 @@ class _Agent:
                 f" spool{'' if reading.done() else ', and reading goes on'}. They are sent at the"
                 " next start. Is the service running?"
             ) from error
+        self.is_done = True
         log.info("agent_done", summary=sentence(self._books()))
         if self._reader.has_failed:
             raise NotDone(" ".join(self._reader.troubles()))

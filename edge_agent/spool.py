@@ -226,12 +226,24 @@ class Spool:
                 f"the spool holds {self._bytes} of {self._bytes_max} bytes without receipt."
                 " Reading stops until the service takes them."
             )
-        now, kept_bytes = time.time(), 0
+        now, refused_bytes = time.time(), self._refused_bytes
         with self._transaction() as db:
             for payload in batch.messages:
                 self._add_message(db, batch.machine_id, payload, now)
             for refusal in batch.refusals:
-                kept_bytes += self._add_refusal(db, batch.machine_id, path, refusal, now)
+                has_room = refused_bytes + len(refusal.content) <= self._refused_bytes_max
+                refused_bytes += len(refusal.content) if has_room else 0
+                db.execute(
+                    "INSERT INTO refused (machine_id, file, byte_start, byte_end, reason,"
+                    " content, refused_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        batch.machine_id,
+                        path,
+                        *refusal[:3],
+                        refusal.content if has_room else None,
+                        now,
+                    ),
+                )
             db.execute(
                 "UPDATE files SET offset = ?, head = ?, tail = ?, first_record = ?, state = ?"
                 " WHERE id = ?",
@@ -249,7 +261,7 @@ class Spool:
                 ),
             )
         self._bytes += batch.payload_bytes
-        self._refused_bytes += kept_bytes
+        self._refused_bytes = refused_bytes
 
     # -- the sender's side ---------------------------------------------------------------------
 
@@ -349,20 +361,6 @@ class Spool:
             "INSERT OR IGNORE INTO awaiting VALUES (?, ?, ?)",
             [(machine_id, message_id, message) for message_id in payload.message_ids],
         )
-
-    def _add_refusal(
-        self, db: sqlite3.Connection, machine_id: str, path: str, refusal: Refusal, now: float
-    ) -> int:
-        """Return how many bytes were kept."""
-        has_room = self._refused_bytes + len(refusal.content) <= self._refused_bytes_max
-        content = refusal.content if has_room else None
-        start, end, reason = refusal[:3]
-        db.execute(
-            "INSERT INTO refused (machine_id, file, byte_start, byte_end, reason, refused_at,"
-            " content) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (machine_id, path, start, end, reason, now, content),
-        )
-        return len(content or b"")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

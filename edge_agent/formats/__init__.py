@@ -75,23 +75,23 @@ def open_parser(
 def read_options(
     format: str,  # noqa: A002
     table: Mapping[str, Any],
-    where: str = "options",
+    where: str = "",
 ) -> Options:
     """Check a table of `[source.options]` against what the format takes.
 
     Args:
         format: One of `FORMAT_NAMES`.
         table: As read from TOML.
-        where: What an error's sentence starts with, such as the file.
+        where: What an error's sentence starts with, such as the file and a colon.
 
     Raises:
         SettingsError: The format or a key is unknown (names the closest), or a value is wrong.
     """
-    takes = _known(format)[1]
+    takes = _known(format, where)[1]
     for key in table:
         if key not in takes:
             raise SettingsError(
-                f"{where}: {key} is not an option of format {format}.{closest(key, takes)}"
+                f"{where}{key} is not an option of format {format}.{closest(key, takes)}"
             )
     try:
         return Options(**table)
@@ -99,7 +99,7 @@ def read_options(
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{where}: {key}: {message}.") from error
+        raise SettingsError(f"{where}{key}: {message}.") from error
 
 
 def forwards_lines(format: str) -> bool:  # noqa: A002
@@ -113,10 +113,10 @@ def closest(word: str, known: frozenset[str] | tuple[str, ...]) -> str:
     return f" Did you mean {found[0]}?" if found else f" Known: {', '.join(sorted(known))}."
 
 
-def _known(format: str) -> tuple[str, frozenset[str]]:  # noqa: A002
+def _known(format: str, where: str = "") -> tuple[str, frozenset[str]]:  # noqa: A002
     try:
         return _FORMATS[format]
     except KeyError:
         raise SettingsError(
-            f"{format!r} is not a format that the agent reads.{closest(format, FORMAT_NAMES)}"
+            f"{where}{format!r} is not a format the agent reads.{closest(format, FORMAT_NAMES)}"
         ) from None

@@ -119,7 +119,7 @@ def test_an_option_it_does_not_take_is_an_error() -> None:
 
 def test_an_unknown_option_names_the_closest() -> None:
     with pytest.raises(SettingsError, match=r"a\.toml: procdure .* Did you mean procedure\?"):
-        read_options("spea", {"procdure": "ICT"}, "a.toml")
+        read_options("spea", {"procdure": "ICT"}, "a.toml: ")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,163 @@
+"""The spool: what is in it after a commit, a receipt, a crash."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.errors import SettingsError, SpoolFull
+from edge_agent.payload import Payload
+from edge_agent.spool import KnownFile, Refusal, Spool
+from edge_agent.tail import Mark
+
+NOWHERE = Mark.nothing()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    made = Spool(tmp_path / "spool.db", bytes_max=1_000)
+    yield made
+    made.close()
+
+
+def keep(
+    spool: Spool, *ids: str, machine: str = "M1", offset: int = 10, body: bytes = b"{}"
+) -> None:
+    batch = spool.batch(machine)
+    for each in ids:
+        batch.add(Payload(body, (each,), 1))
+        batch.read_count += 1
+    file_id = spool.claim(machine, "log", "1:1", None) if offset == 10 else 1
+    spool.commit(batch, "log", KnownFile(file_id, Mark(offset, b"h", b"t"), b"f", {"a": 1}))
+
+
+def bodies(spool: Spool, machine: str = "M1", after: int = 0) -> list[int]:
+    return [each.id for each in spool.messages_after(machine, after, 500, 10_000)]
+
+
+def test_messages_come_out_in_order_and_by_machine(spool: Spool) -> None:
+    keep(spool, "a", "b")
+    keep(spool, "c", machine="M2")
+    assert bodies(spool) == [1, 2]
+    assert bodies(spool, "M2") == [3]
+    assert bodies(spool, after=1) == [2]
+
+
+def test_a_receipt_deletes_and_only_for_its_machine(spool: Spool) -> None:
+    keep(spool, "a", "b")
+    keep(spool, "a", machine="M2")
+    assert spool.receipted("M1", ["a", "never heard of"]) == [1]
+    assert spool.receipted("M1", ["a"]) == []
+    assert bodies(spool) == [2]
+    assert bodies(spool, "M2") == [3]
+    assert spool.books("M1").depth == 1
+    assert spool.books().depth == 2
+
+
+def test_an_array_is_done_when_all_its_elements_are(spool: Spool) -> None:
+    batch = spool.batch("M1")
+    batch.add(Payload(b"[]", ("a", "b"), 2))
+    file_id = spool.claim("M1", "log", "1:1", None)
+    spool.commit(batch, "log", KnownFile(file_id, NOWHERE, None, {}))
+    assert spool.receipted("M1", ["b"]) == []
+    assert spool.receipted("M1", ["a"]) == [1]
+    assert spool.batch("M1").numbering.seq == 2
+
+
+def test_a_full_spool_takes_nothing_and_a_receipt_makes_room(spool: Spool) -> None:
+    keep(spool, "a", body=b"x" * 800)
+    before = spool.books("M1")
+    with pytest.raises(SpoolFull, match="800 of 1000"):
+        keep(spool, "b", offset=20, body=b"x" * 300)
+    assert spool.books("M1") == before
+    (known,) = spool.known_files("M1", "log", "?")
+    assert known.mark.offset == 10
+    spool.receipted("M1", ["a"])
+    keep(spool, "b", offset=20, body=b"x" * 1_300)  # an empty one takes any batch
+    assert spool.payload_bytes == 1_300
+
+
+def test_everything_is_there_after_opening_it_again(tmp_path: Path) -> None:
+    first = Spool(tmp_path / "own.db", bytes_max=1_000)
+    keep(first, "a", "b", body=b"x" * 100)
+    numbering = first.batch("M1").numbering
+    first.close()
+    again = Spool(tmp_path / "own.db", bytes_max=1_000)
+    assert numbering.seq == 2
+    assert again.batch("M1").numbering == numbering
+    assert again.payload_bytes == 200
+    (known,) = again.known_files("M1", "log", "?")
+    assert known == KnownFile(1, Mark(10, b"h", b"t"), b"f", {"a": 1})
+    again.close()
+
+
+def test_a_commit_that_fails_in_the_middle_leaves_nothing(spool: Spool) -> None:
+    keep(spool, "a")
+    batch = spool.batch("M1")
+    batch.add(Payload(b"{}", ("b",), 1))
+    batch.refusals.append(Refusal(0, 2**70, "too far for SQLite", b""))
+    with pytest.raises(OverflowError):
+        spool.commit(batch, "log", KnownFile(1, Mark(99, b"h", b"t"), b"f", {}))
+    assert bodies(spool) == [1]
+    assert spool.known_files("M1", "log", "?")[0].mark.offset == 10
+    assert spool.batch("M1").numbering.seq == 1
+
+
+def test_refused_records_are_kept_with_bytes_and_reason(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.db", 1_000, refused_bytes_max=5)
+    batch = spool.batch("M1")
+    batch.refusals += [Refusal(0, 4, "no JSON", b"abcd"), Refusal(4, 8, "no JSON", b"efgh")]
+    batch.read_count = 2
+    file_id = spool.claim("M1", "log", "1:1", None)
+    spool.commit(batch, "log", KnownFile(file_id, NOWHERE, None, {}))
+    assert spool.books("M1")[:3] == (2, 2, 0)
+    spool.close()
+    with sqlite3.connect(tmp_path / "spool.db") as db:
+        rows = db.execute(
+            "SELECT file, byte_start, byte_end, reason, content FROM refused"
+        ).fetchall()
+    db.close()
+    # Beyond the bound the position and the reason stay: the bytes are in the log.
+    assert rows == [("log", 0, 4, "no JSON", b"abcd"), ("log", 4, 8, "no JSON", None)]
+
+
+def test_another_file_at_a_path_starts_a_new_epoch(spool: Spool) -> None:
+    keep(spool, "a")
+    before = spool.batch("M1").numbering
+    spool.claim("M1", "log", "1:2", None)
+    after = spool.batch("M1").numbering
+    assert after.epoch != before.epoch
+    assert after.seq == 0
+
+
+def test_a_second_agent_is_told_so(tmp_path: Path, spool: Spool) -> None:
+    assert spool.books().read == 0
+    with pytest.raises(SettingsError, match="another agent"):
+        Spool(tmp_path / "spool.db", 1_000)
+
+
+def test_what_is_no_spool_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"not a database, whatever its name says" * 100)
+    with pytest.raises(SettingsError, match="Move it away"):
+        Spool(tmp_path / "x.db", 1_000)
+    (tmp_path / "x.db").unlink()
+    Spool(tmp_path / "x.db", 1_000).close()  # and the lock was let go
+
+
+def test_a_spool_of_another_release_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "x.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(SettingsError, match="another release"):
+        Spool(tmp_path / "x.db", 1_000)
+
+
+def test_a_full_disk_is_a_full_spool(spool: Spool) -> None:
+    keep(spool, "a")
+    (pages,) = spool._connection.execute("PRAGMA page_count").fetchone()
+    spool._connection.execute(f"PRAGMA max_page_count = {pages}")
+    spool._bytes_max = 10**9
+    with pytest.raises(SpoolFull, match="Free some space"):
+        keep(spool, "b", offset=20, body=b"x" * 100_000)
+    assert bodies(spool) == [1]
