@@ -71,7 +71,9 @@ class TopicTemplate:
                 " with {channel} as its last level."
             )
         if len(set(names)) != len(names) or self._levels[-1][0] != "channel":
-            raise SettingsError(f"topics.template {text!r} holds a placeholder twice. Use each once.")
+            raise SettingsError(
+                f"topics.template {text!r} holds a placeholder twice. Use each once."
+            )
 
     def format(self, machine_id: str, channel: Channel, **levels: str) -> str:
         """Return the topic of one machine and channel; `levels` fill the other placeholders.
@@ -86,7 +88,9 @@ class TopicTemplate:
         for name, literal in self._levels:
             part = values.get(name, UNASSIGNED_LINE) if name else literal
             if name and not is_id(part):
-                raise ValueError(f"{part!r} may not stand for {{{name}}} in a topic: use {ID_PATTERN}")
+                raise ValueError(
+                    f"{part!r} may not stand for {{{name}}} in a topic: use {ID_PATTERN}"
+                )
             parts.append(part)
         return "/".join(parts)
 

@@ -48,6 +48,10 @@ class Driver(Protocol):
         """Insert rows that are known to be new; a clash raises the driver's IntegrityError."""
         ...
 
+    def insert_absent(self, into: Table, rows: Sequence[Row]) -> set[int]:
+        """Insert rows, `id` first, whose other unique key is not there; return the ids inserted."""
+        ...
+
     def upsert(self, into: Table, rows: Sequence[Row], on_conflict: str) -> None:
         """Insert rows; where the key exists do what `on_conflict` says."""
         ...
@@ -76,8 +80,6 @@ class Driver(Protocol):
 class SqliteDriver:
     """SQLite: `executemany`. There is one writer, so ids are counted in memory."""
 
-    lock_rows = ""
-
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._last_ids: dict[str, int] = {}
@@ -100,6 +102,11 @@ class SqliteDriver:
     def insert(self, into: Table, rows: Sequence[Row]) -> None:
         """See Driver."""
         self.upsert(into, rows, "")
+
+    def insert_absent(self, into: Table, rows: Sequence[Row]) -> set[int]:
+        """See Driver. There is no other writer, so what was absent still is."""
+        self.upsert(into, rows, "")
+        return {row[0] for row in rows}
 
     def upsert(self, into: Table, rows: Sequence[Row], on_conflict: str) -> None:
         """See Driver."""
@@ -141,8 +148,6 @@ class SqliteDriver:
 class PostgresDriver:
     """PostgreSQL: binary COPY for new rows, arrays for keys and upserts, sequences for ids."""
 
-    lock_rows = "FOR UPDATE"
-
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
@@ -169,6 +174,16 @@ class PostgresDriver:
             copy.set_types(into.types)
             for row in rows:
                 copy.write_row(row)
+
+    def insert_absent(self, into: Table, rows: Sequence[Row]) -> set[int]:
+        """See Driver. Waits for another service that is adding the same."""
+        arrays = ", ".join(f"%s::{each}[]" for each in into.types)
+        sql = (
+            f"INSERT INTO {into.name} ({into.column_list}) SELECT * FROM unnest({arrays})"
+            " ON CONFLICT DO NOTHING RETURNING id"
+        )
+        self._cursor.execute(sql.encode(), _columns(rows, len(into.types)))
+        return {row[0] for row in self._cursor.fetchall()}
 
     def upsert(self, into: Table, rows: Sequence[Row], on_conflict: str) -> None:
         """See Driver."""

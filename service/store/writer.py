@@ -45,7 +45,7 @@ from service.store.unit_states import UNIT_STATE, UNIT_STATE_REPLACE, NewRun, Un
 UNKNOWN_MACHINE = "(unknown)"
 """Where a message is booked whose topic names no machine."""
 
-_UNIT = table("unit", barcode="text", product="int4")
+_UNIT = table("unit", id="int8", barcode="text", product="int4")
 _REJECTION = table(
     "rejection",
     id="int8",
@@ -245,9 +245,14 @@ class Writer:
         with self._trouble_closes():
             driver = self._connected()
             try:
-                self._learn(driver, batch)
                 driver.begin()
-                saved = self._store(driver, batch, received_at)
+                try:
+                    saved = self._store(driver, batch, received_at)
+                except KeyError:  # a name we have not met: rare, so nobody looks for it beforehand
+                    driver.rollback()
+                    self._learn(driver, batch)
+                    driver.begin()
+                    saved = self._store(driver, batch, received_at)
                 answers = self._encode(saved)
                 outbox_id = self._keep(driver, answers)
                 done = self._clear_published(driver)
@@ -376,7 +381,13 @@ class Writer:
             raw_id = raw_ids[id(arrival)]
             keys = RunKeys(run_id, machine, line, unit_id, product, procedure, state.runs, raw_id)
             keyed.append((judged, keys))
-        driver.upsert(UNIT_STATE, [changed[key] for key in sorted(changed)], UNIT_STATE_REPLACE)
+        ordered = [changed[key] for key in sorted(changed)]
+        driver.insert(UNIT_STATE, [state for state in ordered if state.unit_id in units.added])
+        driver.upsert(
+            UNIT_STATE,
+            [state for state in ordered if state.unit_id not in units.added],
+            UNIT_STATE_REPLACE,
+        )
         return keyed
 
     def _insert_raw(self, driver: Driver, arrivals: Sequence[Arrival]) -> dict[int, int]:
@@ -405,9 +416,16 @@ class Writer:
         missing = [key for key in different if key not in ids]
         if not missing:
             return _Units(ids, set())
-        driver.upsert(_UNIT, missing, "ON CONFLICT (barcode, product) DO NOTHING")
-        added = {(row[0], row[1]): row[2] for row in driver.match(missing, types, find)}
-        return _Units(ids | added, set(added.values()) if self._database.is_sqlite else set())
+        new_ids = driver.next_ids("unit", len(missing))
+        rows = [(number, *key) for number, key in zip(new_ids, missing, strict=True)]
+        added = driver.insert_absent(_UNIT, rows)
+        for number, barcode, product in rows:
+            if number in added:
+                ids[barcode, product] = number
+        if len(added) < len(rows):  # another service added them since we looked
+            late = [key for key in missing if key not in ids]
+            ids |= {(row[0], row[1]): row[2] for row in driver.match(late, types, find)}
+        return _Units(ids, added)
 
     def _states(
         self, driver: Driver, keys: set[tuple[int, int]], added: set[int]
