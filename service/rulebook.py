@@ -14,8 +14,8 @@ from typing import Any, Final, NoReturn
 
 from broker.errors import RulebookError
 from broker.messages import Comparator, Severity
-from service.core.compare import BETWEEN, ONE_SIDED, OUTSIDE
 from service.core.globs import read_glob
+from service.core.numeric import BETWEEN, ONE_SIDED, OUTSIDE
 from service.core.patterns import pattern_fault
 from service.core.rules import SELECTORS, Rule, default_comparator, find_tie
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from broker.messages import Measurement, Panel, Run, RunMeasurement, Sequence, Source
-from service.core.payload import quote, shorten
+from service.core.words import quote, shorten
 
 _FIELDS_NAMED_MAX: Final = 3
 _FIELDS: Final = frozenset(

@@ -20,11 +20,11 @@ from service.core.payload import (
     find_unstorable,
     may_hold_unstorable,
     parse_json,
-    quote,
     read_message_id,
     split_array,
 )
 from service.core.records import AnyMeasurement, DecodedRun, Refused
+from service.core.words import quote
 
 _AHEAD_MAX: Final = timedelta(minutes=5)
 _AGE_MAX: Final = timedelta(days=30)

@@ -6,29 +6,28 @@ apart, so that `agrees` can tell where the machine and the numbers differ.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from broker.messages import Comparator, Outcome, ReportedOutcome, Run
-from service.core.compare import Comparison, compare
+from service.core.compare import compare
 from service.core.lookup import Rulebook
+from service.core.numeric import Comparison
 from service.core.records import AnyMeasurement, Counts, DecodedRun, JudgedMeasurement, JudgedRun
 from service.core.rules import Limit, Rule, default_comparator
 
-_AS_OURS: Final[Mapping[ReportedOutcome, Outcome]] = {
+# Bound once: a member of an enumeration takes 0.1 µs to look up by name, per measurement.
+_PASS, _FAIL, _ERROR, _UNJUDGED = Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.UNJUDGED
+_REPORTED_FAIL: Final = ReportedOutcome.FAIL
+_GELE, _LOG = Comparator.GELE, Comparator.LOG
+_AS_OURS: Final[Mapping[ReportedOutcome | None, Outcome]] = {
     ReportedOutcome.PASS: Outcome.PASS,
     ReportedOutcome.FAIL: Outcome.FAIL,
     ReportedOutcome.ERROR: Outcome.ERROR,
     ReportedOutcome.ABORTED: Outcome.ERROR,
 }
 _NOT_MARGINAL: Final = False  # only a rule calls a value so
-_WORST_FIRST: Final = (Outcome.FAIL, Outcome.ERROR, Outcome.PASS)
-
-
-class _Opinion(NamedTuple):
-    """A judged measurement, and what it says of the run by our own arithmetic."""
-
-    judged: JudgedMeasurement
-    says: Outcome | None
+_Opinion: TypeAlias = tuple[JudgedMeasurement, Outcome | None]
+"""A judged measurement, and what it says of the run by our own arithmetic."""
 
 
 def judge(run: DecodedRun, rulebook: Rulebook) -> JudgedRun:
@@ -43,21 +42,25 @@ def judge(run: DecodedRun, rulebook: Rulebook) -> JudgedRun:
         order. Never raises on what a machine sent.
     """
     rules = rulebook.scope(run.machine_id, run.message.product_id, run.procedure)
-    opinions = [judge_measurement(each, rules[each.test_step]) for each in run.measurements]
-    judged = [opinion.judged for opinion in opinions]
-    missing = _missing_step(run, rules.required) if rules.required else None
+    judged: list[JudgedMeasurement] = []
+    says: list[Outcome | None] = []
+    for measurement in run.measurements:
+        each, its_word = judge_measurement(measurement, rules[measurement.test_step])
+        judged.append(each)
+        says.append(its_word)
     outcomes = [each.outcome for each in judged]
-    first_failure = (
-        judged[outcomes.index(Outcome.FAIL)].measurement.test_step
-        if Outcome.FAIL in outcomes
-        else missing
-    )
+    counts = Counts(*map(outcomes.count, (_PASS, _FAIL, _ERROR, _UNJUDGED)))
+    missing = _missing_step(run, rules.required) if rules.required else None
+    reported, is_step_missing = run.reported_outcome, missing is not None
+    first_failure = missing
+    if counts.failed:
+        first_failure = judged[outcomes.index(_FAIL)].measurement.test_step
     return JudgedRun(
         run,
-        _run_outcome(run.reported_outcome, judged, outcomes, is_step_missing=missing is not None),
-        _run_agrees(run.reported_outcome, opinions, is_step_missing=missing is not None),
+        _run_outcome(reported, judged, counts, is_step_missing=is_step_missing),
+        _run_agrees(reported, says, is_step_missing=is_step_missing),
         first_failure,
-        Counts(*map(outcomes.count, Outcome)),
+        counts,
         rulebook.version,
         judged,
     )
@@ -67,26 +70,33 @@ def judge(run: DecodedRun, rulebook: Rulebook) -> JudgedRun:
 
 
 def judge_measurement(measurement: AnyMeasurement, rule: Rule | None) -> _Opinion:
-    """Judge one measurement, by the rule that applies to it or by who decides without one."""
+    """Judge one measurement, by the rule that applies to it or by who decides without one.
+
+    Returns:
+        The verdict, and what the measurement says of its run by our own arithmetic: None where
+        there is nothing to compare, FAIL also where the machine says so and no rule contradicts.
+    """
     if rule is not None:
         return _by_rule(measurement, rule)
-    limit = _limit_of(measurement)
     reported = measurement.reported_outcome
+    if reported is None or reported is ReportedOutcome.PASS:
+        inside = _inside_its_limits(measurement)
+        if inside is not None:
+            return inside
+    limit = _limit_of(measurement)
     if limit is None:
-        outcome = Outcome.UNJUDGED if reported is None else _AS_OURS[reported]
-        return _without_limit(measurement, outcome)
+        return _without_limit(measurement)
     ours = compare(measurement.measured_value, measurement.unit, limit)
-    # LOG compares nothing, so there is no arithmetic of ours that the machine could agree with.
-    is_compared = limit.comparator is not Comparator.LOG
-    agrees = None
-    outcome, reason = ours.outcome, ours.reason
+    outcome, reason, agrees = ours.outcome, ours.reason, None
+    says: Outcome | None = ours.outcome
     if reported is not None:
-        outcome = _AS_OURS[reported]
-        agrees = outcome is ours.outcome if is_compared else None
-        reason = _reported_reason(reported, ours)
-    says = ours.outcome if is_compared else None
-    if reported is ReportedOutcome.FAIL:
-        says = Outcome.FAIL
+        outcome, reason = _AS_OURS[reported], _reported_reason(reported, ours)
+        agrees = outcome is ours.outcome
+    if limit.comparator is _LOG:
+        # It compares nothing, so there is no arithmetic that the machine could agree with.
+        says = agrees = None
+    if reported is _REPORTED_FAIL:
+        says = _FAIL
     judged = JudgedMeasurement(
         measurement,
         outcome,
@@ -99,7 +109,38 @@ def judge_measurement(measurement: AnyMeasurement, rule: Rule | None) -> _Opinio
         _NOT_MARGINAL,
         agrees,
     )
-    return _Opinion(judged, says)
+    return judged, says
+
+
+def _inside_its_limits(measurement: AnyMeasurement) -> _Opinion | None:
+    """Judge what nearly every measurement of a board tester is; None: it is not that simple.
+
+    A number inside its own low and high limits, which the machine does not contradict. It saves
+    half of the time of a large run.
+    """
+    value, low, high = measurement.measured_value, measurement.low, measurement.high
+    if (
+        type(value) is not float
+        or low is None
+        or high is None
+        or not low <= value <= high
+        or measurement.comparator is not None
+        or measurement.limit_unit is not None
+    ):
+        return None
+    agrees = None if measurement.reported_outcome is None else True
+    return JudgedMeasurement(
+        measurement,
+        _PASS,
+        _GELE,
+        low,
+        high,
+        measurement.nominal,
+        None,
+        None,
+        _NOT_MARGINAL,
+        agrees,
+    ), _PASS
 
 
 def _by_rule(measurement: AnyMeasurement, rule: Rule) -> _Opinion:
@@ -122,15 +163,16 @@ def _by_rule(measurement: AnyMeasurement, rule: Rule) -> _Opinion:
         ours.marginal,
         agrees,
     )
-    return _Opinion(judged, ours.outcome)
+    return judged, ours.outcome
 
 
-def _without_limit(measurement: AnyMeasurement, outcome: Outcome) -> _Opinion:
+def _without_limit(measurement: AnyMeasurement) -> _Opinion:
     reported = measurement.reported_outcome
+    outcome = _UNJUDGED if reported is None else _AS_OURS[reported]
     reason = None
-    if outcome is Outcome.UNJUDGED:
+    if reported is None:
         reason = "no rule, no limit and no reported outcome"
-    elif outcome is not Outcome.PASS:
+    elif outcome is not _PASS:
         reason = f"the machine reported {reported}"
     judged = JudgedMeasurement(
         measurement,
@@ -144,7 +186,7 @@ def _without_limit(measurement: AnyMeasurement, outcome: Outcome) -> _Opinion:
         _NOT_MARGINAL,
         None,
     )
-    return _Opinion(judged, Outcome.FAIL if outcome is Outcome.FAIL else None)
+    return judged, _FAIL if outcome is _FAIL else None
 
 
 def _limit_of(measurement: AnyMeasurement) -> Limit | None:
@@ -155,7 +197,7 @@ def _limit_of(measurement: AnyMeasurement) -> Limit | None:
         comparator = default_comparator(low, high)
         if comparator is None:
             return None
-    elif low is None and high is None and nominal is None and comparator is not Comparator.LOG:
+    elif low is None and high is None and nominal is None and comparator is not _LOG:
         return None  # a comparator alone is no limit
     return Limit(
         comparator,
@@ -201,41 +243,39 @@ def _missing_step(run: DecodedRun, required: Sequence[Rule]) -> str | None:
 def _run_outcome(
     reported: ReportedOutcome | None,
     judged: Sequence[JudgedMeasurement],
-    outcomes: Sequence[Outcome],
+    counts: Counts,
     *,
     is_step_missing: bool,
 ) -> Outcome:
     by_rule = [each.outcome for each in judged if each.rule_id is not None]
-    if is_step_missing or Outcome.FAIL in by_rule:
-        return Outcome.FAIL
-    if Outcome.ERROR in by_rule:
-        return Outcome.ERROR
+    if is_step_missing or _FAIL in by_rule:
+        return _FAIL
+    if _ERROR in by_rule:
+        return _ERROR
     if reported is None:
-        return _worst(outcomes) or Outcome.UNJUDGED
-    if reported is ReportedOutcome.FAIL and by_rule and _is_overruled(judged):
-        return Outcome.PASS
+        if counts.failed:
+            return _FAIL
+        return _ERROR if counts.errors else _PASS if counts.passed else _UNJUDGED
+    if reported is _REPORTED_FAIL and by_rule and _is_overruled(judged):
+        return _PASS
     return _AS_OURS[reported]
 
 
 def _is_overruled(judged: Sequence[JudgedMeasurement]) -> bool:
     """Tell whether rules found every measurement good that the machine reported FAIL."""
-    failed = [each for each in judged if each.measurement.reported_outcome is ReportedOutcome.FAIL]
+    failed = [each for each in judged if each.measurement.reported_outcome is _REPORTED_FAIL]
     return bool(failed) and all(
-        each.rule_id is not None and each.outcome is Outcome.PASS for each in failed
+        each.rule_id is not None and each.outcome is _PASS for each in failed
     )
 
 
 def _run_agrees(
-    reported: ReportedOutcome | None, opinions: Sequence[_Opinion], *, is_step_missing: bool
+    reported: ReportedOutcome | None, says: Sequence[Outcome | None], *, is_step_missing: bool
 ) -> bool | None:
     """Tell whether the machine's word on the run is what its measurements say; None: no word."""
     if reported is None:
         return None
-    says = _worst([opinion.says for opinion in opinions])
+    worst = next((each for each in (_FAIL, _ERROR, _PASS) if each in says), None)
     if is_step_missing:
-        says = Outcome.FAIL
-    return None if says is None else _AS_OURS[reported] is says
-
-
-def _worst(outcomes: Sequence[Outcome | None]) -> Outcome | None:
-    return next((each for each in _WORST_FIRST if each in outcomes), None)
+        worst = _FAIL
+    return None if worst is None else _AS_OURS[reported] is worst

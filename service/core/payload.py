@@ -9,8 +9,8 @@ import jiter
 
 from broker.identity import given_message_id
 from broker.messages import RejectionCode
+from service.core.words import quote, shorten
 
-_QUOTE_CHARS_MAX: Final = 60
 _WORDS_CHARS_MAX: Final = 160
 _PREVIEW_CHARS: Final = 200
 
@@ -147,16 +147,6 @@ def split_array(payload: bytes) -> list[bytes] | None:
             pieces.append(payload[start:at].strip())
             start = at + 1
     return [*pieces, payload[start:].strip()]
-
-
-def shorten(text: str, chars_max: int = _QUOTE_CHARS_MAX) -> str:
-    """Return `text` cut to `chars_max` characters, with an ellipsis where something is missing."""
-    return text if len(text) <= chars_max else f"{text[: chars_max - 1]}…"
-
-
-def quote(text: str) -> str:
-    """Return foreign text so that a sentence can hold it: escaped, in quotes, not too long."""
-    return repr(shorten(text))
 
 
 def preview(payload: bytes) -> str:
