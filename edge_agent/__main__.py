@@ -16,6 +16,7 @@ from edge_agent.show import show_file
 
 app = typer.Typer(
     help="Forward tester log files to the broker; each record arrives once, or is still here.",
+    epilog="Example: yieldline agent run --config agent.toml",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

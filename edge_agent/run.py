@@ -92,6 +92,7 @@ class _Agent:
         self.is_done = False
         """`do_once` came to its end."""
         self._reader_stop = threading.Event()
+        self._is_reading = threading.Lock()  # held by the reader's thread
         self._reader = Reader(
             config,
             spool,
@@ -122,7 +123,7 @@ class _Agent:
 
     async def do_forever(self) -> None:
         """Read as the files grow."""
-        await asyncio.to_thread(self._reader.run, self._config.agent.poll_s)
+        await asyncio.to_thread(self._read_on)
 
     async def do_once(self, timeout_s: float) -> None:
         """Read all there is and wait for every receipt."""
@@ -130,14 +131,15 @@ class _Agent:
         try:
             async with asyncio.timeout(timeout_s):
                 with OnceProgress() as progress:
-                    while not reading.done() or self._books().depth:
+                    while not reading.done() or (not reading.exception() and self._books().depth):
                         progress.show(self._books(), is_read=reading.done())
                         await asyncio.sleep(_LOOK_S)
             await reading
         except TimeoutError as error:
+            left = _messages(self._books().depth)
             raise NotDone(
-                f"not done after {timeout_s:g} s: {self._books().depth} messages are still in the"
-                f" spool{'' if reading.done() else ', and reading goes on'}. They are sent at the"
+                f"not done after {timeout_s:g} s: {left} still in the spool"
+                f"{'' if reading.done() else ', and not all was read'}. The rest is sent at the"
                 " next start. Is the service running?"
             ) from error
         self.is_done = True
@@ -145,8 +147,12 @@ class _Agent:
         if self._reader.has_failed:
             raise NotDone(" ".join(self._reader.troubles()))
 
+    def _read_on(self) -> None:
+        with self._is_reading:
+            self._reader.run(self._config.agent.poll_s)
+
     def _read_all(self) -> None:
-        with contextlib.suppress(Stopped):
+        with self._is_reading, contextlib.suppress(Stopped):
             self._reader.read_all(is_final=True)
 
     async def _until_asked(self) -> None:
@@ -168,9 +174,16 @@ class _Agent:
         for sender in self._senders:
             sender.stop()
         await asyncio.wait(sending, timeout=_GOODBYE_S)
+        # Its thread cannot be cancelled, and the spool closes next: let it finish its batch.
+        if await asyncio.to_thread(self._is_reading.acquire, timeout=_GOODBYE_S):
+            self._is_reading.release()
         for task in tasks | sending:
             task.cancel()
         await asyncio.gather(*tasks, *sending, return_exceptions=True)
+
+
+def _messages(count: int) -> str:
+    return "1 message is" if count == 1 else f"{count} messages are"
 
 
 @contextlib.contextmanager
