@@ -1,0 +1,39 @@
+"""Vue components that render what the server sends: one a page, and the shell around them.
+
+They take values and never fetch; the JavaScript they share is in ui/static/live.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from nicegui.element import Element
+
+_LIVE: Final = {"yieldline": str(Path(__file__).parents[1] / "static" / "live")}
+
+
+class _Component(Element):
+    """An element whose properties are set once, when the page is built."""
+
+    def __init__(self, **properties: Any) -> None:  # noqa: ANN401 - whatever JSON knows
+        super().__init__()
+        self._props.update(properties)
+
+
+class Shell(_Component, component="shell.js", esm=_LIVE):
+    """Rail, top bar and status line; its slot is the page."""
+
+
+class Floor(_Component, component="floor.js"):
+    """The floor, from the frames of view `floor`."""
+
+
+class MachinePage(_Component, component="machine.js"):
+    """One machine, from the frames of its own view."""
+
+
+class UnitPage(_Component, component="unit.js"):
+    """One unit's life and one of its runs."""
+
+
+class UnitSearch(_Component, component="units.js"):
+    """A barcode that is not known, or none yet: what is near."""

@@ -88,7 +88,7 @@ def read_seed(database: Database, since: datetime) -> Seed:
                 rows[row.id] = row
                 shown.add(row.id)
         telling = _telling(database, connection, sorted(shown))
-        names = names_of(database, connection, _names_in([*rows.values(), *machines]))
+        names = names_of(database, connection, [*_names_in(rows.values()), *_ids(machines)])
     ordered = sorted(rows.values(), key=lambda row: (row.received_us, row.id))
     return Seed(
         [(names[machine.machine], names[machine.line]) for machine in machines],
@@ -195,6 +195,9 @@ def _as_run(
 
 def _names_in(rows: Iterable[Row[Any]]) -> Iterator[int | None]:
     for row in rows:
+        yield from (row.machine, row.line, row.product, row.procedure, row.first_failure)
+
+
+def _ids(machines: Iterable[Any]) -> Iterator[int]:
+    for row in machines:
         yield from (row.machine, row.line)
-        if "product" in row._mapping:  # noqa: SLF001 - SQLAlchemy's documented name
-            yield from (row.product, row.procedure, row.first_failure)

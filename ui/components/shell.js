@@ -1,0 +1,96 @@
+// The frame of every page: rail, top bar with scan box and pulse, status line, keys, theme.
+import { clock, clockTime, Icon, live, startLive, thousands, unitLink, weekday, zoneName } from "yieldline";
+import { watchKeys } from "yieldline/keys.js";
+import { nextTheme, theme } from "yieldline/theme.js";
+
+export default {
+  components: { Icon },
+  props: { title: String, active: String, crumbs: Array, view: String, frame: Object, zone: String, version: String },
+  template: `
+<div class="app" :class="{cut: live.isCut}">
+  <nav class="rail" aria-label="Main">
+    <a class="logo" href="/" aria-label="Yieldline, home"><svg width="34" height="34" viewBox="0 0 34 34" aria-hidden="true"><rect width="34" height="34" rx="8" fill="var(--s3)"/><path d="M6.5 22.5h5l3-9 4.2 12 3.3-8.5h5.5" fill="none" stroke="var(--text)" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"/><path d="M6.5 10h21" stroke="var(--text-3)" stroke-width="1.5" stroke-dasharray="2.5 3" stroke-linecap="round"/></svg></a>
+    <a v-for="page in pages" class="nav" :class="{on: page.id === active}" :href="page.href" :aria-current="page.id === active ? 'page' : null"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span></a>
+    <span class="grow"></span>
+    <a class="nav" href="/docs"><Icon name="docs" size="22"/><span>API</span></a>
+  </nav>
+  <header class="top">
+    <h1>{{ title }}</h1>
+    <nav v-if="crumbs.length" class="cr" aria-label="Where you are"><template v-for="(crumb, i) in crumbs"><Icon v-if="i" name="right" size="14"/><a v-if="crumb.href" class="lnk" :href="crumb.href">{{ crumb.text }}</a><span v-else class="mono here">{{ crumb.text }}</span></template></nav>
+    <div id="yl-filters" class="filters"></div>
+    <span class="chip shift" title="The running shift, plant time"><Icon name="clock"/>This shift<em>{{ live.status.shift }}</em></span>
+    <form class="scan" role="search" @submit.prevent="open(scan)"><Icon name="barcode" size="18"/><input ref="scan" v-model="scan" placeholder="Scan a unit, or type a barcode" aria-label="Scan a unit, or type a barcode" autocomplete="off" spellcheck="false" maxlength="128"><kbd>/</kbd></form>
+    <span class="grow"></span>
+    <span class="pulse" role="status" :title="pulse.title"><Icon :class="pulse.look" :name="pulse.icon" size="14"/>{{ pulse.word }} <b>{{ pulse.age }}</b></span>
+    <span class="now"><b>{{ time }}</b> <span>{{ day }}</span></span>
+    <button class="ib" type="button" :aria-label="'Theme: ' + theme.choice + '. Change it.'" :title="'Theme: ' + theme.choice" @click="nextTheme"><Icon name="sun" size="18"/></button>
+    <button class="ib" type="button" aria-label="Keys" title="Keys (?)" @click="$refs.help.showModal()"><kbd>?</kbd></button>
+  </header>
+  <div class="body">
+    <div v-if="live.isCut" class="cutbar" role="alert"><Icon name="offline" size="17"/><b>{{ cutWords }}</b> since {{ clockTime(live.cutSince) }}. Numbers are not live.</div>
+    <slot></slot>
+  </div>
+  <footer class="status" aria-label="System status">
+    <span v-if="books"><Icon name="scales"/><b>{{ status.difference ? 'Books do not balance' : 'Books balance' }}</b> received {{ n(status.received) }} = stored {{ n(status.stored) }} + rejected {{ n(status.rejected) }} + duplicates {{ n(status.duplicates) }} <i class="eq" :class="{bad: status.difference}">difference {{ n(status.difference) }}</i></span>
+    <span v-if="books" class="sep"></span>
+    <span :title="status.broker_trouble">Broker <b :class="{'c-fail': !status.broker}">{{ status.broker ? 'connected' : 'away' }}</b></span>
+    <span v-if="status.database" :title="'A small question took so long'">Database <b>{{ ms(status.database_ms) }}</b></span>
+    <span v-else :title="status.database_trouble">Database <b class="c-fail">{{ status.database_trouble ? 'away' : 'not asked yet' }}</b></span>
+    <span v-if="typeof status.lag_ms === 'number'">Lag <b>{{ ms(status.lag_ms) }}</b></span>
+    <span class="grow"></span>
+    <span v-if="status.rulebook">Rulebook <b>v{{ status.rulebook }}</b> since {{ since }}</span>
+    <span>Yieldline {{ version }}</span>
+  </footer>
+  <nav class="mob" aria-label="Main"><a :class="{on: active === 'floor'}" href="/"><Icon name="floor" size="22"/><span>Floor</span></a><a href="#" @click.prevent="focusScan" :class="{on: active === 'units'}"><Icon name="barcode" size="22"/><span>Scan</span></a><a href="/docs"><Icon name="docs" size="22"/><span>API</span></a></nav>
+  <dialog ref="help" class="help" aria-label="Keys"><h2>Keys</h2><dl><template v-for="[key, does] in keys"><dt><kbd>{{ key }}</kbd></dt><dd>{{ does }}</dd></template></dl><p class="t2">A barcode scanner works wherever the focus is.</p><form method="dialog"><button class="btn">Close</button></form></dialog>
+</div>`,
+  data: () => ({ live, clock, theme, scan: "" }),
+  created() {
+    startLive(this.view, this.frame, this.zone);
+    this.keys = [["/", "scan box"], ["Enter", "open the unit"], ["P", "pause the list of live results"], ["?", "these keys"], ["Esc", "close, leave the scan box"]];
+    this.pages = [{ id: "floor", word: "Floor", icon: "floor", href: "/" }, { id: "units", word: "Units", icon: "barcode", href: "/units" }];
+  },
+  mounted() {
+    watchKeys({
+      onScan: (barcode) => this.open(barcode),
+      "/": () => this.focusScan(),
+      "?": () => this.$refs.help.showModal(),
+      p: () => window.dispatchEvent(new Event("yieldline-pause")),
+      Escape: () => document.activeElement === this.$refs.scan && this.$refs.scan.blur(),
+    });
+  },
+  computed: {
+    status: () => live.status,
+    books: () => live.status.received !== undefined,
+    time: () => clockTime(clock.second),
+    day: () => `${weekday(clock.second)} · ${zoneName(clock.second)}`,
+    since() {
+      const at = this.status.rulebook_since;
+      const sameDay = weekday(at) === weekday(clock.second);
+      return at ? (sameDay ? clockTime(at).slice(0, 5) : weekday(at)) : "";
+    },
+    cutWords: () => (live.status.broker === false ? "The broker is away" : "No connection"),
+    pulse() {
+      if (live.lostFor) return { icon: "stale", look: "c-marg", word: "reconnecting", age: `${live.lostFor} s`, title: this.status.broker_trouble || "The server does not answer" };
+      const at = this.status.newest;
+      if (at === null || at === undefined) return { icon: "stale", look: "", word: "Live,", age: "no result yet", title: "Connected" };
+      const age = Math.max(0, clock.now - at);
+      const words = age < 10 ? `${age.toFixed(1)} s` : age < 60 ? `${Math.floor(age)} s` : age < 3600 ? `${Math.floor(age / 60)} min` : clockTime(at).slice(0, 5);
+      return { icon: "pass-line", look: "ok", word: "Live", age: words, title: "Age of the newest result" };
+    },
+  },
+  methods: {
+    clockTime,
+    nextTheme,
+    n: thousands,
+    ms: (value) => (value < 10 ? `${value.toFixed(1)} ms` : value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`),
+    open(barcode) {
+      const text = barcode.trim();
+      if (text) window.location.assign(unitLink(text));
+    },
+    focusScan() {
+      this.$refs.scan.focus();
+      this.$refs.scan.select();
+    },
+  },
+};

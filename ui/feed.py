@@ -1,0 +1,270 @@
+"""From the live hub to the browsers: result topics -> floor model -> one frame a tick.
+
+One model and one tick for the whole process, whatever the number of viewers. A frame is encoded
+once for all who watch the same view. A browser gets one only when it has given credit: painted the
+last one, and visible. Who missed some gets the whole view instead of the changes: newest wins.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from nicegui import Client, core
+from pydantic import ValidationError
+
+from broker.errors import StoreRefused, StoreUnavailable, YieldlineError
+from broker.live import LiveMessage
+from broker.messages import Rejection, Result, State
+from broker.topics import Channel
+from service.store.queries.pages_seed import read_seed
+from service.store.queries.pages_status import StatusFacts, read_status
+from ui.floor_model import FloorModel
+from ui.floor_view import Frame, floor_changes, floor_frame, machine_frame
+from ui.seen import seen_of_stored
+from ui.state import AppState
+
+log = structlog.get_logger()
+
+TICK_S: Final = 0.25
+HEARTBEAT_S: Final = 1.0
+STATUS_S: Final = 2.0
+VIEWERS_MAX: Final = 1_000
+PENDING_MAX: Final = 50_000
+FRAME_EVENT: Final = "yieldline_frame"
+CREDIT_EVENT: Final = "yieldline_credit"
+MACHINE_VIEW: Final = "machine:"
+
+
+@dataclass(slots=True)
+class _Viewer:
+    view: str
+    seen: int
+    """The number of the newest frame it has painted; -1: none."""
+    has_credit: bool = True
+
+
+class Feed:
+    """The live path of this web process. `running` keeps it going."""
+
+    def __init__(self, state: AppState) -> None:
+        self.state = state
+        self.model = self._new_model()
+        self.number = 0
+        """Of the newest frame."""
+        self.seeded_at: datetime | None = None
+        self._status: StatusFacts | None = None
+        self._status_trouble: str | None = None
+        self._viewers: dict[str, _Viewer] = {}
+        self._pending: deque[LiveMessage] | None = None
+        """What arrives while the database is read; None: nothing is being read."""
+        self._taken = 0
+        self._heart_s = 0.0
+        self._is_rebuilt = False
+        """The model was replaced: changes since the last frame would not add up."""
+
+    def _new_model(self) -> FloorModel:
+        return FloorModel(self.state.settings.plant, datetime.now(UTC))
+
+    # Life
+
+    async def run(self) -> None:
+        """Keep the model and the viewers up to date until cancelled."""
+        stop_listening = self.state.live.listen(self._on_messages)
+        core.sio.on(CREDIT_EVENT, self._on_credit)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_seeded(), name="floor seed")
+                tasks.create_task(self._keep_status(), name="status line")
+                tasks.create_task(self._keep_ticking(), name="floor frames")
+        finally:
+            stop_listening()
+
+    async def _keep_seeded(self) -> None:
+        """Rebuild the model at start, and whenever messages may have been missed."""
+        while True:
+            live = self.state.live
+            is_new = self.seeded_at is None or (live.connected and live.changed_at > self.seeded_at)
+            if is_new:
+                await self._seed()
+            await asyncio.sleep(TICK_S)
+
+    async def _seed(self) -> None:
+        self._pending = deque(maxlen=PENDING_MAX)
+        begun_at = datetime.now(UTC)
+        model = self._new_model()
+        try:
+            seed = await asyncio.to_thread(read_seed, self.state.database, model.shift.start)
+        except (StoreUnavailable, StoreRefused) as error:
+            log.warning("floor_seed_failed", reason=str(error))
+            self._replay(self.model)
+            await asyncio.sleep(STATUS_S)
+            return
+        for machine_id, line in seed.machines:
+            model.machine(machine_id, line)
+        for run in seed.runs:
+            model.take(seen_of_stored(run))
+        self._keep_states(model)
+        self._replay(model)
+        self.model, self.seeded_at, self._is_rebuilt = model, begun_at, True
+        log.info("floor_seeded", machines=len(seed.machines), runs=len(seed.runs))
+
+    def _keep_states(self, model: FloorModel) -> None:
+        """Carry over what only live messages tell: who is online, and the agents' words."""
+        for old in self.model.machines.values():
+            machine = model.machine(old.machine_id, old.line)
+            if machine is not None:
+                machine.online_s, machine.agent = old.online_s, old.agent
+                machine.offline_s = old.offline_s
+
+    def _replay(self, model: FloorModel) -> None:
+        pending, self._pending = self._pending, None
+        for message in pending or ():
+            self._take(model, message)
+
+    async def _keep_status(self) -> None:
+        while True:
+            try:
+                self._status = await asyncio.to_thread(read_status, self.state.database)
+                self._status_trouble = None
+            except YieldlineError as error:
+                self._status_trouble = str(error)
+            await asyncio.sleep(STATUS_S)
+
+    # What arrives
+
+    def _on_messages(self, messages: Sequence[LiveMessage]) -> None:
+        if self._pending is not None:
+            self._pending.extend(messages)
+            return
+        for message in messages:
+            self._take(self.model, message)
+
+    def _take(self, model: FloorModel, message: LiveMessage) -> None:
+        channel, topic = message.topic.channel, message.topic
+        try:
+            if channel is Channel.RESULT and not message.retained:
+                model.apply(Result.model_validate_json(message.payload))
+            elif channel is Channel.STATE and message.payload:
+                state = State.model_validate_json(message.payload)
+                now = datetime.now(UTC)
+                model.apply_state(
+                    topic.machine_id, topic.line, state, now, retained=message.retained
+                )
+            elif channel is Channel.REJECTED and not message.retained:
+                model.apply_rejected(Rejection.model_validate_json(message.payload))
+        except ValidationError as error:
+            # Anyone may publish anything: what is not in the contract's form is not shown.
+            log.warning("live_message_ignored", topic=str(topic), errors=error.error_count())
+
+    # What leaves
+
+    async def _on_credit(self, socket_id: str, message: Any) -> None:  # noqa: ANN401 - from a browser
+        """A browser has painted a frame, or shows a view anew."""
+        if not isinstance(message, dict):
+            return
+        client_id, view = str(message.get("client_id")), str(message.get("view"))
+        seen = message.get("seen")
+        if client_id not in core.sio.rooms(socket_id) or not isinstance(seen, int):
+            return
+        if view not in {"floor", "shell"} and not view.startswith(MACHINE_VIEW):
+            return
+        if client_id in self._viewers or len(self._viewers) < VIEWERS_MAX:
+            self._viewers[client_id] = _Viewer(view, seen)
+
+    async def _keep_ticking(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            await self._tick(datetime.now(UTC))
+
+    async def _tick(self, now: datetime) -> None:
+        model, now_s = self.model, now.timestamp()
+        is_new = model.roll(now) or self._is_rebuilt
+        changed = model.drain()
+        if not changed and not is_new and now_s - self._heart_s < HEARTBEAT_S:
+            return
+        self._heart_s, self._is_rebuilt = now_s, False
+        before, self.number = self.number, self.number + 1
+        new_runs, self._taken = model.taken - self._taken, model.taken
+        self._forget_gone()
+        for (view, is_current), client_ids in self._ready(-1 if is_new else before).items():
+            frame = self._changes(view, changed, new_runs, now_s) if is_current else None
+            frame = frame if frame is not None else self._whole(view, now_s)
+            await self._send(frame, client_ids, base=before if is_current else None)
+
+    def _ready(self, before: int) -> dict[tuple[str, bool], list[str]]:
+        """Return the viewers with credit, by view and by whether they have seen all but this."""
+        ready: dict[tuple[str, bool], list[str]] = {}
+        for client_id, viewer in self._viewers.items():
+            if viewer.has_credit:
+                ready.setdefault((viewer.view, viewer.seen == before >= 0), []).append(client_id)
+                viewer.has_credit = False
+        return ready
+
+    def _forget_gone(self) -> None:
+        for client_id in [each for each in self._viewers if each not in Client.instances]:
+            del self._viewers[client_id]
+
+    async def _send(self, frame: Frame, client_ids: list[str], base: int | None) -> None:
+        frame |= {"number": self.number, "base": base}
+        await core.sio.emit(FRAME_EVENT, frame, to=client_ids)
+
+    def frame(self, view: str) -> Frame:
+        """Return a whole view, for the page that is being built."""
+        whole = self._whole(view, datetime.now(UTC).timestamp())
+        return whole | {"number": self.number, "base": None}
+
+    def _whole(self, view: str, now_s: float) -> Frame:
+        frame: Frame = {"at": now_s, "status": self.status(now_s)}
+        if view == "floor":
+            frame |= floor_frame(self.model, now_s)
+        elif machine := self.model.machines.get(view.removeprefix(MACHINE_VIEW)):
+            frame |= machine_frame(self.model, machine, now_s)
+        return frame
+
+    def _changes(self, view: str, changed: set[str], new_runs: int, now_s: float) -> Frame | None:
+        """Return the changes of a view; None: send it whole."""
+        frame: Frame = {"at": now_s, "status": self.status(now_s)}
+        if view == "floor":
+            return frame | floor_changes(self.model, changed, new_runs, now_s) if changed else frame
+        if view.removeprefix(MACHINE_VIEW) in changed:
+            return None
+        return frame
+
+    def status(self, now_s: float) -> Frame:
+        """Return the status line and the pulse: also what is not well, in words."""
+        live, newest, facts = self.state.live, self.model.live, self._status
+        return {
+            "broker": live.connected,
+            "broker_since": live.changed_at.timestamp(),
+            "broker_trouble": live.trouble,
+            "newest": newest[-1].received_s if newest else None,
+            "per_second": self._per_second(now_s),
+            "shift": self.model.shift.label,
+            "database": self._status_trouble is None and facts is not None,
+            "database_trouble": self._status_trouble,
+            **(_books(facts) if facts else {}),
+        }
+
+    def _per_second(self, now_s: float) -> float:
+        """Return results a second over the newest few."""
+        moments = [seen.received_s for seen in self.model.live if seen.received_s > now_s - 60]
+        return round(len(moments) / max(1.0, now_s - min(moments)), 1) if moments else 0.0
+
+
+def _books(facts: StatusFacts) -> Frame:
+    lags = [each.facts.get("lag_ms") for each in facts.services]
+    return {
+        "received": facts.received,
+        "stored": facts.stored,
+        "rejected": facts.rejected,
+        "duplicates": facts.duplicates,
+        "difference": facts.difference,
+        "database_ms": round(facts.database_ms, 1),
+        "lag_ms": max((lag for lag in lags if isinstance(lag, int | float)), default=None),
+        "rulebook": facts.rulebook_version,
+        "rulebook_since": facts.rulebook_at.timestamp() if facts.rulebook_at else None,
+    }

@@ -1,0 +1,387 @@
+"""The live model of the floor: what happened this shift, machine by machine. Pure: no I/O.
+
+One a process. It is rebuilt from the database at start (`take` for each stored run) and kept by the
+live results after it (`apply`); a run that comes both ways counts once. Yields count units, never
+rows, and belong to the shift in which the unit's first run began. Times are seconds since 1970 UTC,
+always arguments. Memory is bounded: see the limits below.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import inf
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from broker.messages import Outcome, Rejection, Result, State
+from broker.settings import PlantSettings
+from ui.figures import Shift, Tally, shift_at, stale_after_s, usual_interval_s
+from ui.seen import Seen, seen_of
+
+TAPE_RUNS_MAX: Final = 200
+RUNS_MAX: Final = 50
+LIVE_RUNS_MAX: Final = 40
+UNITS_MAX: Final = 200_000
+"""Units of a shift held in mind; beyond it the oldest is forgotten, and counts anew."""
+RUN_IDS_MAX: Final = 100_000
+FAILURES_MAX: Final = 20_000
+MACHINES_MAX: Final = 5_000
+STEPS_MAX: Final = 500
+BUCKET_S: Final = 900
+HOUR_S: Final = 3600
+_MINUTE_S: Final = 60
+_RANK_RUNS: Final = 64
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine: its last runs, its own word on itself, and its figures of the shift."""
+
+    machine_id: str
+    line: str
+    tape: deque[str] = field(default_factory=lambda: deque(maxlen=TAPE_RUNS_MAX))
+    runs: deque[Seen] = field(default_factory=lambda: deque(maxlen=RUNS_MAX))
+    """Oldest first."""
+    last_s: float | None = None
+    """When its last result was received."""
+    online_s: float | None = None
+    offline_s: float | None = None
+    """Since when it is offline by its own last will; None: it is not."""
+    agent: dict[str, object] | None = None
+    tally: Tally = field(default_factory=Tally)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Runs of the shift by tape mark."""
+    retests: int = 0
+    steps: Counter[str] = field(default_factory=Counter)
+    """Failed runs of the shift by first failure."""
+    minutes: deque[list[int]] = field(default_factory=lambda: deque(maxlen=61))
+    """[minute, runs] of the last hour."""
+
+    @property
+    def last(self) -> Seen | None:
+        """Its newest run."""
+        return self.runs[-1] if self.runs else None
+
+    def trailing(self, marks: str) -> int:
+        """Return how many of the newest runs in a row bear one of `marks`."""
+        count = 0
+        for mark in reversed(self.tape):
+            if mark not in marks:
+                break
+            count += 1
+        return count
+
+    def rate_per_hour(self, now_s: float) -> float | None:
+        """Return runs an hour over the last hour, or since its first run when that is less."""
+        floor = (now_s - HOUR_S) // _MINUTE_S
+        kept = [(minute, count) for minute, count in self.minutes if minute >= floor]
+        if not kept:
+            return None
+        span_s = min(HOUR_S, max(_MINUTE_S, now_s - kept[0][0] * _MINUTE_S))
+        return sum(count for _, count in kept) * HOUR_S / span_s
+
+
+@dataclass(slots=True)
+class _UnitRuns:
+    """A unit's first and last run of one procedure; (start, run id) puts runs in order."""
+
+    first: Seen
+    last: Seen
+
+
+class Failure(NamedTuple):
+    """A run that failed, for the steps of the last hour."""
+
+    at_s: float
+    step: str
+    machine_id: str
+    barcode: str
+
+
+class FloorModel:
+    """The floor of the running shift."""
+
+    def __init__(self, plant: PlantSettings, now: datetime) -> None:
+        self.plant = plant
+        self.zone = ZoneInfo(plant.time_zone)
+        self.machines: dict[str, Machine] = {}
+        self.live: deque[Seen] = deque(maxlen=LIVE_RUNS_MAX)
+        """The newest results by arrival, oldest first."""
+        self._ranks: dict[tuple[str, str], float] = {}
+        """By line and procedure: its place in the process, as the units' ways show it."""
+        self.taken = 0
+        """Runs taken in since the model was made."""
+        self.rejections: deque[Rejection] = deque(maxlen=LIVE_RUNS_MAX)
+        self.dirty: set[str] = set()
+        """Machines that changed since `drain`."""
+        self._run_ids: dict[int, None] = {}
+        self._start_shift(shift_at(now, self.zone, plant.shift_starts))
+
+    def _start_shift(self, shift: Shift) -> None:
+        self.shift = shift
+        self.start_s, self.end_s = (moment.timestamp() for moment in shift)
+        self.total = Tally()
+        self.buckets: dict[int, Tally] = {}
+        self.by_line: dict[str, dict[str, Tally]] = {}
+        self.line_buckets: dict[tuple[str, int], dict[str, Tally]] = {}
+        self.run_buckets: dict[int, list[int]] = {}
+        """[runs, retests] by bucket."""
+        self.unit_count = 0
+        self.line_units: Counter[str] = Counter()
+        self.runs = 0
+        self.retests = 0
+        self.errors = 0
+        self.unjudged = 0
+        self.failures: deque[Failure] = deque(maxlen=FAILURES_MAX)
+        self._units: dict[tuple[str, str], dict[str, _UnitRuns]] = {}
+        self._steps_before: dict[tuple[str, str], list[int]] = {}
+        """By line and procedure: how many procedures the units had behind them, and units."""
+        for machine in self.machines.values():
+            machine.tally = Tally()
+            machine.outcomes.clear()
+            machine.steps.clear()
+            machine.retests = 0
+            self.dirty.add(machine.machine_id)
+
+    def roll(self, now: datetime) -> bool:
+        """Begin the next shift when this one is over; tells whether it did."""
+        if now.timestamp() < self.end_s:
+            return False
+        failures = self.failures
+        self._start_shift(shift_at(now, self.zone, self.plant.shift_starts))
+        self.failures.extend(failures)  # the last hour reaches into the shift before
+        return True
+
+    # What arrives
+
+    def apply(self, result: Result) -> bool:
+        """Take in a live result; tells whether it was new."""
+        return self.take(seen_of(result))
+
+    def take(self, seen: Seen) -> bool:
+        """Take in one run, stored or live; tells whether it was new."""
+        if seen.run_id in self._run_ids:
+            return False
+        self._run_ids[seen.run_id] = None
+        if len(self._run_ids) > RUN_IDS_MAX:
+            del self._run_ids[next(iter(self._run_ids))]
+        machine = self.machine(seen.machine_id, seen.line)
+        if machine is None:
+            return False
+        self._show(machine, seen)
+        if seen.started_s >= self.start_s:
+            self._count_run(machine, seen)
+            self._count_unit(seen)
+        self.dirty.add(machine.machine_id)
+        return True
+
+    def machine(self, machine_id: str, line: str) -> Machine | None:
+        """Return a machine, new where it must be; None when there are too many."""
+        machine = self.machines.get(machine_id)
+        if machine is None:
+            if len(self.machines) >= MACHINES_MAX:
+                return None
+            machine = self.machines[machine_id] = Machine(machine_id, line)
+            self.dirty.add(machine_id)
+        machine.line = line
+        return machine
+
+    def apply_state(
+        self, machine_id: str, line: str, state: State, now: datetime, *, retained: bool = False
+    ) -> None:
+        """Take in a machine's own word on itself.
+
+        Args:
+            machine_id: From the topic, like `line`.
+            line: Where it stands.
+            state: online, or the last will's offline.
+            now: When it arrived. A last will's own time is that of the connection's start.
+            retained: It was said before we listened: then it holds since its last result.
+        """
+        known = self.machines.get(machine_id)
+        machine = self.machine(machine_id, known.line if known else line)
+        if machine is None:
+            return
+        if state.status == "online":
+            machine.online_s = machine.online_s if machine.offline_s is None else None
+            machine.online_s = machine.online_s or _seconds(state.at, now)
+            machine.offline_s = None
+        elif machine.offline_s is None:
+            said_s = max(_seconds(state.at, now), machine.last_s or 0.0)
+            machine.offline_s = said_s if retained else now.timestamp()
+            machine.online_s = None
+        machine.agent = dict(state.agent) if state.agent else None
+        self.dirty.add(machine_id)
+
+    def apply_rejected(self, rejection: Rejection) -> None:
+        """Take in a rejection."""
+        self.rejections.append(rejection)
+
+    def drain(self) -> set[str]:
+        """Return the machines that changed since the last call."""
+        changed, self.dirty = self.dirty, set()
+        return changed
+
+    # What it says
+
+    def freshness(self, machine: Machine) -> tuple[float | None, float]:
+        """Return its usual interval and the silence after which it is stale, in seconds."""
+        usual = usual_interval_s([run.received_s for run in machine.runs])
+        least_s, factor = self.plant.stale_after_s, self.plant.stale_factor
+        return usual, stale_after_s(usual, least_s=least_s, factor=factor)
+
+    def status(self, machine: Machine, now_s: float) -> str:
+        """Return live, stale, offline or never."""
+        if machine.offline_s is not None:
+            return "offline"
+        if machine.last_s is None:
+            return "never"
+        return "stale" if now_s - machine.last_s > self.freshness(machine)[1] else "live"
+
+    def lines(self) -> Iterator[tuple[str, list[Machine]]]:
+        """Yield each line, in natural order (L2 before L12), with its machines in process order."""
+        by_line: dict[str, list[Machine]] = {}
+        for machine in self.machines.values():
+            by_line.setdefault(machine.line, []).append(machine)
+        for line in sorted(by_line, key=natural):
+            yield line, sorted(by_line[line], key=self._place)
+
+    def _place(self, machine: Machine) -> tuple[float, list[tuple[bool, int, str]]]:
+        procedure = machine.last.procedure if machine.last else ""
+        return self._ranks.get((machine.line, procedure), inf), natural(machine.machine_id)
+
+    def failing_steps(self, now_s: float, count: int = 5) -> list[tuple[str, int, str, int]]:
+        """Return the last hour's (step, units, machine with the most, units there), worst first."""
+        units: dict[str, set[str]] = {}
+        where: dict[str, dict[str, set[str]]] = {}
+        for failure in self.failures:
+            if failure.at_s >= now_s - HOUR_S:
+                units.setdefault(failure.step, set()).add(failure.barcode)
+                places = where.setdefault(failure.step, {})
+                places.setdefault(failure.machine_id, set()).add(failure.barcode)
+        worst = sorted(units, key=lambda step: (-len(units[step]), step))[:count]
+        return [(step, len(units[step]), *_worst_place(where[step])) for step in worst]
+
+    # How it counts
+
+    def _show(self, machine: Machine, seen: Seen) -> None:
+        machine.tape.append(seen.mark)
+        machine.runs.append(seen)
+        if machine.last_s is None or seen.received_s > machine.last_s:
+            machine.last_s = seen.received_s
+        if machine.offline_s is not None and seen.received_s > machine.offline_s:
+            machine.offline_s = None  # it speaks
+        minute = int(seen.received_s // _MINUTE_S)
+        if machine.minutes and machine.minutes[-1][0] >= minute:
+            machine.minutes[-1][1] += 1
+        else:
+            machine.minutes.append([minute, 1])
+        self.live.append(seen)
+        self.taken += 1
+
+    def _count_run(self, machine: Machine, seen: Seen) -> None:
+        self.runs += 1
+        if self.runs >= _RANK_RUNS and self.runs.bit_count() == 1:
+            self._rank_procedures()  # ever more seldom: tiles must not wander
+        machine.outcomes[seen.mark] += 1
+        self.errors += seen.outcome is Outcome.ERROR
+        self.unjudged += seen.outcome is Outcome.UNJUDGED
+        bucket = self.run_buckets.setdefault(self._bucket(seen.started_s), [0, 0])
+        bucket[0] += 1
+        if seen.attempt > 1:
+            self.retests += 1
+            machine.retests += 1
+            bucket[1] += 1
+        if seen.outcome is Outcome.FAIL and seen.step:
+            self.failures.append(Failure(seen.received_s, seen.step, seen.machine_id, seen.barcode))
+            if seen.step in machine.steps or len(machine.steps) < STEPS_MAX:
+                machine.steps[seen.step] += 1
+
+    def _count_unit(self, seen: Seen) -> None:
+        key = seen.barcode, seen.product_id
+        procedures = self._units.get(key)
+        runs = procedures.get(seen.procedure) if procedures else None
+        if runs is None:
+            if seen.attempt > 1:
+                return  # its first run was before this shift, where it counts
+            if procedures is None:
+                procedures = self._new_unit(key)
+            if not any(each.first.line == seen.line for each in procedures.values()):
+                self.line_units[seen.line] += 1
+            place = self._steps_before.setdefault((seen.line, seen.procedure), [0, 0])
+            place[0] += len(procedures)
+            place[1] += 1
+            procedures[seen.procedure] = runs = _UnitRuns(seen, seen)
+        else:
+            self._tally(runs, -1)
+            runs.first = min(runs.first, seen, key=_in_order)
+            runs.last = max(runs.last, seen, key=_in_order)
+        self._tally(runs, 1)
+
+    def _rank_procedures(self) -> None:
+        self._ranks = {
+            key: round(before / units, 1) for key, (before, units) in self._steps_before.items()
+        }
+
+    def _new_unit(self, key: tuple[str, str]) -> dict[str, _UnitRuns]:
+        self.unit_count += 1
+        if len(self._units) >= UNITS_MAX:
+            del self._units[next(iter(self._units))]
+        procedures = self._units[key] = {}
+        return procedures
+
+    def _tally(self, runs: _UnitRuns, count: int) -> None:
+        """Count a unit at one procedure in, or (-1) out again before its runs change."""
+        first, last = runs.first, runs.last
+        for tally in self._tallies(first):
+            tally.units += count
+            tally.first_passed += count * (first.outcome is Outcome.PASS)
+            tally.last_passed += count * (last.outcome is Outcome.PASS)
+        self.dirty.add(first.machine_id)
+
+    def _tallies(self, first: Seen) -> Iterable[Tally]:
+        bucket = self._bucket(first.started_s)
+        machine = self.machines.get(first.machine_id)
+        by_procedure = self.by_line.setdefault(first.line, {})
+        in_bucket = self.line_buckets.setdefault((first.line, bucket), {})
+        if machine:
+            yield machine.tally
+        yield self.total
+        yield self.buckets.setdefault(bucket, Tally())
+        yield by_procedure.setdefault(first.procedure, Tally())
+        yield in_bucket.setdefault(first.procedure, Tally())
+
+    def _bucket(self, at_s: float) -> int:
+        """Return the 15 minutes of the shift that hold a time; a clock ahead falls in the last."""
+        return int((min(at_s, self.end_s - 1) - self.start_s) // BUCKET_S)
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """Return a sort key that puts FCT-2 before FCT-12."""
+    parts: list[tuple[bool, int, str]] = []
+    digits = ""
+    for letter in f"{name}\0":
+        if letter.isascii() and letter.isdigit():
+            digits += letter
+            continue
+        if digits:
+            parts.append((False, int(digits), ""))
+            digits = ""
+        parts.append((True, 0, letter.casefold()))
+    return parts
+
+
+def _in_order(seen: Seen) -> tuple[float, int]:
+    return seen.started_s, seen.run_id
+
+
+def _worst_place(places: dict[str, set[str]]) -> tuple[str, int]:
+    machine_id = min(places, key=lambda each: (-len(places[each]), each))
+    return machine_id, len(places[machine_id])
+
+
+def _seconds(moment: datetime, now: datetime) -> float:
+    """Return seconds since 1970; without an offset it is UTC, and never later than now."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(aware.timestamp(), now.timestamp())

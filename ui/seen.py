@@ -1,0 +1,111 @@
+"""One run as the floor shows it, from a live Result or from the database. Pure: no I/O."""
+
+from typing import Final, NamedTuple
+
+from broker.messages import Outcome, Result, ResultMeasurement
+from service.store.queries.pages_seed import StoredRun
+from ui.wording import Scale, Telling, explain, limits_text
+
+_TAPE: Final = {Outcome.FAIL: "F", Outcome.ERROR: "E", Outcome.UNJUDGED: "U"}
+
+
+class Seen(NamedTuple):
+    """One run, as much of it as the floor shows. Times are seconds since 1970 UTC."""
+
+    run_id: int
+    machine_id: str
+    line: str
+    barcode: str
+    product_id: str
+    procedure: str
+    outcome: Outcome
+    reported_outcome: str | None
+    agrees: bool | None
+    started_s: float
+    received_s: float
+    attempt: int
+    marginal: bool
+    step: str | None
+    """The measurement that explains it: the first failure, or a marginal one."""
+    detail: str
+    """What is wrong with it, in a few words; empty: nothing to say."""
+    value: str = ""
+    """The measured value with its unit, such as `61.8 mV`."""
+    limit: str = ""
+    """What it was compared with, such as `≤ 55`."""
+
+    @property
+    def mark(self) -> str:
+        """Its sign on the tape: P, M (PASS, marginal), F, E or U."""
+        return _TAPE.get(self.outcome, "M" if self.marginal else "P")
+
+
+def seen_of(result: Result) -> Seen:
+    """Return what the floor shows of a live result."""
+    telling = _telling(result)
+    step, detail, value, limit = _words(telling, result.first_failure)
+    return Seen(
+        run_id=result.run_id,
+        machine_id=result.machine_id,
+        line=result.line,
+        barcode=result.barcode,
+        product_id=result.product_id,
+        procedure=result.procedure,
+        outcome=result.outcome,
+        reported_outcome=str(result.reported_outcome) if result.reported_outcome else None,
+        agrees=result.agrees,
+        started_s=result.timestamp.timestamp(),
+        received_s=result.received_at.timestamp(),
+        attempt=result.attempt,
+        marginal=any(each.marginal for each in result.measurements),
+        step=step,
+        detail=detail,
+        value=value,
+        limit=limit,
+    )
+
+
+def seen_of_stored(run: StoredRun) -> Seen:
+    """Return what the floor shows of a stored run."""
+    step, detail, value, limit = _words(run.telling, run.first_failure)
+    return Seen(
+        run_id=run.run_id,
+        machine_id=run.machine_id,
+        line=run.line,
+        barcode=run.barcode,
+        product_id=run.product_id,
+        procedure=run.procedure,
+        outcome=run.outcome,
+        reported_outcome=str(run.reported_outcome) if run.reported_outcome else None,
+        agrees=run.agrees,
+        started_s=run.started_at.timestamp(),
+        received_s=run.received_at.timestamp(),
+        attempt=run.attempt,
+        marginal=run.marginal,
+        step=step,
+        detail=detail,
+        value=value,
+        limit=limit,
+    )
+
+
+def _telling(result: Result) -> ResultMeasurement | None:
+    """Return the measurement that explains the run, None where nothing needs to be explained."""
+    if result.outcome is Outcome.PASS:
+        return next((each for each in result.measurements if each.marginal), None)
+    bad = [each for each in result.measurements if each.outcome is not Outcome.PASS]
+    named = [each for each in bad if each.test_step == result.first_failure]
+    same = [each for each in bad if each.outcome is result.outcome]
+    return next(iter(named or same or bad), None)
+
+
+def _words(telling: Telling | None, first_failure: str | None) -> tuple[str | None, str, str, str]:
+    """Return step, detail, value and limit."""
+    if telling is None:
+        return first_failure, "", "", ""
+    scale = Scale(telling.measured_value, telling.unit)
+    value = f"{scale.value(telling.measured_value)} {scale.unit}".strip()
+    limit = limits_text(telling.comparator, telling.low, telling.high, None, scale)
+    if telling.outcome is Outcome.PASS:
+        return telling.test_step, f"{value} is close to its limit {limit}".strip(), value, limit
+    return telling.test_step, explain(telling), value, limit

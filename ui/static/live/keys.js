@@ -1,0 +1,63 @@
+// Keys and scanners. A scanner types like a person, only faster: six or more keys, half of them less
+// than 35 ms apart, then Enter or Tab. Single keys wait 50 ms, so that a scan never triggers them.
+const KEYS_MIN = 6;
+const GAP_MS = 35;
+const BURST_MS = 200;
+const WAIT_MS = 50;
+
+const isField = (element) =>
+  element instanceof HTMLElement && (element.matches("input, textarea, select") || element.isContentEditable);
+
+function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+export function watchKeys(actions) {
+  let keys = [];
+  let times = [];
+  let field = null;
+  let text = "";
+  let waiting = 0;
+
+  const restart = (now) => {
+    keys = [];
+    times = [];
+    field = isField(document.activeElement) ? document.activeElement : null;
+    text = field?.value ?? "";
+  };
+
+  const isScan = () => {
+    const gaps = times.slice(1).map((time, i) => time - times[i]);
+    return keys.length >= KEYS_MIN && median(gaps) <= GAP_MS;
+  };
+
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      clearTimeout(waiting);
+      const now = performance.now();
+      if ((event.key === "Enter" || event.key === "Tab") && isScan()) {
+        event.preventDefault();
+        event.stopPropagation();
+        const barcode = keys.join("");
+        if (field) {
+          field.value = text; // the field under the scan gets its old text back
+          field.dispatchEvent(new Event("input", { bubbles: true }));
+        }
+        restart();
+        actions.onScan(barcode);
+        return;
+      }
+      if (event.key === "Escape") actions.Escape?.();
+      if (event.key.length !== 1 || event.ctrlKey || event.altKey || event.metaKey) return;
+      if (!times.length || now - times[times.length - 1] > BURST_MS) restart();
+      keys.push(event.key);
+      times.push(now);
+      const action = actions[event.key] ?? actions[event.key.toLowerCase()];
+      if (!action || isField(document.activeElement) || keys.length > 1) return;
+      waiting = setTimeout(action, WAIT_MS);
+    },
+    { capture: true },
+  );
+}

@@ -1,0 +1,65 @@
+// Numbers, times and links as people read them.
+const SPACE = "\u202f"; // thin, does not break
+
+let zone = "UTC";
+let formats = {};
+
+export function setZone(name) {
+  zone = name;
+  const make = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options });
+  formats = {
+    time: make({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+    minute: make({ hour: "2-digit", minute: "2-digit" }),
+    day: make({ weekday: "short", day: "numeric", month: "short" }),
+    date: make({ day: "numeric", month: "short" }),
+    year: make({ day: "numeric", month: "long", year: "numeric" }),
+    zone: make({ timeZoneName: "short" }),
+  };
+}
+setZone(zone);
+
+const date = (seconds) => new Date(seconds * 1000);
+
+export const clockTime = (seconds) => formats.time.format(date(seconds));
+export const clockMinute = (seconds) => formats.minute.format(date(seconds));
+export const weekday = (seconds) => formats.day.format(date(seconds)).replace(",", "");
+export const zoneName = (seconds) =>
+  formats.zone.formatToParts(date(seconds)).find((part) => part.type === "timeZoneName").value;
+export const utc = (seconds) => date(seconds).toISOString();
+
+export function thousands(count) {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, SPACE);
+}
+
+// How long something has lasted: 6 s, 14 min, 2 h 5 min, 3 days.
+export function duration(seconds) {
+  const s = Math.max(0, seconds);
+  if (s < 60) return `${Math.floor(s)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) {
+    const minutes = Math.floor((s % 3600) / 60);
+    return minutes ? `${Math.floor(s / 3600)} h ${minutes} min` : `${Math.floor(s / 3600)} h`;
+  }
+  const days = Math.floor(s / 86400);
+  return `${days} day${days > 1 ? "s" : ""}`;
+}
+
+// When something was: an age under 60 min, then a clock time, then a date.
+export function when(at, now, tenths) {
+  const age = Math.max(0, now - at);
+  if (tenths && age < 10) return `${age.toFixed(1)} s`;
+  if (age < 3600) return duration(age);
+  if (age < 43200) return clockMinute(at);
+  return age < 300 * 86400 ? `${formats.date.format(date(at))} ${clockMinute(at)}` : formats.year.format(date(at));
+}
+
+export const machineLink = (id) => `/machines/${encodeURIComponent(id)}`;
+export const unitLink = (barcode, run) =>
+  `/units/${encodeURIComponent(barcode)}${run === undefined ? "" : `?run=${run}`}`;
+
+// What a machine's silence means. The same rule as on the server, so that it holds without one.
+export function machineStatus(tile, now) {
+  if (tile.offline !== null) return "offline";
+  if (tile.last === null) return "never";
+  return now - tile.last > tile.stale ? "stale" : "live";
+}

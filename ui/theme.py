@@ -1,0 +1,86 @@
+"""The frame of every page: what stands in its head, and the shell that holds its content.
+
+Everything comes from this host: the fonts are those of NiceGUI's package, the icons and styles are
+ours. The shell draws the live parts itself, in the browser (ui/components/shell.js).
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from nicegui import app, ui
+
+from ui.components import Shell
+from ui.feed import Feed
+
+STATIC: Final = Path(__file__).parent / "static"
+_URL: Final = "/assets"
+_STYLES: Final = ("tokens.css", "shell.css", "floor.css", "machine.css", "unit.css")
+
+# Set before the first paint, so that a light page never flashes dark. ui/static/live/theme.js does
+# the same and goes on from there.
+_THEME_SCRIPT: Final = """<script>(() => {
+  const known = ["system", "dark", "light"];
+  let kept = null;
+  try { kept = localStorage.getItem("yieldline.theme"); } catch {}
+  const asked = new URLSearchParams(location.search).get("theme");
+  const choice = [asked, kept].find((each) => known.includes(each)) ?? "system";
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  document.documentElement.dataset.theme = choice === "system" ? dark : choice;
+})();</script>"""
+
+
+class Crumb(NamedTuple):
+    """One step of the way to a page; the last has no address."""
+
+    text: str
+    href: str | None = None
+
+
+def serve_files() -> None:
+    """Serve the styles. Once a process, before the first page."""
+    app.add_static_files(_URL, STATIC)
+
+
+@contextlib.contextmanager
+def frame(
+    feed: Feed, title: str, *, active: str, view: str = "shell", crumbs: Sequence[Crumb] = ()
+) -> Iterator[None]:
+    """Build the frame around a page's content.
+
+    Args:
+        feed: Where the live values come from.
+        title: In the top bar and the browser's tab.
+        active: The rail's entry that is lit.
+        view: What the browser gets frames of.
+        crumbs: The way here, outermost first.
+    """
+    ui.page_title(f"{title} · Yieldline")
+    ui.add_head_html(_head())
+    ui.add_body_html(_icons())
+    ui.query("html").props('lang="en"')
+    shell = Shell(
+        title=title,
+        active=active,
+        crumbs=[{"text": crumb.text, "href": crumb.href} for crumb in crumbs],
+        view=view,
+        frame=feed.frame(view),
+        zone=feed.state.settings.plant.time_zone,
+        version=version("yieldline"),
+    )
+    with shell:
+        yield
+
+
+def _head() -> str:
+    links = [
+        f'<link rel="stylesheet" href="{_URL}/{name}?{(STATIC / name).stat().st_mtime_ns}">'
+        for name in _STYLES
+    ]
+    return _THEME_SCRIPT + "".join(links)
+
+
+def _icons() -> str:
+    return (STATIC / "icons.svg").read_text("utf-8")
