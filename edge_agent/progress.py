@@ -60,6 +60,6 @@ class OnceProgress:
 def sentence(books: Books) -> str:
     """Return the books of this spool in words."""
     return (
-        f"read {books.read} records: {books.refused} refused, {books.spooled} sent,"
+        f"read {books.read} records: {books.refused} refused, {books.spooled} spooled,"
         f" {books.receipted} stored by the service, {books.depth} waiting"
     )
