@@ -100,7 +100,6 @@ class Connection:
         self._is_paused = False
         self._ticker: asyncio.Task[None] | None = None
         self._is_finishing = False
-        self._expected: dict[str, asyncio.Event] = {}
         self.is_over = False
         self._client = self._make_client(clean_session=clean_session, will=will)
 
@@ -204,10 +203,6 @@ class Connection:
     def pending_count(self) -> int:
         """How many messages have arrived and are not acknowledged."""
         return self._pending_count
-
-    def expect(self, topic: str) -> asyncio.Event:
-        """Return an event that is set once a message arrives on `topic`, and each time after."""
-        return self._expected.setdefault(topic, asyncio.Event())
 
     def finish(self) -> None:
         """Let `next_batch` return nothing more, while what it gave can still be acknowledged."""
@@ -422,18 +417,17 @@ class Connection:
         self._take(Delivery(topic.decode(errors="replace"), payload, mid, retained))
 
     def _take(self, delivery: Delivery) -> None:
-        if delivery.topic in self._expected:
-            self._expected[delivery.topic].set()
         self._arrived.append(delivery)
         self._pending_count += 1
         self._pending_bytes += len(delivery.payload)
-        if (
+        is_full = (
             self._pending_count >= self._pending_count_max
             or self._pending_bytes >= self._pending_bytes_max
-        ):
+        )
+        # A kept session's backlog may come before the SUBACK: whoever waits for that must read on.
+        if is_full and not self._answers and self._socket is not None:
             self._is_paused = True  # the socket is not read until half of it is acknowledged
-            if self._socket is not None:
-                self._loop.remove_reader(self._socket.fileno())
+            self._loop.remove_reader(self._socket.fileno())
 
     def _on_publish(self, *event: Any) -> None:  # noqa: ANN401
         _, _, packet_id, reason, _ = event
