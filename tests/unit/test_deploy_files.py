@@ -1,0 +1,175 @@
+"""The deployment files name only what exists: settings, secrets, files, packages."""
+
+import re
+from importlib.metadata import requires
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from broker.embedded import PACKET_BYTES_MAX
+from broker.settings import load_settings, setting_names
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("service", "ui")
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+GUIDE = (ROOT / "docs/deploy/README.md").read_text("utf-8")
+
+
+def settings_of(name: str) -> dict[str, str]:
+    found: dict[str, str] = SERVICES[name]["environment"]
+    return found
+
+
+def secrets_of(name: str) -> dict[str, str]:
+    """Return secret by the file name it has in the container."""
+    found = {}
+    for each in SERVICES[name].get("secrets", []):
+        source, target = (each, each) if isinstance(each, str) else (each["source"], each["target"])
+        found[target] = source
+    return found
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_is_locked_down(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "/tmp" in service["tmpfs"]
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_is_checked_or_says_why_not(name: str) -> None:
+    check = SERVICES[name].get("healthcheck")
+    if name == "service":
+        assert check == {"disable": True}
+    elif name == "ui":
+        assert check is None, "the image's own"
+        assert "HEALTHCHECK" in DOCKERFILE
+    else:
+        assert check["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_a_setting_with_a_possible_value(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = {f"YIELDLINE_{section}__{key}".upper() for section, key in setting_names()}
+    assert set(settings_of(name)) <= known
+    monkeypatch.chdir(tmp_path)
+    for variable, value in settings_of(name).items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings()
+    assert settings.broker.tls
+    assert settings.broker.port == 8884
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_secret_that_is_read_is_mounted(name: str) -> None:
+    texts = [str(value) for value in SERVICES[name].get("environment", {}).values()]
+    if name == "mosquitto":
+        texts += (ROOT / "mosquitto.conf").read_text("utf-8").splitlines()
+    read = set(re.findall(r"/run/secrets/(\S+)", "\n".join(texts)))
+    assert read == set(secrets_of(name))
+    assert set(secrets_of(name).values()) <= set(COMPOSE["secrets"])
+
+
+def test_no_secret_is_a_value() -> None:
+    for name in OURS:
+        for variable in settings_of(name):
+            assert not variable.endswith(("__PASSWORD", "DATABASE__URL")), variable
+
+
+def test_every_file_of_the_repository_that_is_mounted_exists() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            if isinstance(volume, str) and volume.startswith("./"):
+                assert (ROOT / volume.split(":")[0]).is_file(), volume
+
+
+def test_every_volume_and_network_is_declared() -> None:
+    for service in SERVICES.values():
+        assert set(service["networks"]) <= set(COMPOSE["networks"])
+        for volume in service.get("volumes", []):
+            if isinstance(volume, str) and not volume.startswith("./"):
+                assert volume.split(":")[0] in COMPOSE["volumes"], volume
+
+
+def test_the_service_can_be_scaled() -> None:
+    service = SERVICES["service"]
+    assert not {"container_name", "ports", "hostname"} & set(service)
+    assert service["deploy"] == {"replicas": 1}
+
+
+def test_the_database_cannot_be_reached_from_outside() -> None:
+    assert SERVICES["postgres"]["networks"] == ["inner"]
+    assert COMPOSE["networks"]["inner"] == {"internal": True}
+    assert "ports" not in SERVICES["postgres"]
+
+
+def test_pages_without_a_login_are_published_on_loopback_only() -> None:
+    assert settings_of("ui")["YIELDLINE_HTTP__NO_LOGIN"] == "true"
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["ui"]["ports"])
+
+
+def test_the_image_installs_by_hash_and_does_not_run_as_root() -> None:
+    last_stage = DOCKERFILE.rsplit("\nFROM ", 1)[1]
+    user = re.search(r"^USER (\d+):(\d+)$", last_stage, re.MULTILINE)
+    assert user
+    assert "0" not in user.groups()
+    installs = re.findall(r"pip install(.*?)(?:\n[A-Z]|\n #|\Z)", DOCKERFILE, re.DOTALL)
+    assert len(installs) == 3
+    for install in installs:
+        assert "--require-hashes" in install or "--no-deps" in install
+
+
+def test_the_image_builds_with_all_that_the_build_tool_needs() -> None:
+    listed = re.search(r"/\^\((.+?)\)==/", DOCKERFILE)
+    assert listed
+    wanted, found = ["hatchling"], set()
+    while wanted:
+        name = wanted.pop()
+        found.add(name)
+        needed = (Requirement(text) for text in requires(name) or ())
+        wanted += [
+            each.name
+            for each in needed
+            if each.name not in found and (not each.marker or each.marker.evaluate({"extra": ""}))
+        ]
+    assert found <= set(listed[1].split("|"))
+
+
+def test_what_the_image_copies_is_not_ignored() -> None:
+    kept = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    for path in " ".join(copied).split():
+        assert path.split("/")[0] in kept
+        assert (ROOT / path).exists()
+
+
+def test_the_image_and_its_users_agree_on_numbers() -> None:
+    """The guide gives each secret to the user who reads it."""
+    assert f"chown {SERVICES['mosquitto']['user'].split(':')[0]} " in GUIDE
+    assert f"chown {SERVICES['postgres']['user'].split(':')[0]} " in GUIDE
+    user = re.search(r"^USER (\d+)", DOCKERFILE, re.MULTILINE)
+    assert user
+    assert f"chown {user[1]} " in GUIDE
+
+
+def test_the_plant_s_broker_takes_the_packets_that_ours_takes() -> None:
+    conf = (ROOT / "mosquitto.conf").read_text("utf-8").splitlines()
+    assert f"max_packet_size {PACKET_BYTES_MAX}" in conf
+    assert not [line for line in conf if line.startswith("message_size_limit")]
+
+
+def test_the_licence_is_the_one_we_name() -> None:
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert text.split()[:5] == ["Apache", "License", "Version", "2.0,", "January"]
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text("utf-8")
