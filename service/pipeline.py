@@ -2,12 +2,12 @@
 
     deliveries -decode-> runs, refusals -judge-> verdicts -save-> rows + answers
 
-Publishing and acknowledging are the subscriber's: it owns the connections. Everything here runs in
-the one worker thread that owns the writer.
+Publishing and acknowledging are the subscriber's: it owns the connections.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -31,8 +31,17 @@ _RECEIPT_IDS_MAX = 5_000
 _RETAINED_WARNINGS_MAX = 10  # a machine that retains does it always; its name once is enough
 
 
+class Understood(NamedTuple):
+    """One batch, decoded and judged, not yet stored."""
+
+    deliveries: Sequence[Delivery]
+    """All of them, for the acknowledgement; also those that nothing is stored of."""
+    arrivals: list[Arrival]
+    received_at: datetime
+
+
 class Pipeline:
-    """Decode, judge and store batches with one rulebook. One thread at a time."""
+    """Decode, judge and store batches with one rulebook."""
 
     def __init__(self, settings: Settings, database: Database, rulebook: Rulebook) -> None:
         self._settings = settings
@@ -47,19 +56,25 @@ class Pipeline:
         """Replaced between batches, never within one."""
         self.writer = Writer(database, self._answers)
 
-    def store(self, deliveries: Sequence[Delivery]) -> Committed:
-        """Decode, judge and commit what arrived; return what to publish before it is acknowledged.
-
-        Raises:
-            StoreUnavailable: The database is away; nothing is stored, call again with the same.
-        """
+    def understand(self, deliveries: Sequence[Delivery]) -> Understood:
+        """Decode and judge what arrived, with the rulebook of this moment. Never raises."""
         received_at = datetime.now(UTC)
         arrivals = [
             self._understand(delivery, received_at)
             for delivery in deliveries
             if self._is_wanted(delivery)
         ]
-        committed = self.writer.save(arrivals, received_at)
+        return Understood(deliveries, arrivals, received_at)
+
+    def commit(self, understood: Understood) -> Committed:
+        """Store what was understood; return what to publish before it is acknowledged.
+
+        In the one thread that owns the writer.
+
+        Raises:
+            StoreUnavailable: The database is away; nothing is stored, call again with the same.
+        """
+        committed = self.writer.save(understood.arrivals, understood.received_at)
         if committed.saved.duplicates:
             repeats = self._repeated_results(committed.saved)
             return committed._replace(answers=[*repeats, *committed.answers])

@@ -18,10 +18,10 @@ import orjson
 import structlog
 
 from broker.errors import BrokerRefused, BrokerUnavailable, StoreUnavailable
-from broker.link import Connection, Delivery, Outgoing, backoff_s
+from broker.link import Connection, Outgoing, backoff_s
 from broker.settings import Settings
 from broker.topics import Channel
-from service.pipeline import Pipeline
+from service.pipeline import Pipeline, Understood
 from service.store.writer import Committed
 
 log = structlog.get_logger()
@@ -138,32 +138,43 @@ class Subscriber:
             log.info("published_leftovers", batches=len(leftovers))
 
     async def _consume(self, consumer: Connection, publisher: Connection) -> None:
-        """Run the two stages side by side: while one batch is published, the next is stored."""
-        stored: asyncio.Queue[tuple[list[Delivery], Committed] | None] = asyncio.Queue(1)
+        """Run three stages side by side, a batch in each, in order of arrival.
+
+        While one batch is published the next is stored and the one after it is judged: the
+        database's time and ours overlap.
+        """
+        understood: asyncio.Queue[Understood | None] = asyncio.Queue(1)
+        stored: asyncio.Queue[tuple[Understood, Committed] | None] = asyncio.Queue(1)
         async with asyncio.TaskGroup() as group:  # if one stage dies of a bug, so do the others
             stopper = group.create_task(self._finish_at_stop(consumer), name="stop")
-            group.create_task(
-                self._answer(stored, consumer, publisher), name="publish and acknowledge"
-            )
-            await self._store(stored, consumer)
+            group.create_task(self._understand(consumer, understood), name="decode and judge")
+            group.create_task(self._store(understood, stored, consumer), name="store")
+            await self._answer(stored, consumer, publisher)
             stopper.cancel()
 
-    async def _store(
-        self,
-        stored: "asyncio.Queue[tuple[list[Delivery], Committed] | None]",
-        consumer: Connection,
+    async def _understand(
+        self, consumer: Connection, understood: asyncio.Queue[Understood | None]
     ) -> None:
         service = self._settings.service
         while batch := await consumer.next_batch(service.batch_count_max, service.batch_bytes_max):
+            await understood.put(self._pipeline.understand(batch))
+        await understood.put(None)
+
+    async def _store(
+        self,
+        understood: asyncio.Queue[Understood | None],
+        stored: asyncio.Queue[tuple[Understood, Committed] | None],
+        consumer: Connection,
+    ) -> None:
+        while (batch := await understood.get()) is not None:
             committed = await self._stored(batch, consumer)
-            if committed is None:
-                break
-            await stored.put((batch, committed))
+            if committed is not None:
+                await stored.put((batch, committed))
         await stored.put(None)
 
     async def _answer(
         self,
-        stored: "asyncio.Queue[tuple[list[Delivery], Committed] | None]",
+        stored: asyncio.Queue[tuple[Understood, Committed] | None],
         consumer: Connection,
         publisher: Connection,
     ) -> None:
@@ -180,16 +191,19 @@ class Subscriber:
             if refused:
                 log.error("answers_refused", reasons=sorted(set(refused)), count=len(refused))
             self._pipeline.writer.published(committed.outbox_id)
-            consumer.ack(batch)  # last of all: a crash above this line only repeats the batch
+            consumer.ack(batch.deliveries)  # last of all: a crash above only repeats the batch
             self._count(committed)
 
-    async def _stored(self, batch: list[Delivery], consumer: Connection) -> Committed | None:
+    async def _stored(self, batch: Understood, consumer: Connection) -> Committed | None:
         """Store one batch, however long the database is away; None when the broker left first."""
         attempt = 0
-        while not (consumer.is_over or self._stop.is_set()):
+        while not consumer.is_over:
             try:
-                committed = await self._in_worker(lambda: self._pipeline.store(batch))
+                committed = await self._in_worker(lambda: self._pipeline.commit(batch))
             except StoreUnavailable as error:
+                if self._stop.is_set():
+                    consumer.abort()  # we cannot finish it; the broker keeps it for the next start
+                    return None
                 self._trouble = str(error)
                 attempt += 1
                 wait_s = backoff_s(attempt, 0.1, self._settings.service.retry_delay_max_s)
@@ -197,7 +211,7 @@ class Subscriber:
                 await self._sleep(wait_s)
             else:
                 if attempt:
-                    log.info("database_back", held_messages=len(batch))
+                    log.info("database_back", held_messages=len(batch.deliveries))
                 self._trouble = ""
                 return committed
         return None

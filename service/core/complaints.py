@@ -33,12 +33,7 @@ _WANTED: Final[Mapping[str, str]] = {
 
 def complain(error: ValidationError) -> str:
     """Name the first wrong fields and what is wrong with each, and what to do."""
-    complaints: dict[str, str] = {}
-    for each in error.errors(include_url=False):
-        path = _path(each["loc"])
-        # Several entries on one field are the branches of a choice: none of them was met.
-        said = _say(path, each) if path not in complaints else _say_choice(path, each)
-        complaints[path] = said
+    complaints = complaints_of(error)
     named = list(complaints)[:_FIELDS_NAMED_MAX]
     more = len(complaints) - len(named)
     rest = f" and {more} more" if more else ""
@@ -46,6 +41,17 @@ def complain(error: ValidationError) -> str:
     return (
         f"{'; '.join(complaints[path] for path in named)}{rest}. Correct {them} and send it again."
     )
+
+
+def complaints_of(error: ValidationError) -> dict[str, str]:
+    """Return every wrong field, such as `measurements[3].unit`, and what is wrong with it."""
+    complaints: dict[str, str] = {}
+    for each in error.errors(include_url=False):
+        path = _path(each["loc"])
+        # Several entries on one field are the branches of a choice: none of them was met.
+        said = _say(path, each) if path not in complaints else _say_choice(path, each)
+        complaints[path] = said
+    return complaints
 
 
 def kind_of(value: object) -> str:

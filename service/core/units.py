@@ -5,8 +5,10 @@ pint knows the units; it takes 0.4 s to load, so it is loaded when two units fir
 
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from pint import Unit, UnitRegistry
@@ -14,16 +16,15 @@ if TYPE_CHECKING:
 _TEXT_CHARS_MAX: Final = 32
 # Products and quotients of names with small exponents and nothing else: pint would also calculate,
 # and a unit such as 9**9**9 from a machine must not.
-_NAME: Final = r"[^\W\d_°]*[°%]?[^\W\d_]*(?:H2O)?(?:(?:\^|\*\*)?-?[1-4]|[²³])?"
+_NAME: Final = r"[^\W\d_°]*[°%]?[^\W\d_]*(?:H2O)?(?:(?:\^|\*\*)?-?[1-4])?"
 _IS_SAFE: Final = re.compile(rf"(?:1/)?{_NAME}(?:\s?[*/·.]\s?{_NAME}|\s{_NAME})*").fullmatch
-_CELSIUS: Final = frozenset({"°C", "℃", "degC", "deg C", "° C", "celsius", "Celsius"})
-_FAHRENHEIT: Final = frozenset({"°F", "℉", "degF", "deg F", "° F", "fahrenheit", "Fahrenheit"})
+_CELSIUS: Final = frozenset({"°C", "degC", "deg C", "° C", "celsius", "Celsius"})
+_FAHRENHEIT: Final = frozenset({"°F", "degF", "deg F", "° F", "fahrenheit", "Fahrenheit"})
 _TEMPERATURES: Final = _CELSIUS | _FAHRENHEIT | {"K", "kelvin", "Kelvin"}
 _SPELLINGS: Final = (
-    (re.compile(r"[Oo][Hh][Mm]s?$|[ΩΩ]$"), "ohm"),
+    (re.compile(r"[Oo][Hh][Mm]s?$"), "ohm"),
     (re.compile(r"[Hh][Zz]$"), "Hz"),
     (re.compile(r"^K(?=[A-Za-zΩ])"), "k"),  # Kelvin stands alone
-    (re.compile(r"^[µμ](?=\w)"), "u"),
     (re.compile(r"(?<=[a-z])([23])(?=$|[/*])"), r"^\1"),
 )
 _DIGITS: Final = 15
@@ -64,7 +65,7 @@ def conversion(from_unit: str | None, to_unit: str | None) -> Factor | None:
     Returns:
         None where one is unknown, or they are not of one kind.
     """
-    source, target = (from_unit or "").strip(), (to_unit or "").strip()
+    source, target = _tidy(from_unit), _tidy(to_unit)
     if not source or not target or source == target:
         return _SAME
     source, target = _temperature(source, target), _temperature(target, source)
@@ -73,6 +74,11 @@ def conversion(from_unit: str | None, to_unit: str | None) -> Factor | None:
     if not (_is_unit(source) and _is_unit(target)):
         return None
     return _convert_by_pint(source, target)
+
+
+def _tidy(unit: str | None) -> str:
+    """Return one spelling for what Unicode has several of: the micro and Ohm signs, m² and ℃."""
+    return normalize("NFKC", unit or "").strip()
 
 
 def _temperature(unit: str, beside: str) -> str:
@@ -101,8 +107,13 @@ def _convert_by_pint(source: str, target: str) -> Factor | None:
     scale = at_1 - at_0
     if abs((at_2 - at_1) - scale) > 1e-9 * abs(scale):
         return None  # dBm and its like are no straight line
-    # 1e-06 and -0.15, not 9.999999999999999e-07: what pint says is exact to fewer digits.
-    return Factor(float(f"{scale:.14g}"), float(f"{at_0:.14g}"))
+    if at_0:  # a temperature: 5/9 and -160/9, freed of the noise of the subtraction
+        return Factor(_as_ratio(scale), _as_ratio(at_0))
+    return Factor(at_1)
+
+
+def _as_ratio(value: float) -> float:
+    return float(Fraction(value).limit_denominator(10_000))
 
 
 @cache

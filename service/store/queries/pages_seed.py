@@ -87,7 +87,7 @@ def read_seed(database: Database, since: datetime) -> Seed:
             for row in _newest_of(connection, machine.machine):
                 rows[row.id] = row
                 shown.add(row.id)
-        telling = _telling(database, connection, sorted(shown))
+        telling = telling_by_run(database, connection, sorted(shown))
         names = names_of(database, connection, [*_names_in(rows.values()), *_ids(machines)])
     ordered = sorted(rows.values(), key=lambda row: (row.received_us, row.id))
     return Seed(
@@ -106,7 +106,7 @@ def _newest_of(connection: Connection, machine: int) -> Sequence[Row[Any]]:
     return connection.execute(query.limit(MACHINE_RUNS_MAX)).all()
 
 
-def _telling(
+def telling_by_run(
     database: Database, connection: Connection, run_ids: Sequence[int]
 ) -> dict[int, tuple[bool, TellingMeasurement | None]]:
     """Return by run: is one of its values marginal, and the measurement that explains it."""
