@@ -59,7 +59,7 @@ def judge_content(content: object, rules: Sequence[Rule] = ()) -> JudgedRun:
     return judge(understood(content), Rulebook(3, rules))
 
 
-def run_with(*measurements: dict[str, Any], **fields: Any) -> dict[str, Any]:
+def run_with(*measurements: dict[str, Any], **fields: object) -> dict[str, Any]:
     named = [
         {"test_step": f"s{index}", "measured_value": 1.0, **each}
         for index, each in enumerate(measurements, start=1)

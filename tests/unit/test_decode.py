@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -37,7 +38,7 @@ def with_extra(text: str) -> bytes:
     return FLAT_BYTES[:-1] + b', "humidity": ' + text.encode() + b"}"
 
 
-def test_a_flat_measurement_becomes_a_run_of_one():
+def test_a_flat_measurement_becomes_a_run_of_one() -> None:
     run = understood({**FLAT, "machine_id": "MACH-01"})
     assert (run.machine_id, run.line, run.procedure) == ("MACH-01", "line-1", "voltage_test")
     assert [each.measured_value for each in run.measurements] == [85.5]
@@ -45,17 +46,17 @@ def test_a_flat_measurement_becomes_a_run_of_one():
     assert (run.ended_at, run.element, run.clock_suspect) == (None, None, False)
 
 
-def test_a_flat_measurement_keeps_the_procedure_it_names():
+def test_a_flat_measurement_keeps_the_procedure_it_names() -> None:
     assert understood({**FLAT, "procedure": "EOL"}).procedure == "EOL"
 
 
-def test_a_message_with_measurements_is_a_run():
+def test_a_message_with_measurements_is_a_run() -> None:
     run = understood({**RUN, "ended_at": "2026-11-23T11:00:10+01:00"})
     assert run.procedure == "ICT"
     assert run.ended_at == datetime(2026, 11, 23, 10, 0, 10, tzinfo=UTC)
 
 
-def test_unknown_fields_are_kept():
+def test_unknown_fields_are_kept() -> None:
     assert understood({**FLAT, "humidity": 41}).message.model_extra == {"humidity": 41}
 
 
@@ -87,7 +88,7 @@ def test_unknown_fields_are_kept():
         (with_value("-1E+0999"), "schema", "measured_value does not fit a double"),
         (with_value("1" * 400), "schema", "measured_value does not fit a double"),
         (with_value("1" * 400 + ".5"), "schema", "measured_value does not fit a double"),
-        (with_extra("[1, {\"x\": 1e999}]"), "schema", "humidity[1].x does not fit a double"),
+        (with_extra('[1, {"x": 1e999}]'), "schema", "humidity[1].x does not fit a double"),
         (with_extra("9" * 400), "schema", "humidity does not fit a double"),
         (with_extra('"a\\u0000b"'), "schema", "humidity holds U+0000"),
         (FLAT_BYTES[:-1] + b', "a\\u0000": 1}', "schema", "the name 'a\\x00' holds U+0000"),
@@ -110,7 +111,9 @@ def test_unknown_fields_are_kept():
         (to_bytes(run_with({}, {"unit": 5})), "schema", "measurements[1].unit is a number"),
     ],
 )
-def test_what_cannot_be_understood_is_refused_with_a_reason(payload, code, words):
+def test_what_cannot_be_understood_is_refused_with_a_reason(
+    payload: bytes, code: str, words: str
+) -> None:
     one = refused(payload)
     assert one.code == code
     assert words in one.reason
@@ -118,18 +121,18 @@ def test_what_cannot_be_understood_is_refused_with_a_reason(payload, code, words
     assert one.machine_id == "MACH-01"
 
 
-def test_a_reason_names_the_first_fields_and_counts_the_others():
+def test_a_reason_names_the_first_fields_and_counts_the_others() -> None:
     reason = refused({"barcode": "x"}).reason
     assert reason.count("is missing") == 3
     assert "and 1 more" in reason
 
 
-def test_a_reason_stays_short_whatever_the_text():
+def test_a_reason_stays_short_whatever_the_text() -> None:
     one = refused({**FLAT, "reported_outcome": "x" * 100_000, "comparator": "y" * 100_000})
     assert len(one.reason) < 600
 
 
-def test_a_message_above_the_size_limit_is_too_large():
+def test_a_message_above_the_size_limit_is_too_large() -> None:
     small = SETTINGS._replace(payload_bytes_max=100)
     (one,) = decode(TOPIC, to_bytes({**FLAT, "message_id": "m1"}), small, NOW)
     assert isinstance(one, Refused)
@@ -138,7 +141,7 @@ def test_a_message_above_the_size_limit_is_too_large():
     assert "payload_bytes_max" in one.reason
 
 
-def test_a_message_as_large_as_the_limit_is_taken():
+def test_a_message_as_large_as_the_limit_is_taken() -> None:
     payload = to_bytes(FLAT)
     exact = SETTINGS._replace(payload_bytes_max=len(payload))
     assert isinstance(decode(TOPIC, payload, exact, NOW)[0], DecodedRun)
@@ -158,7 +161,7 @@ def test_a_message_as_large_as_the_limit_is_taken():
         "",
     ],
 )
-def test_a_topic_that_is_no_machines_test_topic_is_a_bad_topic(topic):
+def test_a_topic_that_is_no_machines_test_topic_is_a_bad_topic(topic: str) -> None:
     one = refused(FLAT, topic)
     assert (one.code, one.machine_id) == (RejectionCode.BAD_TOPIC, None)
 
@@ -168,13 +171,13 @@ def test_a_topic_that_is_no_machines_test_topic_is_a_bad_topic(topic):
     bad=st.sampled_from([*"+#/$ ", "\x00", "\x1f", "\x7f", "é", "x" * 300]),
     suffix=st.sampled_from(["", "1"]),
 )
-def test_ids_that_may_not_stand_in_a_topic_are_refused(prefix, bad, suffix):
+def test_ids_that_may_not_stand_in_a_topic_are_refused(prefix: str, bad: str, suffix: str) -> None:
     machine_id = prefix + bad + suffix
     assert refused(FLAT, f"factory/v1/line-1/{machine_id}/test").code == "bad_topic"
     assert refused({**FLAT, "machine_id": machine_id}).code == "schema"
 
 
-def test_a_topic_against_the_payload_names_both_machines():
+def test_a_topic_against_the_payload_names_both_machines() -> None:
     one = refused({**FLAT, "machine_id": "OTHER", "message_id": "m1"})
     assert one.code is RejectionCode.MACHINE_MISMATCH
     assert "'MACH-01'" in one.reason
@@ -195,28 +198,28 @@ def test_a_topic_against_the_payload_names_both_machines():
         b'{"message_id": "m1", "measurements": []}',
     ],
 )
-def test_the_id_of_a_refused_message_is_read_where_it_can_be(payload):
+def test_the_id_of_a_refused_message_is_read_where_it_can_be(payload: bytes) -> None:
     assert refused(payload).message_id == "m1"
 
 
 @pytest.mark.parametrize("message_id", ["", "x" * 129, 7, None, "a\u0000b"])
-def test_an_id_that_is_no_id_is_not_read(message_id):
+def test_an_id_that_is_no_id_is_not_read(message_id: object) -> None:
     assert refused({"message_id": message_id}).message_id is None
 
 
-def test_the_senders_id_is_kept_and_asks_for_a_receipt():
+def test_the_senders_id_is_kept_and_asks_for_a_receipt() -> None:
     run = understood({**FLAT, "message_id": "m1"})
     assert (run.message_id, run.wants_receipt) == ("m1", True)
 
 
-def test_without_an_id_the_content_is_the_id():
+def test_without_an_id_the_content_is_the_id() -> None:
     run = understood(FLAT)
     assert (run.message_id, run.wants_receipt) == (content_hash(FLAT).hex(), False)
     assert message_id_of(FLAT) == run.message_id
     assert len(run.content_hash) == 16
 
 
-def test_the_order_of_keys_and_spaces_do_not_change_the_identity():
+def test_the_order_of_keys_and_spaces_do_not_change_the_identity() -> None:
     turned = json.dumps(dict(reversed(FLAT.items())), indent=3).encode()
     assert understood(turned).content_hash == understood(FLAT).content_hash
 
@@ -230,19 +233,19 @@ def test_the_order_of_keys_and_spaces_do_not_change_the_identity():
         {"source": {"file": "lot77.ict", "byte_start": 1, "byte_end": 2}},
     ],
 )
-def test_how_a_message_travelled_does_not_change_its_content(transport):
+def test_how_a_message_travelled_does_not_change_its_content(transport: dict[str, Any]) -> None:
     assert understood({**FLAT, **transport}).content_hash == understood(FLAT).content_hash
 
 
 @pytest.mark.parametrize("change", [{"measured_value": 85.6}, {"operator": "7"}, {"x": None}])
-def test_other_content_under_the_same_id_has_another_hash(change):
+def test_other_content_under_the_same_id_has_another_hash(change: dict[str, Any]) -> None:
     one = understood({**FLAT, "message_id": "m1"})
     other = understood({**FLAT, "message_id": "m1", **change})
     assert one.message_id == other.message_id
     assert one.content_hash != other.content_hash
 
 
-def test_an_integer_beyond_64_bits_is_a_number_like_any_other():
+def test_an_integer_beyond_64_bits_is_a_number_like_any_other() -> None:
     run = understood(with_value("1" + "0" * 25))
     assert run.measurements[0].measured_value == 1e25
     assert run.content_hash != understood(with_value("1" + "0" * 24)).content_hash
@@ -251,8 +254,8 @@ def test_an_integer_beyond_64_bits_is_a_number_like_any_other():
 # -- times ---------------------------------------------------------------------------------------
 
 
-def test_a_time_without_offset_is_in_the_machines_zone():
-    berlin = SETTINGS._replace(zone_of=lambda machine_id: ZoneInfo("Europe/Berlin"))
+def test_a_time_without_offset_is_in_the_machines_zone() -> None:
+    berlin = SETTINGS._replace(zone_of=lambda _: ZoneInfo("Europe/Berlin"))
     naive = {**FLAT, "timestamp": "2026-11-23T10:00:00"}
     assert understood(naive, berlin).started_at == datetime(2026, 11, 23, 9, tzinfo=UTC)
     assert understood(naive).started_at == datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -270,7 +273,9 @@ def test_a_time_without_offset_is_in_the_machines_zone():
         (timedelta(days=4_000), True, False),
     ],
 )
-def test_a_clock_far_from_ours_is_suspect_unless_a_log_file_explains_it(age, source, is_suspect):
+def test_a_clock_far_from_ours_is_suspect_unless_a_log_file_explains_it(
+    age: timedelta, *, source: bool, is_suspect: bool
+) -> None:
     content = {**FLAT, "timestamp": (NOW - age).isoformat()}
     if source:
         content["source"] = {"file": "old.log"}
@@ -280,7 +285,7 @@ def test_a_clock_far_from_ours_is_suspect_unless_a_log_file_explains_it(age, sou
 # -- arrays --------------------------------------------------------------------------------------
 
 
-def test_in_an_array_each_element_is_judged_alone():
+def test_in_an_array_each_element_is_judged_alone() -> None:
     found = decode_all([FLAT, {"message_id": "m1"}, RUN, 7])
     assert [type(each) for each in found] == [DecodedRun, Refused, DecodedRun, Refused]
     assert [each.element for each in found] == [0, 1, 2, 3]
@@ -290,7 +295,7 @@ def test_in_an_array_each_element_is_judged_alone():
     assert found[3].payload == b"7"
 
 
-def test_an_array_may_hold_5000_elements_and_no_more():
+def test_an_array_may_hold_5000_elements_and_no_more() -> None:
     assert len(decode_all([FLAT] * 5_000)) == 5_000
     one = refused([FLAT] * 5_001)
     assert (one.code, one.element) == (RejectionCode.SCHEMA, None)
@@ -315,7 +320,7 @@ BAD_ELEMENTS = {
 
 @pytest.mark.parametrize("bad", BAD_ELEMENTS.values(), ids=BAD_ELEMENTS.keys())
 @pytest.mark.parametrize("place", [0, 50, 99])
-def test_one_bad_element_does_not_stop_its_99_neighbours(bad, place):
+def test_one_bad_element_does_not_stop_its_99_neighbours(bad: str, place: int) -> None:
     neighbours = [to_bytes({**FLAT, "barcode": f"SN-{number}"}) for number in range(99)]
     neighbours.insert(place, bad)
     found = decode_all(b"[" + b",\n".join(neighbours) + b"]")
@@ -324,7 +329,7 @@ def test_one_bad_element_does_not_stop_its_99_neighbours(bad, place):
     assert len([each for each in found if isinstance(each, DecodedRun)]) == 99
 
 
-def test_an_array_cut_on_its_way_keeps_what_arrived_whole():
+def test_an_array_cut_on_its_way_keeps_what_arrived_whole() -> None:
     found = decode_all(b"[" + FLAT_BYTES + b", " + FLAT_BYTES[:-20])
     assert isinstance(found[0], DecodedRun)
     assert found[1].payload == FLAT_BYTES[:-20]
@@ -350,42 +355,44 @@ def check_all(payload: bytes, topic: str = TOPIC) -> None:
 
 
 @given(st.binary())
-def test_decoding_never_raises_whatever_the_bytes(payload):
+def test_decoding_never_raises_whatever_the_bytes(payload: bytes) -> None:
     check_all(payload)
     check_all(b"[" + payload + b"," + FLAT_BYTES + b"]")
 
 
 @given(st.text())
-def test_decoding_never_raises_whatever_the_topic(topic):
+def test_decoding_never_raises_whatever_the_topic(topic: str) -> None:
     check_all(FLAT_BYTES, topic)
 
 
 @settings(max_examples=200)
 @given(JSON)
-def test_decoding_never_raises_whatever_the_json(content):
+def test_decoding_never_raises_whatever_the_json(content: object) -> None:
     check_all(json.dumps(content).encode())
 
 
 @settings(max_examples=300)
 @given(st.dictionaries(FIELDS, JSON), st.sampled_from([FLAT, RUN]))
-def test_decoding_never_raises_whatever_the_fields(fields, base):
+def test_decoding_never_raises_whatever_the_fields(
+    fields: dict[str, Any], base: dict[str, Any]
+) -> None:
     check_all(json.dumps({**base, **fields}).encode())
 
 
 @given(st.binary(max_size=40), st.integers(0, 200), st.integers(0, 200))
-def test_decoding_never_raises_on_damaged_messages(noise, start, length):
+def test_decoding_never_raises_on_damaged_messages(noise: bytes, start: int, length: int) -> None:
     payload = to_bytes([FLAT, RUN])
     check_all(payload[:start] + noise + payload[start + length :])
 
 
 @given(st.lists(JSON, min_size=1))
-def test_an_array_is_cut_where_its_elements_end(elements):
+def test_an_array_is_cut_where_its_elements_end(elements: list[Any]) -> None:
     text = json.dumps(elements, allow_nan=True)
     pieces = split_array(text.encode())
     assert pieces is not None
     assert [repr(json.loads(each)) for each in pieces] == [repr(each) for each in json.loads(text)]
 
 
-def test_brackets_without_end_take_linear_time():
+def test_brackets_without_end_take_linear_time() -> None:
     payload = b'["' + b'\\"' * 500_000
     assert refused(payload).code == "not_json"

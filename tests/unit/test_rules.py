@@ -1,0 +1,266 @@
+import fnmatch
+import itertools
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.messages import Comparator
+from service.core import lookup
+from service.core.globs import Glob
+from service.core.lookup import NO_RULES, Rulebook
+from service.core.rules import Rule, find_tie, specificity
+
+KEY = ("MACH-01", "PROD-A", "FCT", "vcc")
+
+
+def rule(name: str, **fields: object) -> Rule:
+    values: dict[str, Any] = {"low": 1.0, **fields}
+    return Rule(name, Comparator.GE, **values)
+
+
+def found(*rules: Rule, key: tuple[str, str, str, str] = KEY) -> str | None:
+    applies = Rulebook(1, rules).rule_for(*key)
+    return applies.id if applies else None
+
+
+# -- globs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("glob", "text", "matches"),
+    [
+        ("*", "anything", True),
+        ("**", "anything", True),
+        ("vcc", "vcc", True),
+        ("vcc", "VCC", False),
+        ("vcc", "vcc1", False),
+        ("vcc*", "vcc", True),
+        ("*vcc", "a.vcc", True),
+        ("v?c", "vcc", True),
+        ("v?c", "vc", False),
+        ("v[ac-e]x", "vdx", True),
+        ("v[ac-e]x", "vbx", False),
+        ("v[!ac]x", "vbx", True),
+        ("v[!ac]x", "vax", False),
+        ("v[]]x", "v]x", True),
+        ("v[a-]x", "v-x", True),
+        ("DSC-CP[[]C285].2", "DSC-CP[C285].2", True),
+        ("DSC-CP[C285].2", "DSC-CP[C285].2", False),
+        ("[unclosed", "[unclosed", True),
+        ("a.b", "axb", False),
+        ("a*b*c", "a1b2b3c", True),
+        ("a*b*c", "a1b2b3d", False),
+        ("*ab", "aab", True),
+    ],
+)
+def test_a_glob_matches(glob: str, text: str, *, matches: bool) -> None:
+    assert Glob(glob).matches(text) is matches
+
+
+def test_a_bracket_in_brackets_is_exact() -> None:
+    assert Glob("CP[[]1]").is_exact
+    assert not Glob("CP[1]x?").is_exact
+
+
+@pytest.mark.parametrize("text", ["", "[\x01-\uffff]", "[z-a]"])
+def test_what_is_no_selector_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"selector|range"):
+        Glob(text)
+
+
+def test_a_glob_of_many_stars_takes_no_exponential_time() -> None:
+    glob = Glob("*a" * 30 + "b")
+    began = time.perf_counter()
+    assert not glob.matches("a" * 128)
+    assert time.perf_counter() - began < 1
+
+
+GLOBS = st.text("ab*?", min_size=1, max_size=6) | st.sampled_from(
+    ["[ab]*", "[!a]", "a[b]?", "[!b]*a"]
+)
+TEXTS = [
+    "".join(each) for length in range(1, 7) for each in itertools.product("abc", repeat=length)
+]
+
+
+@given(GLOBS, st.sampled_from(TEXTS))
+def test_a_glob_matches_as_in_a_shell(glob: str, text: str) -> None:
+    assert Glob(glob).matches(text) is fnmatch.fnmatchcase(text, glob)
+
+
+@settings(max_examples=300, deadline=None)
+@given(GLOBS, GLOBS)
+def test_two_globs_meet_where_some_text_matches_both(one: str, other: str) -> None:
+    left, right = Glob(one), Glob(other)
+    share = any(left.matches(text) and right.matches(text) for text in ["", *TEXTS])
+    if share:
+        assert left.meets(right)
+    elif left.meets(right):  # only a text longer than those tried
+        assert len(one) + len(other) > 6
+
+
+# -- the most specific rule ----------------------------------------------------------------------
+
+
+def test_without_rules_none_applies() -> None:
+    assert NO_RULES.rule_for(*KEY) is None
+    assert NO_RULES.version == 0
+
+
+@pytest.mark.parametrize(
+    ("winner", "loser"),
+    [
+        ({"test_step": "vcc"}, {"test_step": "vc*", "product": "PROD-A", "machine": "MACH-01"}),
+        ({"test_step": "vc*"}, {"test_step": "*", "product": "PROD-A"}),
+        ({"test_step": "vc?"}, {"test_step": "v*"}),
+        ({"test_step": "v[a-d]c"}, {"test_step": "v*"}),
+        ({"product": "PROD-A"}, {"product": "PROD-*", "procedure": "FCT", "machine": "MACH-01"}),
+        ({"product": "PROD-*"}, {"procedure": "FCT"}),
+        ({"procedure": "FCT"}, {"procedure": "F*", "machine": "MACH-01"}),
+        ({"procedure": "F*"}, {"machine": "MACH-01"}),
+        ({"machine": "MACH-01"}, {"machine": "MACH-*"}),
+        ({"machine": "M*"}, {}),
+    ],
+)
+def test_the_more_specific_rule_applies_in_whatever_order(
+    winner: dict[str, str], loser: dict[str, str]
+) -> None:
+    one, other = rule("winner", **winner), rule("loser", **loser)
+    assert specificity(one) > specificity(other)
+    assert found(one, other) == found(other, one) == "winner"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [{"test_step": "vdd"}, {"product": "prod-a"}, {"procedure": "F?"}, {"machine": "X*"}],
+)
+def test_a_rule_that_does_not_match_does_not_apply(selector: dict[str, str]) -> None:
+    assert found(rule("other", **selector)) is None
+
+
+SELECTOR = st.sampled_from(["*", "a", "b", "a*", "*b", "?", "ab", "[ab]*"])
+RULE_FIELDS = st.fixed_dictionaries(
+    {"test_step": SELECTOR, "product": SELECTOR, "procedure": SELECTOR, "machine": SELECTOR}
+)
+
+
+def naive(rules: list[Rule], machine: str, product: str, procedure: str, step: str) -> None:
+    texts = {"machine": machine, "product": product, "procedure": procedure, "test_step": step}
+    matching = [
+        each
+        for each in rules
+        if all(fnmatch.fnmatchcase(text, getattr(each, name)) for name, text in texts.items())
+    ]
+    return max(matching, key=specificity, default=None)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(RULE_FIELDS, max_size=12),
+    st.lists(st.tuples(*[st.sampled_from(["a", "b", "ab", "c"])] * 4)),
+)
+def test_the_lookup_finds_what_matching_every_rule_finds(
+    fields: dict[str, Any], keys: list[tuple[str, str, str, str]]
+) -> None:
+    rules = [rule(f"r{index}", **each) for index, each in enumerate(fields)]
+    while tie := find_tie(rules):
+        rules.remove(tie[0])
+    book = Rulebook(1, rules)
+    for key in keys * 2:  # the second time from memory
+        assert book.rule_for(*key) == naive(rules, *key)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "_KEYS_MAX", 100)
+    book = Rulebook(1, [rule("even", test_step="*2")])
+    for number in range(1_000):
+        applies = book.rule_for("M", "P", "Q", f"s{number}")
+        assert (applies is not None) is (number % 10 == 2)
+    assert sum(len(scope) for scope in book._shared.values()) <= 101
+
+
+def test_machines_under_the_same_rules_share_one_memory() -> None:
+    book = Rulebook(1, [rule("all")])
+    scopes = {id(book.scope(f"M{number}", "P", "Q")) for number in range(1_000)}
+    assert len(scopes) == 1
+
+
+# -- ties ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_tie"),
+    [
+        ({}, {}, True),
+        ({"test_step": "vcc"}, {"test_step": "vcc"}, True),
+        ({"test_step": "vcc"}, {"test_step": "vdd"}, False),
+        ({"test_step": "vcc"}, {"test_step": "vc[c]"}, True),  # the same, written in another way
+        ({"test_step": "v*"}, {"test_step": "*c"}, True),
+        ({"test_step": "v*"}, {"test_step": "c*"}, False),
+        ({"test_step": "*v"}, {"test_step": "*c"}, False),
+        ({"test_step": "va*"}, {"test_step": "v*"}, False),  # not equally specific
+        ({"test_step": "v[ab]*"}, {"test_step": "v[bc]*"}, True),
+        ({"test_step": "v[ab]*"}, {"test_step": "v[cd]*"}, False),
+        ({"test_step": "v?"}, {"test_step": "v??"}, False),
+        ({"test_step": "v*", "product": "P"}, {"test_step": "*c", "product": "Q"}, False),
+        ({"test_step": "v*", "product": "P*"}, {"test_step": "*c", "product": "*Q"}, True),
+        ({"product": "P"}, {"procedure": "FCT"}, False),
+        ({"machine": "M-?1"}, {"machine": "M-1?"}, True),
+        ({"machine": "M-?1"}, {"machine": "M-?2"}, False),
+        ({"test_step": "a*z", "product": "P?"}, {"test_step": "a*z", "product": "P[1-3]"}, True),
+    ],
+)
+def test_two_rules_tie_where_neither_is_more_specific(
+    one: dict[str, str], other: dict[str, str], *, is_tie: bool
+) -> None:
+    rules = [rule("far", test_step="elsewhere"), rule("one", **one), rule("other", **other)]
+    tie = find_tie(rules)
+    assert (tie is not None) is is_tie
+    assert tie is None or {each.id for each in tie} == {"one", "other"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(RULE_FIELDS, min_size=2, max_size=6))
+def test_a_tie_is_found_where_comparing_every_pair_finds_one(fields: dict[str, Any]) -> None:
+    rules = [rule(f"r{index}", **each) for index, each in enumerate(fields)]
+    ties = [
+        {one.id, other.id}
+        for one, other in itertools.combinations(rules, 2)
+        if specificity(one) == specificity(other)
+        and all(left.meets(right) for left, right in zip(one.globs(), other.globs(), strict=True))
+    ]
+    tie = find_tie(rules)
+    assert (tie is not None) is bool(ties)
+    assert tie is None or {each.id for each in tie} in ties
+
+
+# -- required ------------------------------------------------------------------------------------
+
+
+def test_required_rules_are_those_of_the_product_procedure_and_machine() -> None:
+    book = Rulebook(
+        1,
+        [
+            rule("a", test_step="a", product="PROD-*", required=True),
+            rule("b", test_step="b", procedure="FCT", required=True),
+            rule("c", test_step="c"),
+            rule("d", test_step="d", machine="OTHER", required=True),
+        ],
+    )
+    assert {each.id for each in book.required_for(*KEY[:3])} == {"a", "b"}
+    assert {each.id for each in book.required_for("M", "X", "ICT")} == set()
+
+
+def test_a_more_specific_rule_that_is_not_required_lifts_the_requirement() -> None:
+    book = Rulebook(
+        1,
+        [
+            rule("all", test_step="a", required=True),
+            rule("not here", test_step="a", product="PROD-A"),
+        ],
+    )
+    assert book.required_for("M", "PROD-A", "FCT") == ()
+    assert [each.id for each in book.required_for("M", "PROD-B", "FCT")] == ["all"]
