@@ -176,3 +176,9 @@ def percent(share: float | None, count: int) -> str:
         return f"{share * 100:.0f}"
     step = 10.0**-digits
     return f"{min(max(share * 100, step), 100 - step):.{digits}f}"
+
+
+def short_value(value: float, measure_unit: str) -> str:
+    """Return a number with its unit, such as `34.1 s`."""
+    scale = Scale(value, measure_unit)
+    return f"{scale.number(round(value, 3))} {scale.unit}".strip()

@@ -37,3 +37,7 @@ class UnitPage(_Component, component="unit.js"):
 
 class UnitSearch(_Component, component="units.js"):
     """A barcode that is not known, or none yet: what is near."""
+
+
+class Sentence(_Component, component="sentence.js"):
+    """Nothing to show: why, and what to do."""
