@@ -7,7 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from broker.embedded import (
@@ -52,9 +52,9 @@ class _Plan:
 
     http: Address
     variables: Mapping[str, str]
-    broker: Program | None = None
-    broker_at: Address | None = None
-    sentences: list[str] = field(default_factory=list)
+    broker: Program | None
+    broker_at: Address
+    sentences: list[str]
     """What to tell the person first."""
 
 
@@ -91,8 +91,12 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     check_options(options, settings, shown)
     _make_folder(options.data_dir)
     host = options.host or settings.http.host
+    if not port_is_free(host, 0):  # any port at all
+        raise SettingsError(
+            f"--host {host} is no address of this machine. Use one of its own, or 0.0.0.0 for all."
+        )
     sentences: list[str] = []
-    broker, at = _decide_broker(options, settings, sentences)
+    kind, at = _decide_broker(options, settings, sentences)
     port, moved = choose_port(
         "--http-port", options.http_port, settings.http.port, lambda port: port_is_free(host, port)
     )
@@ -101,7 +105,9 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     http = Address(host, port)
     if not is_loopback(host):
         sentences.append(f"Anyone who reaches {host}:{port} can see and change everything.")
-    return _Plan(http, environment(options, at, database, http), broker, at, sentences)
+    variables = environment(options, at, database, http, v5=kind is not BrokerKind.EMBEDDED)
+    broker = _broker_program(kind, at.port, options.data_dir) if kind else None
+    return _Plan(http, variables, broker, at, sentences)
 
 
 def _make_folder(folder: Path) -> None:
@@ -115,8 +121,8 @@ def _make_folder(folder: Path) -> None:
 
 def _decide_broker(
     options: UpOptions, settings: Settings, sentences: list[str]
-) -> tuple[Program | None, Address | None]:
-    """Return the broker to start, if any, and its address where it is not that of the settings."""
+) -> tuple[BrokerKind | None, Address]:
+    """Return the kind of broker to start, None for one that is there, and its address."""
     configured = settings.broker
     port = options.mqtt_port or configured.port
     is_elsewhere = configured.tls or not is_loopback(configured.host)
@@ -135,7 +141,7 @@ def _decide_broker(
     )
     sentences += [moved] if moved else []
     sentences.append(f"Broker: {describe(kind, port)}")
-    return _broker_program(kind, port, options.data_dir), Address(_LOOPBACK, port)
+    return kind, Address(_LOOPBACK, port)
 
 
 def _broker_program(kind: BrokerKind, port: int, data_dir: Path) -> Program:
@@ -209,7 +215,6 @@ class _Floor:
 
     async def _start_broker(self, program: Program) -> bool:
         at = self._plan.broker_at
-        assert at
         self._launch(program)
         try:
             async with asyncio.timeout(_BROKER_START_S):

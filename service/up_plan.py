@@ -126,21 +126,25 @@ def without_password(url: str) -> str:
 
 
 def environment(
-    options: UpOptions, broker: Address | None, database: str | None, http: Address
+    options: UpOptions, broker: Address, database: str | None, http: Address, *, v5: bool = True
 ) -> dict[str, str]:
     """Return the variables that hand these choices to the children.
 
     Args:
         options: For `--no-login`.
-        broker: None where the settings say it, with login and TLS.
-        database: None likewise.
+        broker: Where it is; its login and TLS stay with the settings.
+        database: Its URL; None where the settings name a file that holds it.
         http: Where the web app listens.
+        v5: The broker speaks MQTT 5; a client of one that does not would wait for ever.
     """
-    values: dict[str, Mapping[str, Any]] = {"http": {"host": http.host, "port": http.port}}
+    values: dict[str, dict[str, Any]] = {
+        "http": {"host": http.host, "port": http.port},
+        "broker": {"host": broker.host, "port": broker.port},
+    }
     if options.no_login:
-        values["http"] = {**values["http"], "no_login": True}
-    if broker:
-        values["broker"] = {"host": broker.host, "port": broker.port}
+        values["http"]["no_login"] = True
+    if not v5:
+        values["broker"]["ingest_protocol"] = "3.1.1"
     if database:
         values["database"] = {"url": database}
     return as_environment(values)

@@ -283,6 +283,13 @@ def test_another_address_without_a_login_is_one_sentence_and_exit_2(shared: Floo
     assert "needs a login" in up.output
 
 
+def test_an_address_of_another_machine_is_one_sentence_and_exit_2(shared: Floor) -> None:
+    up = shared.up(host="192.0.2.1", no_login=True)
+    assert up.wait() == 2
+    assert up.output.startswith("--host 192.0.2.1 is no address of this machine.")
+    assert len(up.output.splitlines()) == 1
+
+
 def test_with_no_login_another_address_is_served_and_said(shared: Floor) -> None:
     up = shared.up(host="0.0.0.0", no_login=True)
     up.wait_for(f"Open http://127.0.0.1:{shared.http_port}")

@@ -151,10 +151,19 @@ def test_choices_reach_the_children_as_settings() -> None:
         "YIELDLINE_BROKER__PORT": "1884",
         "YIELDLINE_DATABASE__URL": "sqlite:///x.db",
     }
-    assert set(environment(UpOptions(), None, None, Address("127.0.0.1", 1))) == {
+    local = Address("127.0.0.1", 1)
+    assert set(environment(UpOptions(), local, None, local)) == {
         "YIELDLINE_HTTP__HOST",
         "YIELDLINE_HTTP__PORT",
+        "YIELDLINE_BROKER__HOST",
+        "YIELDLINE_BROKER__PORT",
     }
+
+
+def test_a_broker_without_mqtt_5_is_not_asked_in_it() -> None:
+    local = Address("127.0.0.1", 1)
+    variables = environment(UpOptions(), local, None, local, v5=False)
+    assert variables["YIELDLINE_BROKER__INGEST_PROTOCOL"] == "3.1.1"
 
 
 def test_children_are_known_by_their_command_lines() -> None:
