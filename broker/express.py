@@ -22,7 +22,7 @@ def publish_packet(topic: bytes, payload: bytes, packet_id: int, *, retain: bool
     """Return a PUBLISH packet at QoS 1."""
     length = 4 + len(topic) + len(payload)
     head = bytearray([_PUBLISH | _QOS_1 | retain])
-    while length > 0x7F:
+    while length > 0x7F:  # noqa: PLR2004 - seven bits a byte
         head.append(length & 0x7F | 0x80)
         length >>= 7
     head.append(length)

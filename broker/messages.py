@@ -1,8 +1,8 @@
 """Every message of the wire contract, as frozen models. Pure: no I/O.
 
-What a machine sends (Measurement, Run, State, Check) is validated here, once, at the edge. Unknown
-fields are kept, not refused: see `attributes_of`. What the service says (Result, Rejection, Receipt,
-Alert, Verdict) is described here for readers and for the generated JSON Schemas.
+What a machine sends (Measurement, Run, State, Check) is validated here, once, at the edge. Fields we
+do not know are kept, not refused: see `attributes_of`. What the service says (Result, Rejection,
+Receipt, Alert, Verdict) is described here for readers and for the generated JSON Schemas.
 """
 
 import re
@@ -89,6 +89,7 @@ class RejectionCode(StrEnum):
     NOT_STORABLE = "not_storable"
 
 
+_TIME_CHARS_MAX: Final = 40
 _ISO_8601 = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|z|[+-]\d\d(:?\d\d)?)?"
 ).fullmatch
@@ -104,7 +105,7 @@ def parse_time(value: object) -> datetime:
     """
     if isinstance(value, datetime):
         return value
-    if isinstance(value, str) and len(value) <= 40 and _ISO_8601(value):
+    if isinstance(value, str) and len(value) <= _TIME_CHARS_MAX and _ISO_8601(value):
         try:
             return datetime.fromisoformat(value)
         except ValueError:

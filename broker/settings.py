@@ -384,7 +384,7 @@ def _check_environment() -> None:
     for name in os.environ:
         if not name.startswith(ENV_PREFIX) or name in known or name == f"{ENV_PREFIX}MACHINES":
             continue
-        if name.startswith(f"{ENV_PREFIX}MACHINES__") or name.startswith(f"{ENV_PREFIX}TEST_"):
+        if name.startswith((f"{ENV_PREFIX}MACHINES__", f"{ENV_PREFIX}TEST_")):
             continue
         raise SettingsError(
             f"environment: {name} is not a setting.{_closest(name, known)}"

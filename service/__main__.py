@@ -228,7 +228,9 @@ def _become_program(argv: list[str]) -> None:
         try:
             run: Callable[[], Any] = program.load()
         except ModuleNotFoundError as error:
-            print(
+            if (error.name or "").partition(".")[0] in {"broker", "edge_agent", "service", "ui"}:
+                raise  # a bug of ours, not a missing extra
+            print(  # noqa: T201 - stderr is where a person looks
                 f"`yieldline {argv[1]}` needs {error.name}, which is not installed."
                 f" Run: pip install 'yieldline[{argv[1]}]'",
                 file=sys.stderr,
@@ -274,7 +276,7 @@ def _first(group: BaseExceptionGroup[YieldlineError]) -> YieldlineError:
 def _end_with(error: YieldlineError) -> None:
     from broker.errors import BrokerUnavailable, StoreUnavailable
 
-    print(error, file=sys.stderr)
+    print(error, file=sys.stderr)  # noqa: T201
     is_outage = isinstance(error, BrokerUnavailable | StoreUnavailable)
     raise SystemExit(EXIT_FAILED if is_outage else EXIT_USAGE)
 

@@ -17,8 +17,8 @@ from broker.settings import DatabaseSettings
 
 _POOL_SIZE = 8
 _ONLY_KEYS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
-"""The writer only ever looks rows up by key. Without statistics the planner would read a table whole:
-right on an empty database, and ever slower on one that fills."""
+"""The writer only ever looks rows up by key. Without statistics the planner would read a table
+whole: right on an empty database, and ever slower on one that fills."""
 _REFUSED_STATES = ("28", "3D", "42501")  # login, no such database, no right
 
 

@@ -161,7 +161,7 @@ class PostgresDriver:
         """See Driver."""
         names = ", ".join(f"k{number}" for number in range(len(types)))
         arrays = ", ".join(f"%s::{each}[]" for each in types)
-        with_keys = f"WITH k({names}) AS (SELECT * FROM unnest({arrays})) {sql}"
+        with_keys = f"WITH k({names}) AS (SELECT * FROM unnest({arrays})) {sql}"  # noqa: S608
         self._cursor.execute(with_keys.encode(), _columns(keys, len(types)))
         return self._cursor.fetchall()
 
@@ -179,7 +179,7 @@ class PostgresDriver:
         """See Driver. Waits for another service that is adding the same."""
         arrays = ", ".join(f"%s::{each}[]" for each in into.types)
         sql = (
-            f"INSERT INTO {into.name} ({into.column_list}) SELECT * FROM unnest({arrays})"
+            f"INSERT INTO {into.name} ({into.column_list}) SELECT * FROM unnest({arrays})"  # noqa: S608
             " ON CONFLICT DO NOTHING RETURNING id"
         )
         self._cursor.execute(sql.encode(), _columns(rows, len(into.types)))
@@ -190,7 +190,7 @@ class PostgresDriver:
         if not rows:
             return
         arrays = ", ".join(f"%s::{each}[]" for each in into.types)
-        sql = f"INSERT INTO {into.name} ({into.column_list}) SELECT * FROM unnest({arrays})"
+        sql = f"INSERT INTO {into.name} ({into.column_list}) SELECT * FROM unnest({arrays})"  # noqa: S608
         self._cursor.execute(f"{sql} {on_conflict}".encode(), _columns(rows, len(into.types)))
 
     def next_ids(self, name: str, count: int) -> Sequence[int]:
