@@ -45,7 +45,8 @@ def encode_result(
         JSON that `broker.messages.Result` validates.
     """
     every = judged.measurements
-    listed = every if len(every) <= LISTED_ALL_MAX else _not_passed(every)
+    lists_all = len(every) <= LISTED_ALL_MAX
+    listed = every if lists_all else _not_passed(every)
     run, message = judged.run, judged.run.message
     counts = judged.counts
     result = {
@@ -72,7 +73,7 @@ def encode_result(
             "UNJUDGED": counts.unjudged,
         },
         "measurements": [_describe(each) for each in listed],
-        "measurements_complete": len(listed) == len(every),
+        "measurements_complete": lists_all,
     }
     encoded = orjson.dumps(result, option=_OPTIONS)
     return encoded if len(encoded) <= bytes_max else _encode_shorter(result, bytes_max)
