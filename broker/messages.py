@@ -1,8 +1,8 @@
 """Every message of the wire contract, as frozen models. Pure: no I/O.
 
-What a machine sends (Measurement, Run, State, Check) is validated here, once, at the edge. Fields we
-do not know are kept, not refused: see `attributes_of`. What the service says (Result, Rejection,
-Receipt, Alert, Verdict) is described here for readers and for the generated JSON Schemas.
+What a machine sends (Measurement, Run, State, Check) is validated here, once, at the edge. Fields
+that we do not know are kept, not refused: see `attributes_of`. What the service says (Result,
+Rejection, Receipt, Alert, Verdict) is described here for readers and for the JSON Schemas.
 """
 
 import re
