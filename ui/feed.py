@@ -107,6 +107,7 @@ class Feed:
             model.machine(machine_id, line)
         for run in seed.runs:
             model.take(seen_of_stored(run))
+        model.rank_procedures()
         self._keep_states(model)
         self._replay(model)
         self.model, self.seeded_at, self._is_rebuilt = model, begun_at, True
@@ -233,6 +234,13 @@ class Feed:
         if view.removeprefix(MACHINE_VIEW) in changed:
             return None
         return frame
+
+    def status_of(self, machine_id: str) -> str:
+        """Return live, stale, offline or never of a machine; unknown: nobody has heard of it."""
+        machine = self.model.machines.get(machine_id)
+        if machine is None:
+            return "unknown"
+        return self.model.status(machine, datetime.now(UTC).timestamp())
 
     def status(self, now_s: float) -> Frame:
         """Return the status line and the pulse: also what is not well, in words."""

@@ -10,7 +10,9 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from math import inf
+from statistics import fmean
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -31,7 +33,9 @@ STEPS_MAX: Final = 500
 BUCKET_S: Final = 900
 HOUR_S: Final = 3600
 _MINUTE_S: Final = 60
+_MINUTES_MAX: Final = 120
 _RANK_RUNS: Final = 64
+_RANK_UNITS: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -55,8 +59,8 @@ class Machine:
     retests: int = 0
     steps: Counter[str] = field(default_factory=Counter)
     """Failed runs of the shift by first failure."""
-    minutes: deque[list[int]] = field(default_factory=lambda: deque(maxlen=61))
-    """[minute, runs] of the last hour."""
+    minutes: dict[int, int] = field(default_factory=dict)
+    """Runs by the minute in which they began, of about the last hour."""
 
     @property
     def last(self) -> Seen | None:
@@ -74,12 +78,24 @@ class Machine:
 
     def rate_per_hour(self, now_s: float) -> float | None:
         """Return runs an hour over the last hour, or since its first run when that is less."""
-        floor = (now_s - HOUR_S) // _MINUTE_S
-        kept = [(minute, count) for minute, count in self.minutes if minute >= floor]
-        if not kept:
+        newest = {minute: runs for minute, runs in self.minutes.items() if minute >= _floor(now_s)}
+        if not newest:
             return None
-        span_s = min(HOUR_S, max(_MINUTE_S, now_s - kept[0][0] * _MINUTE_S))
-        return sum(count for _, count in kept) * HOUR_S / span_s
+        span_s = min(HOUR_S, max(_MINUTE_S, now_s - min(newest) * _MINUTE_S))
+        return sum(newest.values()) * HOUR_S / span_s
+
+    def count_minute(self, began_s: float) -> None:
+        """Count a run for the rate."""
+        minute = int(began_s // _MINUTE_S)
+        self.minutes[minute] = self.minutes.get(minute, 0) + 1
+        if len(self.minutes) > _MINUTES_MAX:
+            floor = _floor(max(self.minutes) * _MINUTE_S)
+            self.minutes = {at: runs for at, runs in self.minutes.items() if at >= floor}
+
+
+def _floor(now_s: float) -> float:
+    """Return the first minute of the last hour."""
+    return (now_s - HOUR_S) // _MINUTE_S
 
 
 @dataclass(slots=True)
@@ -135,8 +151,6 @@ class FloorModel:
         self.unjudged = 0
         self.failures: deque[Failure] = deque(maxlen=FAILURES_MAX)
         self._units: dict[tuple[str, str], dict[str, _UnitRuns]] = {}
-        self._steps_before: dict[tuple[str, str], list[int]] = {}
-        """By line and procedure: how many procedures the units had behind them, and units."""
         for machine in self.machines.values():
             machine.tally = Tally()
             machine.outcomes.clear()
@@ -218,6 +232,15 @@ class FloorModel:
         """Take in a rejection."""
         self.rejections.append(rejection)
 
+    def rank_procedures(self) -> None:
+        """Learn from the ways of the newest units in which order a line's procedures come."""
+        places: dict[tuple[str, str], list[int]] = {}
+        for procedures in islice(reversed(self._units.values()), _RANK_UNITS):
+            way = sorted(procedures.values(), key=lambda runs: runs.first.started_s)
+            for i, runs in enumerate(way):
+                places.setdefault((runs.first.line, runs.first.procedure), []).append(i)
+        self._ranks |= {key: round(fmean(found), 1) for key, found in places.items()}
+
     def drain(self) -> set[str]:
         """Return the machines that changed since the last call."""
         changed, self.dirty = self.dirty, set()
@@ -227,7 +250,7 @@ class FloorModel:
 
     def freshness(self, machine: Machine) -> tuple[float | None, float]:
         """Return its usual interval and the silence after which it is stale, in seconds."""
-        usual = usual_interval_s([run.received_s for run in machine.runs])
+        usual = usual_interval_s([run.began_s for run in machine.runs])
         least_s, factor = self.plant.stale_after_s, self.plant.stale_factor
         return usual, stale_after_s(usual, least_s=least_s, factor=factor)
 
@@ -272,18 +295,14 @@ class FloorModel:
             machine.last_s = seen.received_s
         if machine.offline_s is not None and seen.received_s > machine.offline_s:
             machine.offline_s = None  # it speaks
-        minute = int(seen.received_s // _MINUTE_S)
-        if machine.minutes and machine.minutes[-1][0] >= minute:
-            machine.minutes[-1][1] += 1
-        else:
-            machine.minutes.append([minute, 1])
+        machine.count_minute(seen.began_s)
         self.live.append(seen)
         self.taken += 1
 
     def _count_run(self, machine: Machine, seen: Seen) -> None:
         self.runs += 1
         if self.runs >= _RANK_RUNS and self.runs.bit_count() == 1:
-            self._rank_procedures()  # ever more seldom: tiles must not wander
+            self.rank_procedures()  # ever more seldom: tiles must not wander
         machine.outcomes[seen.mark] += 1
         self.errors += seen.outcome is Outcome.ERROR
         self.unjudged += seen.outcome is Outcome.UNJUDGED
@@ -294,7 +313,7 @@ class FloorModel:
             machine.retests += 1
             bucket[1] += 1
         if seen.outcome is Outcome.FAIL and seen.step:
-            self.failures.append(Failure(seen.received_s, seen.step, seen.machine_id, seen.barcode))
+            self.failures.append(Failure(seen.began_s, seen.step, seen.machine_id, seen.barcode))
             if seen.step in machine.steps or len(machine.steps) < STEPS_MAX:
                 machine.steps[seen.step] += 1
 
@@ -309,20 +328,12 @@ class FloorModel:
                 procedures = self._new_unit(key)
             if not any(each.first.line == seen.line for each in procedures.values()):
                 self.line_units[seen.line] += 1
-            place = self._steps_before.setdefault((seen.line, seen.procedure), [0, 0])
-            place[0] += len(procedures)
-            place[1] += 1
             procedures[seen.procedure] = runs = _UnitRuns(seen, seen)
         else:
             self._tally(runs, -1)
             runs.first = min(runs.first, seen, key=_in_order)
             runs.last = max(runs.last, seen, key=_in_order)
         self._tally(runs, 1)
-
-    def _rank_procedures(self) -> None:
-        self._ranks = {
-            key: round(before / units, 1) for key, (before, units) in self._steps_before.items()
-        }
 
     def _new_unit(self, key: tuple[str, str]) -> dict[str, _UnitRuns]:
         self.unit_count += 1

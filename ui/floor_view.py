@@ -133,6 +133,7 @@ def _yield(tally: Tally, target_percent: float) -> Frame:
         "interval": f"{percent(low, 0)} {EN_DASH} {percent(high, 0)}" if interval else "",
         "low": tally.units >= FEW_UNITS and high * 100 < target_percent,
         "few": tally.units < FEW_UNITS,
+        "target": target_percent,
     }
 
 
@@ -140,7 +141,6 @@ def _kpi(model: FloorModel) -> Frame:
     total = model.total
     return {
         **_yield(total, model.plant.target_fpy_percent),
-        "target": model.plant.target_fpy_percent,
         "final": percent(total.final_yield, total.units),
         "open": total.units - total.last_passed,
         "parts": model.unit_count,

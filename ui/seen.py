@@ -35,6 +35,11 @@ class Seen(NamedTuple):
     """What it was compared with, such as `≤ 55`."""
 
     @property
+    def began_s(self) -> float:
+        """When it began, as far as its machine's clock can be believed: not after it arrived."""
+        return min(self.started_s, self.received_s)
+
+    @property
     def mark(self) -> str:
         """Its sign on the tape: P, M (PASS, marginal), F, E or U."""
         return _TAPE.get(self.outcome, "M" if self.marginal else "P")

@@ -174,13 +174,13 @@ def run_head(details: Facts, run: Facts, attempts: int, clock: Clock) -> Facts:
     panel = more["panel"] or {}
     facts = (
         details["machine_id"],
+        clock.full(details["timestamp"]),
+        duration(seconds) if seconds is not None else "",
         f"fixture {more['fixture']}" if more["fixture"] else "",
         program,
         f"operator {more['operator']}" if more["operator"] else "",
         f"panel {panel['id']}" if panel.get("id") else "",
         f"position {panel['position']}" if panel.get("position") is not None else "",
-        short_value(seconds, "s") if seconds is not None else "",
-        clock.full(details["timestamp"]),
     )
     said = [
         f"{thousands(counts[name])} {name}"

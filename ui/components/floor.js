@@ -35,7 +35,8 @@ const Tile = {
     silence() { return duration(clock.second - (this.status === "offline" ? this.tile.offline : this.tile.last)); },
     reason() {
       if (this.severity === "critical") return this.tile.why?.step;
-      if (this.severity) return this.tile.odd?.detail;
+      if (this.severity && !this.tile.low) return this.tile.odd?.detail;
+      if (this.severity) return `under ${this.tile.target.toFixed(1)} %`;
       return this.tile.marginal === null ? null : `${this.tile.marginal} % marginal`;
     },
     spoken() {
@@ -74,7 +75,7 @@ export default {
     <div class="kpi"><div><h3>Machines live</h3><p class="v">{{ reporting }}<i> of {{ count }}</i></p><p class="s"><span v-if="states.stale" class="c-stale"><Icon name="stale" size="13"/>{{ states.stale }} stale</span><span v-if="states.offline" class="c-off"><Icon name="offline" size="13"/>{{ states.offline }} offline</span><span v-if="states.never" class="c-off">{{ states.never }} never</span><span v-if="reporting === count">all of them</span></p></div>
       <span class="dots" aria-hidden="true"><i v-for="state in dots" :class="state"></i></span></div>
   </section>
-  <div class="lines"><section v-for="each in visible" class="lrow" :aria-label="'Line ' + each.line">
+  <div class="lines" :style="{'--columns': columns}"><section v-for="each in visible" class="lrow" :aria-label="'Line ' + each.line">
     <div class="lh"><span class="l1"><b>{{ each.line }}</b><span :title="each.product">{{ each.products > 1 ? each.products + ' products' : each.product }}</span></span>
       <span class="l2" :class="{few: each.few}"><b>{{ each.rty }}</b><i>% RTY<template v-if="each.few && each.units">, few</template></i></span>
       <Spark :points="each.spark" :width="128" :height="26"/>
@@ -121,6 +122,7 @@ export default {
       for (const state of this.dots) states[state] += 1;
       return states;
     },
+    columns() { return Math.min(9, Math.max(6, ...this.lines.map((each) => each.machines.length))); },
     reporting() { return this.states.live; },
     cards() {
       const rank = { critical: 0, major: 1, minor: 2 };

@@ -17,7 +17,7 @@ export default {
     <div class="vx"><div class="bc"><a :href="unitLink(last.barcode, last.run)">{{ last.barcode }}</a><span>{{ last.product }}</span></div>
       <div class="st" v-if="last.mark !== 'P' && last.step"><span class="mono">{{ last.step }}</span><b :class="last.mark">{{ last.value || last.detail }}</b><span v-if="last.limit" class="t2 lim">limit {{ last.limit }}</span></div>
       <div class="st t3" v-else-if="last.mark === 'P'">no step failed</div>
-      <p v-if="last.mark !== 'P' && last.detail && last.value" class="t2 det">{{ last.detail }}</p>
+      <p v-if="last.mark !== 'P' && last.detail && last.value && !last.limit" class="t2 det">{{ last.detail }}</p>
       <div class="sd"><template v-if="last.agrees === false"><Icon class="c-marg" name="differs" size="18"/><span>The tester said <b>{{ last.reported }}</b>.</span></template><span v-else-if="last.reported" class="t3">The tester said {{ last.reported }}, too.</span><span class="grow"></span><a class="lnk" :href="unitLink(last.barcode, last.run)">Open the unit</a></div></div></template>
     <div v-else class="vx"><p class="t2">No run of this machine is stored yet. It publishes to <span class="mono">{{ topic }}</span>.</p></div>
   </section>

@@ -1,1 +1,35 @@
-"""The pages, one module each: `register(feed)` adds it."""
+"""The pages, one module each; `register_pages` adds them all and keeps the live feed going."""
+
+import asyncio
+
+from nicegui import app
+
+from ui import theme
+from ui.feed import Feed
+from ui.pages import floor, machine, unit
+from ui.state import AppState
+
+
+def register_pages(state: AppState) -> Feed:
+    """Add every page, and have the live feed run as long as the web app does.
+
+    Once per process: NiceGUI has one app.
+    """
+    feed = Feed(state)
+    theme.serve_files()
+    for page in (floor, machine, unit):
+        page.register(feed)
+    state.status_of = feed.status_of
+    tasks: list[asyncio.Task[None]] = []
+
+    @app.on_startup
+    def start() -> None:
+        tasks.append(state.keep(feed.run(), "floor feed"))
+
+    @app.on_shutdown
+    async def stop() -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    return feed

@@ -25,6 +25,8 @@ export function attentionOf(tile, status, now = 0) {
   const { step, detail } = tile.odd ?? {};
   if (tile.errors >= NO_VERDICT_RUNS)
     return card("major", `${tile.errors} results without a verdict`, tile.errors, { step, text: detail, since: `of its last ${tile.tape.length} runs` });
+  if (tile.low)
+    return card("major", `first pass yield ${tile.fpy} %`, 0, { text: `95 % interval ${tile.interval}, target ${tile.target.toFixed(1)}`, since: `${tile.units} units this shift` });
   if (tile.unjudged >= NO_VERDICT_RUNS)
     return card("minor", `${tile.unjudged} results unjudged`, tile.unjudged, { step, text: "no rule and no limit", since: `of its last ${tile.tape.length} runs` });
   return null;
