@@ -166,6 +166,7 @@ def test_a_topic_that_is_no_machines_test_topic_is_a_bad_topic(topic: str) -> No
     assert (one.code, one.machine_id) == (RejectionCode.BAD_TOPIC, None)
 
 
+@settings(deadline=None)
 @given(
     prefix=st.sampled_from(["", "M", "machine."]),
     bad=st.sampled_from([*"+#/$ ", "\x00", "\x1f", "\x7f", "é", "x" * 300]),
@@ -354,24 +355,26 @@ def check_all(payload: bytes, topic: str = TOPIC) -> None:
             orjson.dumps(each.reason)
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_decoding_never_raises_whatever_the_bytes(payload: bytes) -> None:
     check_all(payload)
     check_all(b"[" + payload + b"," + FLAT_BYTES + b"]")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_decoding_never_raises_whatever_the_topic(topic: str) -> None:
     check_all(FLAT_BYTES, topic)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(JSON)
 def test_decoding_never_raises_whatever_the_json(content: object) -> None:
     check_all(json.dumps(content).encode())
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.dictionaries(FIELDS, JSON), st.sampled_from([FLAT, RUN]))
 def test_decoding_never_raises_whatever_the_fields(
     fields: dict[str, Any], base: dict[str, Any]
@@ -379,12 +382,14 @@ def test_decoding_never_raises_whatever_the_fields(
     check_all(json.dumps({**base, **fields}).encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40), st.integers(0, 200), st.integers(0, 200))
 def test_decoding_never_raises_on_damaged_messages(noise: bytes, start: int, length: int) -> None:
     payload = to_bytes([FLAT, RUN])
     check_all(payload[:start] + noise + payload[start + length :])
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, min_size=1))
 def test_an_array_is_cut_where_its_elements_end(elements: list[Any]) -> None:
     text = json.dumps(elements, allow_nan=True)

@@ -178,7 +178,7 @@ def any_rule(draw: st.DrawFn) -> Rule:
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(any_rule(), max_size=6, unique_by=lambda rule: rule.id))
 def test_a_rulebook_survives_export_and_import(rules: list[Rule]) -> None:
     while tie := find_tie(rules):

@@ -86,6 +86,7 @@ TEXTS = [
 ]
 
 
+@settings(deadline=None)
 @given(GLOBS, st.sampled_from(TEXTS))
 def test_a_glob_matches_as_in_a_shell(glob: str, text: str) -> None:
     assert Glob(glob).matches(text) is fnmatch.fnmatchcase(text, glob)
@@ -157,7 +158,7 @@ def naive(rules: list[Rule], machine: str, product: str, procedure: str, step: s
     return max(matching, key=specificity, default=None)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.lists(RULE_FIELDS, max_size=12),
     st.lists(st.tuples(*[st.sampled_from(["a", "b", "ab", "c"])] * 4)),

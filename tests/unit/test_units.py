@@ -3,7 +3,7 @@ import sys
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.units import conversion, round_digits
@@ -102,12 +102,14 @@ def test_millivolt_and_megavolt_differ() -> None:
     assert conversion("mV", "V") != conversion("MV", "V")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_two_texts_convert_or_do_not(from_unit: str, to_unit: str) -> None:
     factor = conversion(from_unit, to_unit)
     assert factor is None or isinstance(factor.convert(1.0), float)
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=10**6, places=6, allow_nan=False))
 def test_there_and_back_is_the_same_value(decimal: Decimal) -> None:
     value = float(decimal)
