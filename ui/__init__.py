@@ -1,0 +1,1 @@
+"""The web app: live pages, history pages, and the HTTP API."""

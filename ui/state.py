@@ -10,7 +10,7 @@ Pages read `state.live.connected` and `.changed_at` to tell a quiet floor from a
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ import structlog
 from broker.live import LiveFeed, LiveMessage
 from broker.settings import Settings
 from service.store.database import Database
+from ui.ingest import IngestLink
 
 log = structlog.get_logger()
 
@@ -81,7 +82,7 @@ class LiveHub:
 
 
 class AppState:
-    """The settings, the database and the live feed of this web process."""
+    """The settings, the database, the live feed and the way in of this web process."""
 
     def __init__(self, settings: Settings) -> None:
         """Wire the parts; nothing is opened yet.
@@ -93,16 +94,37 @@ class AppState:
         self.database = Database(settings.database)
         self.template = settings.template()
         self.live = LiveHub(LiveFeed(settings, self.template))
+        self.ingest = IngestLink(settings, self.template, self.database)
+        self.stopping = asyncio.Event()
+        """Set when the process is asked to end, or must: streams end by themselves then."""
+        self.failure: BaseException | None = None
+        """What ended a task that must never end: a bug. The process ends with it."""
+        self.status_of: Callable[[str], str] = lambda _: "unknown"
+        """Tells live, stale or offline by machine_id; the floor model knows, once there is one."""
+        self.viewer_count = 0
+        """Who reads the live stream of the API."""
         self.started_at = datetime.now(UTC)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep the live feed running; close it and the database at the end."""
-        task = asyncio.create_task(self.live.run(), name="live feed")
+        """Keep the live feed running; close it, the way in and the database at the end."""
+        task = self.keep(self.live.run(), "live feed")
         try:
             yield
         finally:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)
+            await self.ingest.close()
             self.database.dispose()
+
+    def keep(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        """Start a task that must live as long as the process: if it fails, the process stops."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._note_end)
+        return task
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task_failed", task=task.get_name(), exc_info=error)
+            self.failure = error
+            self.stopping.set()

@@ -47,6 +47,8 @@ def complaints_of(error: ValidationError) -> dict[str, str]:
     """Return every wrong field, such as `measurements[3].unit`, and what is wrong with it."""
     complaints: dict[str, str] = {}
     for each in error.errors(include_url=False):
+        if each["type"] == "too_short" and each["input"]:
+            continue  # pydantic counts the good elements: the bad ones are named themselves
         path = _path(each["loc"])
         # Several entries on one field are the branches of a choice: none of them was met.
         said = _say(path, each) if path not in complaints else _say_choice(path, each)

@@ -27,6 +27,7 @@ class Stored:
     """A database with tables, and its only writer. Close it at the end."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.database = Database(DatabaseSettings(url=url))  # type: ignore[arg-type]
         upgrade(self.database)
         self.writer = Writer(self.database, lambda _: [])

@@ -1,0 +1,169 @@
+"""`yieldline ui`: the web app alone."""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import structlog
+import typer
+
+from broker.errors import SettingsError, YieldlineError
+from broker.logs import configure_logging
+from broker.settings import HttpSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from ui.state import AppState
+
+log = structlog.get_logger()
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+_GRACE_S = 3
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog="Example: `yieldline ui --port 8081 --config yieldline.toml`")
+def run(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to bind; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; default 8080.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file; default yieldline.toml if there.")
+    ] = None,
+    no_login: Annotated[
+        bool, typer.Option("--no-login", help="Let everyone in who reaches the address.")
+    ] = False,
+) -> None:
+    """Serve the pages and the HTTP API, until Ctrl-C."""
+    http: dict[str, Any] = {"host": host, "port": port, "no_login": no_login or None}
+    given = {key: value for key, value in http.items() if value is not None}
+    settings = load_settings(config, {"http": given} if given else None)
+    configure_logging(settings.log)
+    _check_host(settings.http)
+    # Before the slow imports: who chose a taken port hears it at once.
+    with contextlib.closing(_bound(settings.http)) as bound:
+        failure = asyncio.run(_serve(settings, bound))
+    if failure is not None:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def main() -> None:
+    """Run the command line; a person's mistake is one sentence, never a traceback."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _leave)
+    try:
+        app(prog_name="yieldline ui")
+    except YieldlineError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(EXIT_USAGE)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End before there is anything to end in order."""
+    raise SystemExit(0)
+
+
+def _check_host(settings: HttpSettings) -> None:
+    try:
+        is_loopback = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        is_loopback = settings.host == "localhost"
+    if not (is_loopback or settings.no_login):
+        raise SettingsError(
+            f"http.host {settings.host} lets others reach the pages, and nobody has to log in."
+            " Use 127.0.0.1 behind a proxy that asks for a login, or open it with --no-login."
+        )
+
+
+def _bound(settings: HttpSettings) -> socket.socket:
+    """Return a socket that is bound to the address, and does not listen yet.
+
+    Raises:
+        SettingsError: The address cannot be had.
+    """
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise SettingsError(
+            f"http.host {settings.host!r} is no address of this machine ({error.strerror})."
+            " Choose another with --host."
+        ) from error
+    try:
+        if sys.platform != "win32":  # there it would share a port that is in use
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(128)  # two may bind one port; only one may listen
+    except OSError as error:
+        bound.close()
+        raise SettingsError(
+            f"port {settings.port} on {settings.host} cannot be used ({error.strerror})."
+            " Choose another with --port or YIELDLINE_HTTP__PORT."
+        ) from error
+    return bound
+
+
+async def _serve(settings: Settings, bound: socket.socket) -> BaseException | None:
+    """Serve until asked to stop; return what made it stop otherwise."""
+    import uvicorn  # noqa: PLC0415 - after the port is known to be ours
+
+    from ui.app import create_app  # noqa: PLC0415 - likewise
+
+    web = create_app(settings)
+    state: AppState = web.state.yieldline
+    server = uvicorn.Server(
+        uvicorn.Config(
+            web,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            ws_per_message_deflate=False,
+        )
+    )
+    server.capture_signals = lambda: _signals(server, state)  # type: ignore[method-assign]
+    stopping = asyncio.create_task(_stop(server, state), name="stop")
+    log.info("web_app_starting", url=f"http://{settings.http.host}:{settings.http.port}")
+    await server.serve(sockets=[bound])
+    stopping.cancel()
+    return state.failure
+
+
+@contextlib.contextmanager
+def _signals(server: "uvicorn.Server", state: "AppState") -> Iterator[None]:
+    """Stop in order on the first signal, at once on the second.
+
+    uvicorn's own way raises the signal again when all is done, which would end the process by it.
+    """
+    loop = asyncio.get_running_loop()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        server.force_exit = state.stopping.is_set()
+        loop.call_soon_threadsafe(state.stopping.set)
+
+    before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+async def _stop(server: "uvicorn.Server", state: "AppState") -> None:
+    await state.stopping.wait()
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Is it alive, can it work: `/healthz`, `/readyz`, and Prometheus' `/metrics`."""
+
+import asyncio
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from broker.errors import YieldlineError
+from broker.messages import format_time
+from service.store.queries.health import overview, services
+from service.store.schema import is_current
+from ui.api.answers import answer
+from ui.api.parameters import State
+from ui.api.problems import answers, problem_response
+from ui.state import AppState
+
+router = APIRouter(tags=["health"])
+
+HEARTBEAT_AGE_MAX_S: Final = 10.0
+"""A service that last spoke longer ago is not taken for alive."""
+
+_DATABASE_WAIT_S = 5.0
+
+
+class Alive(BaseModel):
+    """This process answers."""
+
+    status: str = Field(description="Always ok.")
+
+
+class Check(BaseModel):
+    """One thing that must be well."""
+
+    ok: bool
+    reason: str | None = Field(description="What is wrong and what to do; null: nothing.")
+
+
+class Ready(BaseModel):
+    """Everything works."""
+
+    status: str = Field(description="ready")
+    checks: dict[str, Check] = Field(description="broker, database, service.")
+    rulebook_version: int = Field(description="The active rulebook; 0: none.")
+    newest_result_at: str | None = Field(description="When the newest result was taken in.")
+    services: list[dict[str, Any]] = Field(description="What each service process last said.")
+
+
+@router.get("/healthz", response_model=Alive)
+async def get_alive() -> Response:
+    """Say that this process is alive, and nothing more."""
+    return answer({"status": "ok"})
+
+
+@router.get("/readyz", response_model=Ready, responses=answers(HTTPStatus.SERVICE_UNAVAILABLE))
+async def get_ready(state: State) -> Response:
+    """Say whether results flow: the broker, the database and a service process that is connected.
+
+    503 names every reason.
+    """
+    broker = _broker_trouble(state)
+    known: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(_DATABASE_WAIT_S):
+            known = await asyncio.to_thread(_ask_database, state)
+        database, service = known.pop("trouble"), _service_trouble(known["services"])
+    except YieldlineError as error:
+        database, service = str(error), None
+    except TimeoutError:
+        database, service = "the database has not answered for 5 s. Is it overloaded?", None
+    checks = {
+        name: {"ok": reason is None, "reason": reason}
+        for name, reason in (("broker", broker), ("database", database), ("service", service))
+    }
+    reasons = [each for each in (broker, database, service) if each is not None]
+    if reasons:
+        return problem_response(
+            HTTPStatus.SERVICE_UNAVAILABLE, " ".join(reasons), reasons=reasons, checks=checks
+        )
+    return answer({"status": "ready", "checks": checks, **known})
+
+
+def _broker_trouble(state: AppState) -> str | None:
+    if state.live.connected:
+        return None
+    settings = state.settings.broker
+    return (
+        f"broker {settings.host}:{settings.port} is away since"
+        f" {format_time(state.live.changed_at)} ({state.live.trouble})."
+        " Is it running? Check YIELDLINE_BROKER__HOST and __PORT."
+    )
+
+
+def _ask_database(state: AppState) -> dict[str, Any]:
+    """Ask it for all that /readyz tells."""
+    if not is_current(state.database):
+        sentence = (
+            "the database has no tables of this version yet. They come with the start of"
+            " `yieldline service`; wait for it, or start it."
+        )
+        return {"trouble": sentence, "services": []}
+    found = overview(state.database)
+    return {
+        "trouble": None,
+        "services": services(state.database, datetime.now(UTC)),
+        **found,
+    }
+
+
+def _service_trouble(heartbeats: list[dict[str, Any]]) -> str | None:
+    """Return what is wrong with the service processes; None while one of them works."""
+    alive = [each for each in heartbeats if each["age_s"] < HEARTBEAT_AGE_MAX_S]
+    if any(each["facts"].get("connected") for each in alive):
+        return None
+    if alive:
+        trouble = alive[0]["facts"].get("trouble") or "it does not say why"
+        return f"{alive[0]['service']} runs but is not connected: {str(trouble).rstrip('.')}."
+    if heartbeats:
+        last = min(heartbeats, key=lambda each: float(each["age_s"]))
+        return (
+            f"{last['service']} has been silent for {last['age_s']:.0f} s."
+            " Results wait at the broker. Start `yieldline service`."
+        )
+    return "no service has ever reported. Results wait at the broker. Start `yieldline service`."

@@ -1,0 +1,230 @@
+"""What the API answers with, for its OpenAPI document. The queries fill it; it is not built."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from broker.messages import Counts, Outcome, Rejection, ReportedOutcome, Result, Timestamp
+
+
+class ResultPage(BaseModel):
+    """A part of a list of Results, newest first."""
+
+    items: list[Result] = Field(description="Long ones are cut as on the result topic.")
+    next_cursor: str | None = Field(description="Where the list goes on; null at its end.")
+
+
+class MeasurementDetails(BaseModel):
+    """What a Result does not say of a measurement; same order as its measurements."""
+
+    nominal: Any = Field(description="Expected value it was compared with.")
+    agrees: bool | None = Field(description="The machine's word is what our arithmetic says.")
+    attributes: dict[str, Any] | None = Field(description="Whatever else was sent with it.")
+
+
+class RunDetails(BaseModel):
+    """What a Result does not say of a run."""
+
+    ended_at: Timestamp | None = Field(description="End of the run.")
+    operator: str | None = Field(description="Who ran it.")
+    fixture: str | None = Field(description="What held the unit.")
+    program: str | None = Field(description="Name of the test program.")
+    program_version: str | None = Field(description="Its version.")
+    panel: dict[str, Any] | None = Field(description="The panel: id and position.")
+    sequence: dict[str, Any] | None = Field(description="The sender's count: epoch and seq.")
+    source: dict[str, Any] | None = Field(description="The log file and where in it.")
+    attributes: dict[str, Any] | None = Field(description="Whatever else was sent.")
+    topic: str = Field(description="Where the message arrived.")
+    element: int | None = Field(description="Position in the array it came in.")
+    content_hash: str = Field(description="BLAKE2b-128 of the canonical content, hex.")
+    measurements: list[MeasurementDetails] = Field(description="One a measurement, in order.")
+
+
+class DetailedResult(Result):
+    """One run with all its measurements and circumstances."""
+
+    details: RunDetails = Field(description="What a Result has no field for.")
+
+
+class RunFigures(BaseModel):
+    """Runs by outcome."""
+
+    total_tests: int = Field(description="Runs.")
+    pass_count: int = Field(description="Runs with PASS.")
+    fail_count: int = Field(description="Runs with FAIL.")
+    error_count: int = Field(description="Runs with ERROR.")
+    unjudged_count: int = Field(description="Runs with UNJUDGED.")
+    pass_rate: float | None = Field(description="pass_count / total_tests; null: no runs.")
+
+
+class Figures(RunFigures):
+    """Totals over runs, yields over units."""
+
+    units: int = Field(description="Units whose first run of a procedure matches the filters.")
+    first_pass_yield: float | None = Field(
+        description="Share whose first run of every procedure counted was PASS; null: no units."
+    )
+    final_yield: float | None = Field(
+        description="Share whose last run of every procedure counted was PASS; null: no units."
+    )
+
+
+class YieldGroup(Figures):
+    """Yields of one group."""
+
+    group: str = Field(description="Name of the procedure, line …; for hours their start.")
+    first_passed: int = Field(description="Units good at first pass.")
+    finally_passed: int = Field(description="Units good in the end.")
+    first_pass_yield_low: float | None = Field(description="95 % Wilson interval of the FPY.")
+    first_pass_yield_high: float | None = Field(description="Its upper end.")
+    retests: int = Field(description="Runs beyond the first of a unit at a procedure.")
+    rolled_throughput_yield: float | None = Field(description="Product of the procedures' FPYs.")
+
+
+class Yields(BaseModel):
+    """Yields by group, and over all procedures."""
+
+    group: str = Field(description="What they are grouped by.")
+    items: list[YieldGroup] = Field(description="By name or hour.")
+    rolled_throughput_yield: float | None = Field(description="Product of all procedures' FPYs.")
+
+
+class UnitRun(BaseModel):
+    """One run in a unit's life."""
+
+    run_id: int
+    machine_id: str
+    line: str
+    product_id: str
+    procedure: str
+    attempt: int = Field(description="Place among the unit's runs of this procedure, by start.")
+    timestamp: Timestamp
+    ended_at: Timestamp | None
+    received_at: Timestamp
+    outcome: Outcome
+    reported_outcome: ReportedOutcome | None
+    agrees: bool | None
+    first_failure: str | None
+    counts: Counts
+    fixture: str | None
+    operator: str | None
+    program: str | None
+    program_version: str | None
+    rulebook_version: int
+    clock_suspect: bool
+
+
+class UnitProcedure(BaseModel):
+    """What became of a unit at one procedure."""
+
+    procedure: str
+    runs: int
+    first_run_id: int
+    first_timestamp: Timestamp
+    first_outcome: Outcome
+    last_run_id: int
+    last_timestamp: Timestamp
+    last_outcome: Outcome
+
+
+class UnitOfProduct(BaseModel):
+    """One unit: a barcode of one product."""
+
+    product_id: str
+    outcome: Outcome = Field(description="Of its last run.")
+    first_pass: bool = Field(description="The first run of every procedure was PASS.")
+    good: bool = Field(description="The last run of every procedure was PASS.")
+    procedures: list[UnitProcedure]
+    runs: list[UnitRun] = Field(description="By start time.")
+
+
+class UnitLife(BaseModel):
+    """All that is known of a barcode."""
+
+    barcode: str
+    outcome: Outcome = Field(description="Of the last run of all.")
+    units: list[UnitOfProduct] = Field(description="One a product that uses this barcode.")
+
+
+class LastResult(BaseModel):
+    """A machine's newest result."""
+
+    run_id: int
+    barcode: str
+    product_id: str
+    procedure: str
+    outcome: Outcome
+    first_failure: str | None
+    timestamp: Timestamp
+    received_at: Timestamp
+
+
+class Books(BaseModel):
+    """received = stored + rejected + duplicates."""
+
+    received: int
+    stored: int
+    rejected: int
+    duplicates: int
+
+
+class MachineView(BaseModel):
+    """One machine as the service sees it."""
+
+    machine_id: str
+    line: str
+    status: str = Field(description="live, stale or offline.")
+    last_received_at: Timestamp
+    age_s: float = Field(description="Seconds since the service last heard of it.")
+    last_result: LastResult | None = Field(description="Null: all it sent was rejected.")
+    books: Books
+    figures: Figures = Field(description="Since the start of today, in the plant's time zone.")
+
+
+class Machines(BaseModel):
+    """Every machine that ever sent something."""
+
+    items: list[MachineView] = Field(description="By machine_id.")
+
+
+class StoredRejection(Rejection):
+    """A rejection as it is kept."""
+
+    element: int | None = Field(description="Position in the array it came in.")
+    repeats: int = Field(description="How often the very same bytes came again.")
+
+
+class RejectionPage(BaseModel):
+    """A part of the list of rejections, newest first."""
+
+    items: list[StoredRejection]
+    next_cursor: str | None = Field(description="Where the list goes on; null at its end.")
+
+
+class Accepted(BaseModel):
+    """The broker has it."""
+
+    message_ids: list[str] = Field(description="One an element, in order; see receipts.")
+
+
+class FailingPlace(BaseModel):
+    """A step's failures at one machine."""
+
+    machine_id: str
+    first_failures: int
+    failures: int
+
+
+class FailingStep(BaseModel):
+    """A step that fails."""
+
+    test_step: str
+    first_failures: int = Field(description="Runs whose first failed step it was.")
+    failures: int = Field(description="Measurements judged FAIL.")
+    machines: list[FailingPlace] = Field(description="Worst first.")
+
+
+class FailingSteps(BaseModel):
+    """The steps that fail most, worst first."""
+
+    items: list[FailingStep]

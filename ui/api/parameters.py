@@ -1,0 +1,73 @@
+"""Query parameters that many routes share."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.requests import HTTPConnection
+
+from broker.messages import Outcome, parse_time
+from service.store.queries.filters import Filters
+from service.store.queries.results import LIMIT_MAX
+from ui.state import AppState
+
+_lost_plus = re.compile(r"\d \d\d:?\d\d$").search
+
+
+def _state_of(connection: HTTPConnection) -> AppState:
+    state: AppState = connection.app.state.yieldline
+    return state
+
+
+State = Annotated[AppState, Depends(_state_of)]
+
+
+def _as_utc(value: Any) -> datetime:  # noqa: ANN401 - whatever was sent
+    """Read a time; without an offset it is UTC.
+
+    A + that was not escaped has become a space on its way: it is put back.
+    """
+    if isinstance(value, str) and _lost_plus(value):
+        value = "+".join(value.rsplit(" ", 1))
+    moment = parse_time(value)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside the years 1 to 9999 in UTC") from error
+
+
+Time = Annotated[datetime, BeforeValidator(_as_utc)]
+
+
+class FilterQuery(BaseModel):
+    """Which runs; all that are given must hold. An unknown name is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    machine_id: str | None = Field(default=None, description="Tested at this machine.")
+    line: str | None = Field(default=None, description="Tested at this line.")
+    product_id: str | None = Field(default=None, description="Units of this product.")
+    procedure: str | None = Field(default=None, description="Runs of this procedure.")
+    step: str | None = Field(default=None, description="Runs with this test_step.")
+    barcode: str | None = Field(default=None, description="Runs of this unit.")
+    outcome: Outcome | None = Field(default=None, description="Runs with this outcome.")
+    agrees: bool | None = Field(default=None, description="The machine agrees with itself, or not.")
+    fixture: str | None = Field(default=None, description="Held by this fixture.")
+    operator: str | None = Field(default=None, description="Run by this operator.")
+    since: Time | None = Field(default=None, description="Started then or later; ISO 8601.")
+    until: Time | None = Field(default=None, description="Started before then; ISO 8601.")
+
+    def filters(self) -> Filters:
+        """Return them as the queries take them."""
+        return Filters(**{name: getattr(self, name) for name in FilterQuery.model_fields})
+
+
+class ListQuery(FilterQuery):
+    """Which runs, and which part of the list."""
+
+    limit: int = Field(default=100, ge=1, le=LIMIT_MAX, description="At most so many.")
+    cursor: str | None = Field(default=None, description="next_cursor of the part before.")

@@ -1,0 +1,106 @@
+"""Errors as RFC 9457 problem documents."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from broker.errors import YieldlineError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One thing that is wrong with what was sent."""
+
+    field: str = Field(description="Where, such as measurements[3].unit; empty: all of it.")
+    message: str = Field(description="What is wrong, in words.")
+    element: int | None = Field(default=None, description="Position in an array that was sent.")
+
+
+class ProblemBody(BaseModel):
+    """An error, by RFC 9457."""
+
+    type: str = Field(default="about:blank", description="The kind of problem.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened, where, and what to do, in a sentence.")
+    errors: list[FieldProblem] | None = Field(default=None, description="With 422: each fault.")
+    reasons: list[str] | None = Field(default=None, description="With 503: each reason.")
+
+
+class Problem(Exception):  # noqa: N818 - it is what RFC 9457 calls it
+    """Raise it in a route: becomes a problem document."""
+
+    def __init__(self, status: HTTPStatus, detail: str, **more: object) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.more = more
+
+
+def not_found(what: str) -> Problem:
+    """Return the problem that something does not exist."""
+    return Problem(HTTPStatus.NOT_FOUND, what)
+
+
+def problem_response(status: int, detail: str, **more: object) -> Response:
+    """Return a problem document."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        **more,
+    }
+    return Response(orjson.dumps(body), status, media_type=MEDIA_TYPE)
+
+
+def answers(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Return how a route's problems are described in the OpenAPI document."""
+    content: Mapping[str, Any] = {
+        MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
+    }
+    return {
+        status.value: {"description": status.phrase, "content": content, "model": ProblemBody}
+        for status in statuses
+    }
+
+
+def register(app: FastAPI) -> None:
+    """Turn every error of the app's own routes into a problem document."""
+
+    @app.exception_handler(Problem)
+    async def _problem(_: Request, problem: Problem) -> Response:
+        return problem_response(problem.status, problem.detail, **problem.more)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        errors = [
+            {"field": _field(each["loc"]), "message": each["msg"], "element": None}
+            for each in error.errors()
+        ]
+        detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:3])
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, f"{detail}.", errors=errors)
+
+    @app.exception_handler(YieldlineError)
+    async def _away(_: Request, error: YieldlineError) -> Response:
+        # Database or broker: nothing that the caller did, and it may be over soon.
+        sentence = f"{str(error).rstrip('.')}."
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, reasons=[sentence])
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> Response:
+        response = problem_response(error.status_code, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response
+
+
+def _field(loc: tuple[int | str, ...]) -> str:
+    """Return where, without the part of the request it stood in."""
+    return ".".join(str(part) for part in loc[1:])

@@ -1,0 +1,88 @@
+"""What Prometheus scrapes at `/metrics`."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, FastAPI, Response
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from broker.errors import YieldlineError
+from service.store.queries.health import books, services
+from ui.state import AppState
+
+_BOOKS = {
+    "received": "Messages and array elements the service took in.",
+    "stored": "Of them, runs stored for the first time.",
+    "rejected": "Of them, refused; their bytes are kept.",
+    "duplicates": "Of them, stored already.",
+}
+
+
+class _Floor(Collector):
+    """The books by machine, and this process, read anew at each scrape."""
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what is known; without the database only what this process knows itself."""
+        state = self._state
+        yield _gauge("yieldline_live_viewers", "Readers of the live stream.", state.viewer_count)
+        yield _gauge(
+            "yieldline_broker_connected", "1 while the broker passes on.", state.live.connected
+        )
+        published = CounterMetricFamily(
+            "yieldline_ingest_published", "Elements that POST /ingest handed to the broker."
+        )
+        published.add_metric([], state.ingest.published_count)
+        yield published
+        try:
+            kept = [*self._books(), self._heartbeats()]
+        except YieldlineError:
+            kept = []
+        yield _gauge("yieldline_database_up", "1 while the database answers.", bool(kept))
+        yield from kept
+
+    def _books(self) -> Iterator[Metric]:
+        entries = books(self._state.database)
+        for name, said in _BOOKS.items():
+            counter = CounterMetricFamily(f"yieldline_{name}", said, labels=["machine_id", "line"])
+            for entry in entries:
+                counter.add_metric([entry["machine_id"], entry["line"]], entry[name])
+            yield counter
+
+    def _heartbeats(self) -> Metric:
+        ages = GaugeMetricFamily(
+            "yieldline_service_heartbeat_age_seconds",
+            "Seconds since a service process last reported.",
+            labels=["service"],
+        )
+        for each in services(self._state.database, datetime.now(UTC)):
+            ages.add_metric([each["service"]], each["age_s"])
+        return ages
+
+
+def register(app: FastAPI, state: AppState) -> None:
+    """Add `/metrics`."""
+    registry = CollectorRegistry()
+    for collector in (_Floor(state), PlatformCollector(None), ProcessCollector(registry=None)):
+        registry.register(collector)
+    router = APIRouter(tags=["health"])
+
+    @router.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}, "description": "Prometheus text."}},
+    )
+    def get_metrics() -> Response:
+        """Show the books and this process to Prometheus."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_1_0_0)
+
+    app.include_router(router)
+
+
+def _gauge(name: str, said: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, said, value=float(value))

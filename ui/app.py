@@ -1,0 +1,119 @@
+"""The web app: the HTTP API and the pages on one port."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from starlette.routing import Match
+
+from broker.messages import Measurement, Run
+from broker.settings import Settings
+from ui.api import (
+    documents,
+    figures,
+    health,
+    ingest,
+    live,
+    machines,
+    problems,
+    prometheus,
+    rejections,
+    results,
+    units,
+)
+from ui.state import AppState
+
+_OUR_PATHS = ("/api/{rest:path}", "/ingest", "/schemas/{rest:path}", "/asyncapi.json")
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_RECONNECT_S = 10
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the whole web app; its lifespan opens and closes all it needs.
+
+    Once per process: NiceGUI has one app.
+
+    Raises:
+        SettingsError: The database's URL makes no sense.
+    """
+    from nicegui import ui  # noqa: PLC0415 - takes a second; who wants only the API goes without
+
+    from ui.pages import register_pages  # noqa: PLC0415 - likewise
+
+    state = AppState(settings)
+    app = create_api(state)
+    register_pages(state)
+    ui.run_with(
+        app,
+        title="Yieldline",
+        reconnect_timeout=_RECONNECT_S,
+        binding_refresh_interval=None,
+        show_welcome_message=False,
+    )
+    return app
+
+
+def create_api(state: AppState) -> FastAPI:
+    """Build the HTTP API alone, without pages."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with state.running():
+            yield
+
+    app = FastAPI(
+        title="Yieldline",
+        version=version("yieldline"),
+        description="Results judged by the plant's own rules. Times are UTC with Z; errors are"
+        " problem documents (RFC 9457). The MQTT side is in /asyncapi.json.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.yieldline = state
+    problems.register(app)
+    for module in (ingest, results, units, machines, figures, rejections, live, health, documents):
+        app.include_router(module.router)
+    prometheus.register(app, state)
+    _add_ends(app)
+    _describe_bodies(app)
+    return app
+
+
+def _add_ends(app: FastAPI) -> None:
+    """Answer what is below our paths but does not exist ourselves, not with a page."""
+    known = list(app.router.routes)
+
+    async def end(request: Request) -> Response:
+        if any(route.matches(request.scope)[0] is Match.PARTIAL for route in known):
+            detail = f"{request.url.path} does not take {request.method}."
+            return problems.problem_response(HTTPStatus.METHOD_NOT_ALLOWED, detail)
+        detail = f"{request.url.path} does not exist. See /docs."
+        return problems.problem_response(HTTPStatus.NOT_FOUND, detail)
+
+    for path in _OUR_PATHS:
+        app.add_route(path, end, methods=_METHODS, include_in_schema=False)
+
+
+def _describe_bodies(app: FastAPI) -> None:
+    """Name in the OpenAPI document what /ingest reads and parses itself."""
+
+    def document() -> dict[str, object]:
+        if app.openapi_schema is None:
+            described = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+            )
+            schemas = described["components"]["schemas"]
+            for model in (Measurement, Run):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+            app.openapi_schema = described
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
