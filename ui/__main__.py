@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 _GRACE_S = 3
+_NICENESS = 5
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -84,6 +86,12 @@ def _check_host(settings: HttpSettings) -> None:
         )
 
 
+def _give_way() -> None:
+    """Let the service have a busy processor first: storing comes before showing."""
+    if sys.platform != "win32":
+        os.nice(_NICENESS)
+
+
 def _bound(settings: HttpSettings) -> socket.socket:
     """Return a socket that is bound to the address, and does not listen yet.
 
@@ -132,6 +140,7 @@ async def _serve(settings: Settings, bound: socket.socket) -> BaseException | No
             ws_per_message_deflate=False,
         )
     )
+    _give_way()
     server.capture_signals = lambda: _signals(server, state)  # type: ignore[method-assign]
     stopping = asyncio.create_task(_stop(server, state), name="stop")
     log.info("web_app_starting", url=f"http://{settings.http.host}:{settings.http.port}")
