@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from statistics import median
 from typing import Any, Final
 
 import structlog
@@ -61,6 +62,8 @@ class Feed:
         self._viewers: dict[str, _Viewer] = {}
         self._pending: deque[LiveMessage] | None = None
         """What arrives while the database is read; None: nothing is being read."""
+        self._lags_s: deque[float] = deque(maxlen=50)
+        """From the service's hand to ours: judged, stored, published, shown."""
         self._taken = 0
         self._heart_s = 0.0
         self._is_rebuilt = False
@@ -148,7 +151,9 @@ class Feed:
         channel, topic = message.topic.channel, message.topic
         try:
             if channel is Channel.RESULT and not message.retained:
-                model.apply(Result.model_validate_json(message.payload))
+                result = Result.model_validate_json(message.payload)
+                model.apply(result)
+                self._lags_s.append((datetime.now(UTC) - result.received_at).total_seconds())
             elif channel is Channel.STATE and message.payload:
                 state = State.model_validate_json(message.payload)
                 now = datetime.now(UTC)
@@ -254,6 +259,7 @@ class Feed:
             "shift": self.model.shift.label,
             "database": self._status_trouble is None and facts is not None,
             "database_trouble": self._status_trouble,
+            "lag_ms": round(max(0.0, median(self._lags_s)) * 1000, 1) if self._lags_s else None,
             **(_books(facts) if facts else {}),
         }
 
@@ -264,7 +270,6 @@ class Feed:
 
 
 def _books(facts: StatusFacts) -> Frame:
-    lags = [each.facts.get("lag_ms") for each in facts.services]
     return {
         "received": facts.received,
         "stored": facts.stored,
@@ -272,7 +277,6 @@ def _books(facts: StatusFacts) -> Frame:
         "duplicates": facts.duplicates,
         "difference": facts.difference,
         "database_ms": round(facts.database_ms, 1),
-        "lag_ms": max((lag for lag in lags if isinstance(lag, int | float)), default=None),
         "rulebook": facts.rulebook_version,
         "rulebook_since": facts.rulebook_at.timestamp() if facts.rulebook_at else None,
     }

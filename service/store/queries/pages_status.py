@@ -1,22 +1,13 @@
 """The status line of every page: the books, the rulebook in force, and how long the answer took."""
 
-import json
 from datetime import datetime
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
 from service.store.database import Database
-from service.store.queries.base import MACHINE, RULEBOOK, SERVICE, connected, moment
-
-
-class ServiceReport(NamedTuple):
-    """What a service process last said of itself."""
-
-    service: str
-    reported_at: datetime
-    facts: dict[str, Any]
+from service.store.queries.base import MACHINE, RULEBOOK, connected, moment
 
 
 class StatusFacts(NamedTuple):
@@ -28,7 +19,6 @@ class StatusFacts(NamedTuple):
     duplicates: int
     rulebook_version: int | None
     rulebook_at: datetime | None
-    services: list[ServiceReport]
     database_ms: float
     """How long the smallest of these questions took."""
 
@@ -48,7 +38,6 @@ def read_status(database: Database) -> StatusFacts:
         newest = connection.execute(rulebook.order_by(RULEBOOK.c.version.desc()).limit(1)).first()
         took_ms = (perf_counter() - begun) * 1000
         books = [int(each) for each in connection.execute(select(*sums)).one()]
-        services = connection.execute(select(SERVICE)).all()
     received, stored, rejected, duplicates = books
     return StatusFacts(
         received,
@@ -57,17 +46,8 @@ def read_status(database: Database) -> StatusFacts:
         duplicates,
         newest.version if newest else None,
         moment(newest.created_us) if newest else None,
-        [
-            ServiceReport(row.service, moment(row.reported_us), _facts(row.facts))
-            for row in services
-        ],
         took_ms,
     )
 
 
 _BOOKS = ("received", "stored", "rejected", "duplicates")
-
-
-def _facts(text: str) -> dict[str, Any]:
-    found = json.loads(text)
-    return found if isinstance(found, dict) else {}
