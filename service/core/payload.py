@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 import jiter
@@ -84,34 +83,35 @@ def may_hold_unstorable(payload: bytes) -> bool:
     return _LONG_EXPONENT in shapes or _LONG_DIGITS in shapes
 
 
-def find_unstorable(value: object, where: str = "") -> str | None:
+def find_unstorable(content: object) -> str | None:
     """Find U+0000 or a number that does not fit a double, anywhere in a parsed JSON value.
 
     Returns:
-        What and where, in words; None where all is well. Nested at most as deep as JSON was.
+        What and where, in words; None where all is well.
     """
-    if isinstance(value, dict):
-        return _first(
-            _find_in_entry(key, each, f"{where}.{key}" if where else key)
-            for key, each in value.items()
-        )
-    if isinstance(value, list):
-        return _first(
-            find_unstorable(each, f"{where}[{index}]") for index, each in enumerate(value)
-        )
-    if isinstance(value, str):
-        return f"{shorten(where) or 'it'} holds U+0000" if "\0" in value else None
-    if isinstance(value, int | float) and not _fits_double(value):
-        return f"{shorten(where) or 'it'} does not fit a double"
+    waiting = [(content, "")]  # no recursion: JSON may be 200 levels deep
+    while waiting:
+        value, where = waiting.pop()
+        if isinstance(value, dict):
+            for key in value:
+                if "\0" in key:
+                    return f"the name {quote(key)} holds U+0000"
+            waiting += [
+                (each, shorten(f"{where}.{key}" if where else key)) for key, each in value.items()
+            ]
+        elif isinstance(value, list):
+            waiting += [(each, shorten(f"{where}[{index}]")) for index, each in enumerate(value)]
+        elif fault := _fault_of(value):
+            return f"{where or 'it'} {fault}"
     return None
 
 
-def _find_in_entry(key: str, value: object, where: str) -> str | None:
-    return f"the name {quote(key)} holds U+0000" if "\0" in key else find_unstorable(value, where)
-
-
-def _first(found: Iterable[str | None]) -> str | None:
-    return next((each for each in found if each), None)
+def _fault_of(value: object) -> str | None:
+    if isinstance(value, str):
+        return "holds U+0000" if "\0" in value else None
+    if isinstance(value, int | float) and not _fits_double(value):
+        return "does not fit a double"
+    return None
 
 
 def _fits_double(value: float) -> bool:

@@ -91,6 +91,7 @@ def test_unknown_fields_are_kept() -> None:
         (with_extra('[1, {"x": 1e999}]'), "schema", "humidity[1].x does not fit a double"),
         (with_extra("9" * 400), "schema", "humidity does not fit a double"),
         (with_extra('"a\\u0000b"'), "schema", "humidity holds U+0000"),
+        (with_extra('{"a":' * 198 + '"\\u0000"' + "}" * 198), "schema", "holds U+0000"),
         (FLAT_BYTES[:-1] + b', "a\\u0000": 1}', "schema", "the name 'a\\x00' holds U+0000"),
         (FLAT_BYTES.replace(b"SN-1001", b"a\\u0000b"), "schema", "barcode holds U+0000"),
         (b'{"barcode": "x"}', "schema", "is missing"),
@@ -401,3 +402,10 @@ def test_an_array_is_cut_where_its_elements_end(elements: list[Any]) -> None:
 def test_brackets_without_end_take_linear_time() -> None:
     payload = b'["' + b'\\"' * 500_000
     assert refused(payload).code == "not_json"
+
+
+def test_a_long_name_above_many_values_takes_linear_room() -> None:
+    payload = with_extra('{"' + "k" * 400_000 + '": [' + "1," * 250_000 + '"a\\u0000"]}')
+    reason = refused(payload).reason
+    assert "holds U+0000" in reason
+    assert len(reason) < 200
