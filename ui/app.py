@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
@@ -99,21 +100,33 @@ def _add_ends(app: FastAPI) -> None:
 
 
 def _describe_bodies(app: FastAPI) -> None:
-    """Name in the OpenAPI document what /ingest reads and parses itself."""
+    """Put into the OpenAPI document what FastAPI cannot see: what /ingest reads, and problems."""
 
-    def document() -> dict[str, object]:
+    def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            described = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                routes=app.routes,
+            app.openapi_schema = _with_bodies(
+                get_openapi(
+                    title=app.title,
+                    version=app.version,
+                    description=app.description,
+                    routes=app.routes,
+                )
             )
-            schemas = described["components"]["schemas"]
-            for model in (Measurement, Run):
-                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-                schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
-            app.openapi_schema = described
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _with_bodies(described: dict[str, Any]) -> dict[str, Any]:
+    schemas = described["components"]["schemas"]
+    for model in (Measurement, Run, problems.ProblemBody):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form, never used
+        schemas.pop(name, None)
+    invalid = HTTPStatus.UNPROCESSABLE_ENTITY
+    for path in described["paths"].values():
+        for operation in path.values():
+            if str(invalid.value) in operation["responses"]:
+                operation["responses"][str(invalid.value)] = problems.described(invalid)
+    return described

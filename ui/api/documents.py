@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse
@@ -16,6 +16,7 @@ from ui.api.parameters import State
 from ui.api.problems import answers, not_found
 
 router = APIRouter(include_in_schema=True, tags=["documents"])
+_NULL = {"type": "null"}
 _ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 
 
@@ -23,12 +24,34 @@ _ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/cs
 async def get_docs() -> HTMLResponse:
     """Show the API in Swagger UI."""
     return get_swagger_ui_html(
-        openapi_url="/openapi.json",
+        openapi_url="/docs/openapi.json",
         title="Yieldline API",
         swagger_js_url="/docs/swagger-ui-bundle.js",
         swagger_css_url="/docs/swagger-ui.css",
         swagger_favicon_url="/favicon.ico",
     )
+
+
+@router.get("/docs/openapi.json", include_in_schema=False)
+async def get_docs_openapi(request: Request) -> Response:
+    """Give the OpenAPI document in the version that the bundled Swagger UI can show."""
+    app: FastAPI = request.app
+    return answer({**_as_3_0(app.openapi()), "openapi": "3.0.3"})
+
+
+def _as_3_0(part: Any) -> Any:  # noqa: ANN401 - any part of the document
+    """Say "or null" as OpenAPI 3.0 did; 3.1 says it as JSON Schema does."""
+    if isinstance(part, list):
+        return [_as_3_0(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    choices = part.get("anyOf")
+    if isinstance(choices, list) and _NULL in choices:
+        left = [each for each in choices if each != _NULL]
+        rest = {key: each for key, each in part.items() if key != "anyOf"}
+        only = left[0] if len(left) == 1 else {"anyOf": left}
+        return {**_as_3_0(only), **_as_3_0(rest), "nullable": True}
+    return {key: _as_3_0(each) for key, each in part.items()}
 
 
 @router.get("/docs/{name}", include_in_schema=False)

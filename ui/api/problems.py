@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem documents."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -63,13 +62,13 @@ def problem_response(status: int, detail: str, **more: object) -> Response:
 
 def answers(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return how a route's problems are described in the OpenAPI document."""
-    content: Mapping[str, Any] = {
-        MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
-    }
-    return {
-        status.value: {"description": status.phrase, "content": content, "model": ProblemBody}
-        for status in statuses
-    }
+    return {status.value: described(status) for status in statuses}
+
+
+def described(status: HTTPStatus) -> dict[str, Any]:
+    """Return how one problem is described; `ui.app` puts the schema it refers to in its place."""
+    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    return {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def register(app: FastAPI) -> None:
