@@ -21,6 +21,7 @@ _SHAPES: Final = bytes(
 )
 _LONG_EXPONENT: Final = b"0e000"
 _LONG_DIGITS: Final = b"0" * 200
+_BIG_NUMBER: Final = re.compile(rb"[\s:,\[]-?[0-9][0-9.]*[eE]\+?[0-9]{3}")
 
 # Strings are one token, so that a bracket in a text is not taken for one of ours. Possessive, and
 # an unfinished string reaches to the end: linear in any case.
@@ -80,7 +81,10 @@ def may_hold_unstorable(payload: bytes) -> bool:
     if rb"\u0000" in payload:
         return True
     shapes = payload.translate(_SHAPES, b"+")
-    return _LONG_EXPONENT in shapes or _LONG_DIGITS in shapes
+    if _LONG_DIGITS in shapes:
+        return True
+    # The hash in a message_id often holds such a shape, so a hit is looked at once more.
+    return _LONG_EXPONENT in shapes and _BIG_NUMBER.search(payload) is not None
 
 
 def find_unstorable(content: object) -> str | None:
