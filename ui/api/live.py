@@ -64,7 +64,8 @@ class _Reader:
             self._waiting.append(payload)
         if len(self._waiting) > _WAITING_MAX:
             self.is_behind = True
-        self._something.set()
+        if self._waiting:
+            self._something.set()
 
     async def next(self, timeout_s: float) -> list[str] | None:
         """Return what has come, maybe nothing within `timeout_s`; None: it is over."""

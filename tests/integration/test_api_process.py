@@ -1,0 +1,97 @@
+"""`yieldline ui` as a process: quick to start, quiet to end, and one sentence for a mistake."""
+
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.processes import YIELDLINE, Process
+from tests.support.waiting import eventually_sync
+
+
+class WebApp:
+    """One process, with nobody at the broker's port and no tables in its database."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        environment = {
+            "YIELDLINE_DATABASE__URL": f"sqlite:///{directory / 'yieldline.db'}",
+            "YIELDLINE_BROKER__PORT": str(free_port()),
+        }
+        self.process = Process(
+            [YIELDLINE, "ui", "--port", str(self.port)],
+            environment=environment,
+            directory=directory,
+        )
+
+    def status(self, path: str) -> int:
+        """Return the HTTP status of a GET, 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as found:
+                return int(found.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+
+@pytest.fixture
+def web_app(tmp_path: Path) -> Iterator[WebApp]:
+    web_app = WebApp(tmp_path)
+    yield web_app
+    web_app.process.stop()
+
+
+def test_pages_answer_without_a_broker_and_without_tables(web_app: WebApp) -> None:
+    eventually_sync(
+        lambda: web_app.status("/healthz") == 200, 20, saw=lambda: web_app.process.output
+    )
+    assert web_app.status("/") == 200
+    assert web_app.status("/docs") == 200
+    assert web_app.status("/readyz") == 503
+    assert "Traceback" not in web_app.process.output
+
+
+@pytest.mark.parametrize("way", ["interrupt", "stop"])
+def test_a_signal_ends_it_quickly_and_quietly(web_app: WebApp, way: str) -> None:
+    eventually_sync(lambda: web_app.status("/") == 200, 20, saw=lambda: web_app.process.output)
+    begun_s = time.monotonic()
+    getattr(web_app.process, way)()
+    assert web_app.process.wait() == 0
+    assert time.monotonic() - begun_s < 3
+    assert "Traceback" not in web_app.process.output
+
+
+def test_a_taken_port_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = Process([YIELDLINE, "ui", "--port", port], directory=tmp_path)
+        assert process.wait() == 2
+    assert process.output.strip() == (
+        f"port {port} on 127.0.0.1 cannot be used (Address already in use)."
+        " Choose another with --port or YIELDLINE_HTTP__PORT."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--host", "0.0.0.0"], "nobody has to log in"),
+        (["--host", "192.0.2.1", "--no-login"], "cannot be used"),
+        (["--host", "no.such.name.invalid", "--no-login"], "is no address of this machine"),
+        (["--port", "99999"], "http.port"),
+        (["--config", "missing.toml"], "missing.toml does not exist"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_2(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    process = Process([YIELDLINE, "ui", *arguments], directory=tmp_path)
+    assert process.wait(20) == 2
+    assert said in process.output
+    assert len(process.output.strip().splitlines()) == 1
