@@ -15,6 +15,8 @@ from service.supervisor import Program
 BROKERS = ("auto", "mosquitto", "embedded", "none")
 _PORTS_TRIED_MAX = 100
 _PORT_MAX = 65_535
+_DEMO_HISTORY_MINUTES = 90
+"""A floor that has run for a while has trends and yields to look at from the first second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,8 @@ def programs(options: UpOptions, variables: Mapping[str, str]) -> list[Program]:
 def simulator(options: UpOptions, variables: Mapping[str, str]) -> Program:
     """Return the simulated floor."""
     seed = () if options.seed is None else ("--seed", str(options.seed))
-    return Program("simulate", (*executable(), "simulate", *seed), variables)
+    flags = ("--history", str(_DEMO_HISTORY_MINUTES), *seed)
+    return Program("simulate", (*executable(), "simulate", *flags), variables)
 
 
 def page_url(http: Address) -> str:

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 _GRACE_S = 3
-_NICENESS = 5
+_NICENESS = 10
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
