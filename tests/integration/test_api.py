@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -396,3 +397,24 @@ async def test_streams_end_when_the_web_app_stops(
     assert loop.time() - begun_s < 2.5  # less than the grace of 3 s
     with pytest.raises(websockets.ConnectionClosed):
         await socket.recv()
+
+
+async def test_every_path_parameter_and_metric_is_in_the_documentation(
+    stored: Stored, web: Web
+) -> None:
+    stored.save(run_message("A"))
+    stored.writer.report("{}", datetime.now(UTC))
+    text = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text("utf-8")
+    document = (await web.get("/openapi.json")).json()
+    assert [path for path in document["paths"] if path not in text] == []
+    names = {
+        parameter["name"]
+        for item in document["paths"].values()
+        for operation in item.values()
+        for parameter in operation.get("parameters", [])
+    }
+    assert [name for name in names if name not in text] == []
+    lines = (await web.get("/metrics")).text.splitlines()
+    metrics = {line.split()[2] for line in lines if line.startswith("# TYPE yieldline_")}
+    assert len(metrics) == 9
+    assert [metric for metric in metrics if f"`{metric}`" not in text] == []
