@@ -173,7 +173,7 @@ class MachineView(BaseModel):
 
     machine_id: str
     line: str
-    status: str = Field(description="live, stale or offline.")
+    status: str = Field(description="live, stale, offline, never (no result yet) or unknown.")
     last_received_at: Timestamp
     age_s: float = Field(description="Seconds since the service last heard of it.")
     last_result: LastResult | None = Field(description="Null: all it sent was rejected.")
