@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Yieldline",
         reconnect_timeout=_RECONNECT_S,
         binding_refresh_interval=None,
+        tailwind=False,  # the styles are ours; its runtime would watch every change of the page
         show_welcome_message=False,
     )
     return app

@@ -150,7 +150,9 @@ def _note(run: Facts, measurement: TellingMeasurement | None) -> str:
             return run["first_failure"] or ""
         return f"{measurement.test_step} {explain(measurement)}"
     if run["agrees"] is False:
-        return f"tester said {run['reported_outcome']}"
+        failed = run["counts"]["FAIL"]
+        steps = f"{thousands(failed)} step{'s' if failed > 1 else ''} failed"
+        return steps if failed else f"tester said {run['reported_outcome']}"
     seconds = _seconds(run)
     return "" if seconds is None else duration(seconds)
 

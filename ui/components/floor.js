@@ -77,7 +77,7 @@ export default {
   </section>
   <div class="lines" :style="{'--columns': columns}"><section v-for="each in visible" class="lrow" :aria-label="'Line ' + each.line">
     <div class="lh"><span class="l1"><b>{{ each.line }}</b><span :title="each.product">{{ each.products > 1 ? each.products + ' products' : each.product }}</span></span>
-      <span class="l2" :class="{few: each.few}"><b>{{ each.rty }}</b><i>% RTY<template v-if="each.few && each.units">, few</template></i></span>
+      <span class="l2" :class="{few: each.few}"><b>{{ each.rty }}</b><i><template v-if="each.units">% </template>RTY<template v-if="each.few && each.units">, few</template></i></span>
       <Spark :points="each.spark" :width="128" :height="26"/>
       <span class="l3"><span>{{ n(each.units) }} unit{{ each.units === 1 ? '' : 's' }}</span><span>{{ each.rate }}/h</span></span></div>
     <div class="tiles"><Tile v-for="id in each.machines" :key="id" :tile="tiles[id]"/></div>

@@ -19,7 +19,7 @@ export function attentionOf(tile, status, now = 0) {
   }
   if (status === "stale") {
     const silent = now - tile.last;
-    const usual = tile.usual ? `usually every ${duration(Math.max(1, tile.usual))}` : `more than ${duration(tile.stale)}`;
+    const usual = tile.usual ? `usually every ${duration(Math.max(1, tile.usual))}` : `stale after ${duration(tile.stale)}`;
     return card("major", `silent for ${duration(silent)}`, silent, { text: usual, since: `since ${clockMinute(tile.last)}` });
   }
   const { step, detail } = tile.odd ?? {};
