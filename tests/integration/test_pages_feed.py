@@ -1,0 +1,153 @@
+"""The live feed on a real broker and a real database."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from broker.messages import Counts, Outcome, Result
+from broker.settings import load_settings
+from tests.support.mosquitto import Mosquitto
+from tests.support.stored import Stored, run_message
+from tests.support.waiting import eventually
+from ui.feed import Feed
+from ui.state import AppState
+
+MosquittoFactory = Callable[..., Mosquitto]
+
+
+@pytest.fixture
+def stored(sqlite_url: str) -> Iterator[Stored]:
+    made = Stored(sqlite_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def broker(mosquitto_factory: MosquittoFactory) -> Mosquitto:
+    return mosquitto_factory()
+
+
+@contextlib.asynccontextmanager
+async def feeding(stored: Stored, broker: Mosquitto) -> AsyncIterator[Feed]:
+    """Run a feed until the end of the block, connected at its start."""
+    flags = {
+        "broker": {"host": broker.host, "port": broker.port, "retry_delay_max_s": 0.2},
+        "database": {"url": stored.url},
+    }
+    state = AppState(load_settings(flags=flags))
+    feed = Feed(state)
+    async with state.running():
+        task = asyncio.create_task(feed.run())
+        try:
+            await eventually(lambda: state.live.connected and feed.seeded_at is not None)
+            yield feed
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def now_run(barcode: str) -> dict[str, object]:
+    return run_message(barcode, started_at=datetime.now(UTC).isoformat())
+
+
+def result(run_id: int, barcode: str) -> Result:
+    now = datetime.now(UTC)
+    return Result(
+        message_id=str(run_id),
+        run_id=run_id,
+        barcode=barcode,
+        machine_id="M1",
+        line="L1",
+        product_id="P1",
+        procedure="FCT",
+        outcome=Outcome.PASS,
+        reported_outcome=None,
+        agrees=None,
+        timestamp=now,
+        received_at=now,
+        attempt=1,
+        first_failure=None,
+        rulebook_version=1,
+        clock_suspect=False,
+        counts=Counts(PASS=1),
+        measurements=(),
+        measurements_complete=True,
+    )
+
+
+async def publish(broker: Mosquitto, channel: str, payload: str, *, retain: bool = False) -> None:
+    async with aiomqtt.Client(broker.host, broker.port) as client:
+        await client.publish(f"factory/v1/L1/M1/{channel}", payload, qos=1, retain=retain)
+
+
+async def test_the_floor_is_rebuilt_and_then_kept_by_live_results(
+    stored: Stored, broker: Mosquitto
+) -> None:
+    stored.save(now_run("A"), at=datetime.now(UTC))
+    async with feeding(stored, broker) as feed:
+        assert feed.model.total.units == 1
+        await publish(broker, "result", result(987_654, "B").model_dump_json())
+        await eventually(lambda: feed.model.total.units == 2)
+        assert feed.status_of("M1") == "live"
+        assert feed.status_of("NOBODY") == "unknown"
+
+
+async def test_a_last_will_makes_the_machine_offline(stored: Stored, broker: Mosquitto) -> None:
+    stored.save(now_run("A"), at=datetime.now(UTC))
+    async with feeding(stored, broker) as feed:
+        await publish(broker, "state", '{"status": "offline", "at": "2026-01-01T00:00:00Z"}')
+        await eventually(lambda: feed.status_of("M1") == "offline")
+
+
+async def test_a_retained_last_will_is_heard_at_start(stored: Stored, broker: Mosquitto) -> None:
+    said = '{"status": "offline", "at": "2026-01-01T00:00:00Z"}'
+    await publish(broker, "state", said, retain=True)
+    stored.save(now_run("A"), at=datetime.now(UTC))
+    async with feeding(stored, broker) as feed:
+        await eventually(lambda: feed.status_of("M1") == "offline")
+
+
+@pytest.mark.parametrize("nonsense", ["{", "[]", '{"run_id": 1}', "\u0000", '"PASS"'])
+async def test_nonsense_on_our_topics_is_not_shown_and_hurts_nobody(
+    stored: Stored, broker: Mosquitto, nonsense: str
+) -> None:
+    async with feeding(stored, broker) as feed:
+        for channel in ("result", "state", "rejected"):
+            await publish(broker, channel, nonsense)
+        await publish(broker, "result", result(1, "A").model_dump_json())
+        await eventually(lambda: feed.model.total.units == 1)
+
+
+async def test_what_was_stored_while_the_broker_was_away_is_read_again(
+    stored: Stored, broker: Mosquitto
+) -> None:
+    async with feeding(stored, broker) as feed:
+        broker.kill()
+        await eventually(lambda: not feed.state.live.connected)
+        assert feed.status(0)["broker"] is False
+        stored.save(now_run("A"), at=datetime.now(UTC))
+        broker.start()
+        await eventually(lambda: feed.model.total.units == 1)
+
+
+def replace_by_a_folder(file: Path) -> None:
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+    file.mkdir()
+
+
+async def test_the_status_line_says_when_the_database_is_away(
+    stored: Stored, broker: Mosquitto, sqlite_url: str
+) -> None:
+    async with feeding(stored, broker) as feed:
+        await eventually(lambda: feed.status(0)["database"])
+        stored.close()
+        feed.state.database.dispose()
+        replace_by_a_folder(Path(sqlite_url.removeprefix("sqlite:///")))
+        await eventually(lambda: not feed.status(0)["database"])
+        assert "database" in feed.status(0)["database_trouble"]
