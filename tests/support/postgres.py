@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -52,9 +52,14 @@ class PostgresServer:
 
     Where it can, it sorts text by language, as production servers often do, so that a query that
     leans on the order of bytes is seen.
+
+    Args:
+        binaries: The folder of initdb and postgres.
+        options: Settings on top of those for tests, such as `fsync=on`; they win.
     """
 
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, options: Sequence[str] = ()) -> None:
+        self._options = (*_OPTIONS, *options)
         self._directory = Path(tempfile.mkdtemp(prefix="yieldline-pg-"))
         self._user = _unprivileged_user()
         if self._user is not None:
@@ -104,7 +109,7 @@ class PostgresServer:
         """Start it, unless it runs, and wait until it answers."""
         if self._process and self._process.exit_code is None:
             return
-        settings = [f"-c{option}" for option in _OPTIONS]
+        settings = [f"-c{option}" for option in self._options]
         self._process = process = Process(
             [
                 self._binaries / "postgres",

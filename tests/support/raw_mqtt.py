@@ -93,7 +93,9 @@ class Sender:
         """
         ids = itertools.cycle(range(1, _PACKET_IDS + 1))
         packets = [publish_packet(*each, next(ids)) for each in messages]
-        together = _TOGETHER if per_second is None else max(1, min(_TOGETHER, int(per_second / 50)))
+        together = _TOGETHER
+        if per_second is not None:  # a pace is even only if few leave together
+            together = max(1, min(_TOGETHER, int(per_second / 500)))
         times: list[float] = []
         confirmed, start = 0, time.monotonic()
         while confirmed < len(packets):

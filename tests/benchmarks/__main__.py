@@ -1,0 +1,60 @@
+"""`python -m tests.benchmarks`: measure, print a line a figure, write docs/benchmarks.md."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from tests.benchmarks import latency, start, throughput
+from tests.benchmarks.figures import Figure, page
+from tests.benchmarks.parts import ROOT, describe_machine, plant
+from tests.benchmarks.stages import profile
+
+_ROUNDS = 5
+_DATABASES = ("SQLite", "PostgreSQL")
+_NOTES = (*throughput.NOTES, *latency.NOTES, *start.NOTES)
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round; the page stays as it is")
+    parser.add_argument("--only", default="P1,P2,P3,P8", help="such as P1,P3; the page stays")
+    parser.add_argument("--profile", action="store_true", help="where a flat result's time goes")
+    options = parser.parse_args()
+    if options.profile:
+        for database in _DATABASES:
+            profile(database)
+        return
+    wanted = set(options.only.split(","))
+    rounds = 1 if options.quick else _ROUNDS
+    figures = []
+    for figure in _measure(wanted, rounds):
+        sys.stdout.write(f"{figure.line()}\n")
+        sys.stdout.flush()
+        figures.append(figure)
+    if rounds == _ROUNDS and options.only == parser.get_default("only"):
+        text = page(sorted(figures, key=_order), _NOTES, describe_machine(), rounds)
+        (ROOT / "docs/benchmarks.md").write_text(text, "utf-8")
+
+
+def _measure(wanted: set[str], rounds: int) -> Iterator[Figure]:
+    for database in _DATABASES:
+        if "P1" in wanted:
+            with plant(database) as place:
+                yield from throughput.flat(place, rounds)
+        if "P2" in wanted:
+            with plant(database) as place:
+                yield from throughput.runs(place, rounds)
+        if "P3" in wanted:
+            with plant(database) as place:
+                yield from latency.latency(place, rounds)
+    if "P8" in wanted:
+        yield from start.start(rounds)
+
+
+def _order(figure: Figure) -> tuple[str, str]:
+    return figure.number, figure.what
+
+
+if __name__ == "__main__":
+    main()
