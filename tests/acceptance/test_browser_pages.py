@@ -329,11 +329,10 @@ def test_a_hidden_tab_gets_no_frames_and_catches_up_when_it_is_seen_again(
       Object.defineProperty(document, 'hidden', {get: () => window.isHidden, configurable: true});
       window.socket.on('yieldline_frame', () => { window.frames += 1; });
     """)
-    browser.eventually(lambda: browser.run("return window.frames") >= 1)  # the one under way
     for i in range(4):
         product.post(measurement(f"SN-H{i}", "HIDDEN-1"))
         time.sleep(0.4)  # more than one tick
-    assert browser.run("return window.frames") <= 2
+    assert browser.run("return window.frames") <= 1  # the one that was under way
     assert "HIDDEN-1" not in browser.text(".tiles")
     browser.run("""
       window.isHidden = false;
