@@ -65,6 +65,7 @@ def unit_head(barcode: str, life: Facts, unit: Facts, clock: Clock, now: datetim
         "barcode": barcode,
         "outcome": unit["outcome"],
         "at": f"at {last['procedure']}, {_ordinal(last['attempt'])} attempt",
+        "but": f"but {' and '.join(lasts)} not PASS" if lasts and unit["outcome"] == "PASS" else "",
         "product": unit["product_id"],
         "where": f"line {last['line']}",
         "first_pass": f"{percent((count - len(firsts)) / count, count)} %",

@@ -18,7 +18,7 @@ export default {
     <h1>{{ title }}</h1>
     <nav v-if="crumbs.length" class="cr" aria-label="Where you are"><template v-for="(crumb, i) in crumbs"><Icon v-if="i" name="right" size="14"/><a v-if="crumb.href" class="lnk" :href="crumb.href">{{ crumb.text }}</a><span v-else class="mono here">{{ crumb.text }}</span></template></nav>
     <div id="yl-filters" class="filters"></div>
-    <span class="chip shift" title="The running shift, plant time"><Icon name="clock"/>This shift<em>{{ live.status.shift }}</em></span>
+    <span v-if="active === 'floor'" class="chip shift" title="The running shift, plant time"><Icon name="clock"/>This shift<em>{{ live.status.shift }}</em></span>
     <form class="scan" role="search" @submit.prevent="open(scan)"><Icon name="barcode" size="18"/><input ref="scan" v-model="scan" placeholder="Scan a unit, or type a barcode" aria-label="Scan a unit, or type a barcode" autocomplete="off" spellcheck="false" maxlength="128"><kbd>/</kbd></form>
     <span class="grow"></span>
     <span class="pulse" role="status" :title="pulse.title"><Icon :class="pulse.look" :name="pulse.icon" size="14"/>{{ pulse.word }} <b>{{ pulse.age }}</b></span>

@@ -26,7 +26,7 @@ export default {
   template: `
 <div class="un">
   <section class="panel hd" :aria-label="'Unit ' + head.barcode">
-    <div class="vd" :class="head.outcome.toLowerCase()"><Icon :name="block" size="40"/><div><b>{{ head.outcome }}</b><small>{{ head.at }}</small></div></div>
+    <div class="vd" :class="head.outcome.toLowerCase()"><Icon :name="block" size="40"/><div><b>{{ head.outcome }}</b><small>{{ head.at }}<em v-if="head.but" class="c-marg">{{ head.but }}</em></small></div></div>
     <div class="id"><h2 class="bc">{{ head.barcode }}<button class="ib" type="button" :aria-label="copied ? 'Copied' : 'Copy the barcode'" @click="copy"><Icon :name="copied ? 'pass-line' : 'copy'" size="20"/></button></h2><p>{{ head.product }} · {{ head.where }}<template v-if="head.others.length"> · the barcode also stands for {{ head.others.join(', ') }}</template></p></div>
     <dl :aria-label="'First pass ' + head.first_pass + ', final ' + head.final"><div><dt>First pass</dt> <dd>{{ head.first_pass }} <span class="t3">{{ head.first_pass_note }}</span></dd></div><div><dt>Final</dt> <dd>{{ head.final }} <span class="t3">{{ head.final_note }}</span></dd></div><div><dt>Runs</dt> <dd>{{ head.runs }} <span class="t3">{{ head.procedures }}</span></dd></div><div><dt>Retests</dt> <dd>{{ head.retests }}</dd></div><div><dt>First seen</dt> <dd>{{ head.first_seen }} <span class="t3">{{ head.first_seen_note }}</span></dd></div></dl>
   </section>
@@ -57,8 +57,13 @@ export default {
     this.lines = toRaw(this.message.lines);
   },
   mounted() {
-    this.$el.querySelector(".raw .hl")?.scrollIntoView({ block: "center" });
-    this.$el.querySelector(".at.sel")?.scrollIntoView({ block: "nearest" });
+    // Inside their own boxes only: the page stays where it is.
+    const show = (box, part) => {
+      if (part) box.scrollTop = part.offsetTop - box.clientHeight / 2;
+    };
+    const raw = this.$el.querySelector(".raw");
+    show(raw, raw.querySelector(".hl"));
+    for (const box of this.$el.querySelectorAll(".cards")) show(box, box.querySelector(".sel"));
   },
   computed: {
     block() { return BLOCKS[this.head.outcome]; },
