@@ -17,7 +17,9 @@ from typing import TypeAlias
 import structlog
 
 from broker.live import LiveFeed, LiveMessage
+from broker.result_feed import ResultFeed
 from broker.settings import Settings
+from broker.topics import Channel
 from service.store.database import Database
 from ui.ingest import IngestLink
 
@@ -27,26 +29,28 @@ Listener: TypeAlias = Callable[[Sequence[LiveMessage]], None]
 
 
 class LiveHub:
-    """One subscription at the broker, passed on to any number of listeners in this process."""
+    """The subscriptions at the broker, passed on to any number of listeners in this process."""
 
-    def __init__(self, feed: LiveFeed) -> None:
-        self._feed = feed
+    def __init__(self, *feeds: LiveFeed | ResultFeed) -> None:
+        """Join `feeds`, at least one."""
+        self._feeds = feeds
         self._listeners: dict[object, Listener] = {}
 
     @property
     def connected(self) -> bool:
-        """Whether the broker passes messages on to us now."""
-        return self._feed.connected
+        """Whether the broker passes messages on to us now, of every feed."""
+        return all(feed.connected for feed in self._feeds)
 
     @property
     def changed_at(self) -> datetime:
         """Since when `connected` is what it is; aware, UTC."""
-        return self._feed.changed_at
+        wanted = self.connected
+        return max(feed.changed_at for feed in self._feeds if feed.connected is wanted)
 
     @property
     def trouble(self) -> str | None:
         """Why it is not connected, in words; None while it is."""
-        return self._feed.trouble
+        return next((feed.trouble for feed in self._feeds if feed.trouble), None)
 
     @property
     def listener_count(self) -> int:
@@ -66,7 +70,12 @@ class LiveHub:
 
     async def run(self) -> None:
         """Pass messages on until cancelled, across losses of the broker."""
-        async for messages in self._feed.batches():
+        async with asyncio.TaskGroup() as group:
+            for feed in self._feeds:
+                group.create_task(self._drain(feed), name=type(feed).__name__)
+
+    async def _drain(self, feed: LiveFeed | ResultFeed) -> None:
+        async for messages in feed.batches():
             if messages:
                 self._pass_on(messages)
 
@@ -93,7 +102,10 @@ class AppState:
         self.settings = settings
         self.database = Database(settings.database)
         self.template = settings.template()
-        self.live = LiveHub(LiveFeed(settings, self.template))
+        self.live = LiveHub(
+            LiveFeed(settings, self.template, (Channel.STATE, Channel.REJECTED)),
+            ResultFeed(settings, self.template),
+        )
         self.ingest = IngestLink(settings, self.template, self.database)
         self.stopping = asyncio.Event()
         """Set when the process is asked to end, or must: streams end by themselves then."""
