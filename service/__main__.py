@@ -25,8 +25,14 @@ app = typer.Typer(
     epilog="Also: `yieldline ui` (the web app alone), `yieldline agent` (a log file's way to MQTT)."
     " Try it: `yieldline up --demo`, then open the URL it prints.",
 )
-rules_app = typer.Typer(no_args_is_help=True, help="Rulebooks: the plant's own limits.")
-db_app = typer.Typer(no_args_is_help=True, help="The database.")
+rules_app = typer.Typer(
+    no_args_is_help=True,
+    help="Rulebooks: the plant's own limits.",
+    epilog="Example: `yieldline rules check rules.toml`",
+)
+db_app = typer.Typer(
+    no_args_is_help=True, help="The database.", epilog="Example: `yieldline db stats`"
+)
 app.add_typer(rules_app, name="rules")
 app.add_typer(db_app, name="db")
 
