@@ -118,7 +118,7 @@ class ServiceSettings(_Section):
     pending_bytes_max: int = Field(
         default=67_108_864, ge=1_048_576, description="Their bytes, likewise."
     )
-    batch_count_max: int = Field(default=500, ge=1, description="Messages of one transaction.")
+    batch_count_max: int = Field(default=1_000, ge=1, description="Messages of one transaction.")
     batch_bytes_max: int = Field(
         default=8_388_608, ge=1_048_576, description="Bytes of one transaction."
     )
