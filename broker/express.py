@@ -41,7 +41,7 @@ class PacketIds:
         self._last = _PACKET_ID_MAX // 2
 
     def next(self) -> int:
-        """Return the next id; they come round after 32,767."""
+        """Return the next id; they come round after 32,768."""
         self._last = self._last + 1 if self._last < _PACKET_ID_MAX else _PACKET_ID_MAX // 2 + 1
         return self._last
 
@@ -62,7 +62,8 @@ class ExpressLane:
         """
         self._on_publish = on_publish
         self._on_puback = on_puback
-        self._rest = b""
+        self._kept: list[bytes] = []  # the start of a packet, in the pieces it came in
+        self._missing = 0  # at least so many bytes of it are still to come
 
     def take(self, arrived: bytes) -> bytes:
         """Handle the express packets in `arrived` and return the others, whole.
@@ -72,8 +73,21 @@ class ExpressLane:
         Raises:
             ConnectionError: What arrives is not MQTT; the connection is of no more use.
         """
-        data = self._rest + arrived if self._rest else arrived
+        if self._kept:  # joined once, not at every piece: a long packet comes in thousands
+            self._kept.append(arrived)
+            self._missing -= len(arrived)
+            if self._missing > 0:
+                return b""
+            arrived = b"".join(self._kept)
+            self._kept.clear()
+        try:
+            return self._take_whole(arrived)
+        except struct.error as error:
+            raise ConnectionError("a PUBLISH packet that ends before its topic does") from error
+
+    def _take_whole(self, data: bytes) -> bytes:
         others: list[bytes] = []
+        missing = 1
         at, end = 0, len(data)
         while end - at >= 2:  # noqa: PLR2004 - the shortest packet
             body, length = at + 2, data[at + 1]
@@ -83,6 +97,7 @@ class ExpressLane:
                     break
                 body, length = found
             if end - body < length:
+                missing = length - (end - body)
                 break
             kind = data[at] & 0xF0
             if kind == _PUBLISH:
@@ -92,7 +107,9 @@ class ExpressLane:
             else:
                 others.append(data[at : body + length])
             at = body + length
-        self._rest = data[at:]
+        if at < end:
+            self._kept.append(data[at:])
+            self._missing = missing
         return b"".join(others)
 
     def _publish(self, data: bytes, at: int, body: int, end: int) -> None:
