@@ -295,6 +295,9 @@ class Writer:
         ]
         if not keys:
             return {}
+        # Nearly always every message is new, of a new unit.
+        new = len(keys)
+        driver.reserve({"run": new, "raw_message": new, "unit": new, "outbox": 1})
         found = driver.match(
             keys,
             ("int4", "text"),
@@ -558,7 +561,7 @@ class Writer:
         """Delete confirmed rows; return how many of `_published` that were."""
         done = len(self._published)
         for outbox_id in self._published[:done]:
-            driver.execute("DELETE FROM outbox WHERE id = ?", (outbox_id,))
+            driver.change("DELETE FROM outbox WHERE id = ?", (outbox_id,))
         return done
 
     def _forget_published(self, count: int) -> None:
