@@ -10,7 +10,6 @@ from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import orjson
 import structlog
 
 from broker.link import Delivery, Outgoing
@@ -20,14 +19,20 @@ from service.core.decode import DecodeSettings, decode
 from service.core.judge import judge
 from service.core.lookup import Rulebook
 from service.core.records import DecodedRun, JudgedRun, Refused
-from service.core.results import encode_receipt, encode_rejection, encode_result
+from service.core.results import (
+    encode_receipt,
+    encode_rejection,
+    encode_result,
+    encode_stored,
+)
 from service.store.database import Database
 from service.store.queries.results import as_message, results_by_ids
 from service.store.writer import Arrival, Committed, Saved, Writer
 
 log = structlog.get_logger()
 
-_RECEIPT_IDS_MAX = 5_000
+_RECEIPT_IDS_MAX = 1_000  # at 128 characters of six bytes each it still fits a packet
+_REPEATED_MAX = 5_000  # results read at once; a batch of arrays can repeat tens of thousands
 _RETAINED_WARNINGS_MAX = 10  # a machine that retains does it always; its name once is enough
 
 
@@ -86,8 +91,9 @@ class Pipeline:
         line = UNASSIGNED_LINE
         for each in decode(delivery.topic, delivery.payload, self._decode_settings, received_at):
             if isinstance(each, DecodedRun):
-                line = each.line
-                contents.append(judge(each, rulebook))
+                run = each if each.line != UNASSIGNED_LINE else self._placed(each)
+                line = run.line
+                contents.append(judge(run, rulebook))
             else:
                 contents.append(each)
                 line = self._line_of(delivery.topic)
@@ -154,10 +160,13 @@ class Pipeline:
     def _repeated_results(self, saved: Saved) -> list[Outgoing]:
         """Answer duplicates with what is stored: nothing is ever judged twice."""
         topics = {each.run_id: each.topic for each in saved.duplicates}
-        stored = results_by_ids(self._database, list(topics))
+        run_ids = list(topics)
         return [
-            Outgoing(_on(topics[run_id], Channel.RESULT), orjson.dumps(as_message(result)))
-            for run_id, result in stored.items()
+            Outgoing(_on(topics[run_id], Channel.RESULT), encode_stored(as_message(result)))
+            for start in range(0, len(run_ids), _REPEATED_MAX)
+            for run_id, result in results_by_ids(
+                self._database, run_ids[start : start + _REPEATED_MAX]
+            ).items()
         ]
 
     def _rejected_topic(self, refused: Refused) -> str | None:
@@ -169,6 +178,11 @@ class Pipeline:
     def _line_of(self, topic: str) -> str:
         parsed = self.template.parse(topic)
         return parsed.line if parsed else UNASSIGNED_LINE
+
+    def _placed(self, run: DecodedRun) -> DecodedRun:
+        """Give a run whose topic says no line the one that the settings know for its machine."""
+        machine = self._settings.machines.get(run.machine_id)
+        return run._replace(line=machine.line) if machine and machine.line else run
 
     def _zone_of(self, machine_id: str) -> tzinfo:
         zone = self._zones.get(machine_id)

@@ -65,8 +65,8 @@ def check_options(options: UpOptions, settings: Settings, database: str) -> None
     if not (is_loopback(host) or options.no_login or settings.http.no_login):
         raise SettingsError(
             f"--host {host} lets others reach the pages, which needs a login, and there are no"
-            " users yet. Add one with `yieldline users add`, or open it to everyone with"
-            " --no-login."
+            " users yet. Leave it on 127.0.0.1 behind a proxy that asks for a login, or open it to"
+            " everyone with --no-login."
         )
     if options.database and settings.database.url_file:
         raise SettingsError(

@@ -70,7 +70,8 @@ class Feed:
         """The model was replaced: changes since the last frame would not add up."""
 
     def _new_model(self) -> FloorModel:
-        return FloorModel(self.state.settings.plant, datetime.now(UTC))
+        settings = self.state.settings
+        return FloorModel(settings.plant, datetime.now(UTC), settings.machines)
 
     # Life
 

@@ -7,7 +7,7 @@ always arguments. Memory is bounded: see the limits below.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from broker.messages import Outcome, Rejection, Result, State
-from broker.settings import PlantSettings
+from broker.settings import MachineSettings, PlantSettings
 from ui.figures import Shift, Tally, shift_at, stale_after_s, usual_interval_s
 from ui.seen import Seen, seen_of
 
@@ -118,8 +118,15 @@ class Failure(NamedTuple):
 class FloorModel:
     """The floor of the running shift."""
 
-    def __init__(self, plant: PlantSettings, now: datetime) -> None:
+    def __init__(
+        self,
+        plant: PlantSettings,
+        now: datetime,
+        machines: Mapping[str, MachineSettings] | None = None,
+    ) -> None:
+        """Begin the shift of `now`; `machines` are those that the settings know more of."""
         self.plant = plant
+        self._known: Mapping[str, MachineSettings] = machines or {}
         self.zone = ZoneInfo(plant.time_zone)
         self.machines: dict[str, Machine] = {}
         self.live: deque[Seen] = deque(maxlen=LIVE_RUNS_MAX)
@@ -250,7 +257,10 @@ class FloorModel:
 
     def freshness(self, machine: Machine) -> tuple[float | None, float]:
         """Return its usual interval and the silence after which it is stale, in seconds."""
-        usual = usual_interval_s([run.began_s for run in machine.runs])
+        known = self._known.get(machine.machine_id)
+        usual = (known and known.expected_interval_s) or usual_interval_s(
+            [run.began_s for run in machine.runs]
+        )
         least_s, factor = self.plant.stale_after_s, self.plant.stale_factor
         return usual, stale_after_s(usual, least_s=least_s, factor=factor)
 

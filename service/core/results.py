@@ -4,7 +4,7 @@ Straight from the tuples to JSON, without the models of broker/messages.py, whic
 validating what we made ourselves would double the price of a result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -77,6 +77,17 @@ def encode_result(
     }
     encoded = orjson.dumps(result, option=_OPTIONS)
     return encoded if len(encoded) <= bytes_max else _encode_shorter(result, bytes_max)
+
+
+def encode_stored(result: Mapping[str, Any], *, bytes_max: int = _BYTES_MAX) -> bytes:
+    """Encode a Result that comes from the store, already cut to what the topic carries.
+
+    Args:
+        result: As `broker.messages.Result` describes it, times as text.
+        bytes_max: Largest result in bytes; beyond it fewer measurements are listed.
+    """
+    encoded = orjson.dumps(result)
+    return encoded if len(encoded) <= bytes_max else _encode_shorter(dict(result), bytes_max)
 
 
 def encode_rejection(refused: Refused, *, rejection_id: int, received_at: datetime) -> bytes:

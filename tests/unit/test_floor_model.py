@@ -17,7 +17,7 @@ from broker.messages import (
     ResultMeasurement,
     State,
 )
-from broker.settings import PlantSettings
+from broker.settings import MachineSettings, PlantSettings
 from ui import floor_model
 from ui.figures import (
     Tally,
@@ -270,6 +270,13 @@ def test_a_slow_machine_is_stale_after_four_times_its_usual_interval() -> None:
     assert (usual_s, stale_s) == (100, 400)
     assert model.status(only(model), NOW.timestamp() + 399) == "live"
     assert model.status(only(model), NOW.timestamp() + 401) == "stale"
+
+
+def test_a_machines_expected_interval_in_the_settings_beats_what_was_seen() -> None:
+    known = {"FCT-1": MachineSettings(expected_interval_s=200)}
+    model = FloorModel(PLANT, NOW, known)
+    model.apply(result())
+    assert model.freshness(only(model)) == (200, 800)
 
 
 def test_a_panel_of_results_at_one_moment_is_one_beat() -> None:

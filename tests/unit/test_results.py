@@ -10,7 +10,12 @@ from broker.messages import Comparator, Receipt, Rejection, Result
 from service.core.judge import judge
 from service.core.lookup import NO_RULES
 from service.core.records import JudgedRun
-from service.core.results import encode_receipt, encode_rejection, encode_result
+from service.core.results import (
+    encode_receipt,
+    encode_rejection,
+    encode_result,
+    encode_stored,
+)
 from service.core.rules import Rule
 from tests.support.core import FLAT, NOW, judge_content, refused, run_with, understood
 
@@ -105,6 +110,15 @@ def test_a_result_that_would_not_fit_a_packet_lists_fewer(count: int) -> None:
     assert len(result.measurements) == (2 if count == 1 else 3)
     assert result.measurements[0].test_step == "s1"
     assert result.counts.model_dump()["FAIL"] == count + 1
+
+
+def test_a_stored_result_that_would_not_fit_a_packet_lists_fewer() -> None:
+    stored = json.loads(encode(judge_content({**FLAT, "measured_value": "é" * 5_000})))
+    assert json.loads(encode_stored(stored)) == stored
+    shorter = Result.model_validate_json(encode_stored(stored, bytes_max=4_000))
+    assert not shorter.measurements
+    assert not shorter.measurements_complete
+    assert stored["measurements"], "the caller's result is not changed"
 
 
 def test_a_single_text_as_large_as_a_packet_is_left_out() -> None:
