@@ -228,8 +228,7 @@ class PostgresDriver:
         if not rows:
             return
         if len(rows) == 1:
-            marks = ", ".join(f"%s::{each}" for each in into.types)
-            source, values = f"VALUES ({marks})", rows[0]
+            source, values = f"VALUES ({_marks(into.types)})", rows[0]
         else:
             source = f"SELECT * FROM unnest({_arrays('%s', into.types)})"  # noqa: S608
             values = _columns(rows, len(into.types))
@@ -297,6 +296,11 @@ class PostgresDriver:
         self._waiting.clear()
         self._reserved.clear()
         self._ids.clear()
+
+
+def _marks(types: Sequence[str]) -> str:
+    """Return one parameter a column; bytes in binary, else they would double on the way."""
+    return ", ".join(f"{'%b' if each == 'bytea' else '%s'}::{each}" for each in types)
 
 
 def _arrays(mark: str, types: Sequence[str]) -> str:
