@@ -27,12 +27,15 @@ class BufferedSocket:
         self._read = b""
         self._read_at = 0
         self._unsent = bytearray()
+        self.has_heard = False
+        """Something has arrived since whoever watches over the connection set this to False."""
 
     def recv(self, count: int) -> bytes:
         """Return up to `count` bytes, `b""` at the end; raises BlockingIOError like a socket."""
         start = self._read_at
         if start >= len(self._read):
             self._read = self._raw.recv(_READ_BYTES)
+            self.has_heard = True
             start = 0
             if self._take and self._read:
                 self._read = self._take(self._read)

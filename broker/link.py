@@ -2,12 +2,11 @@
 
 The only file that imports paho. paho's public external-loop calls (`loop_read`, `loop_write`,
 `loop_misc`) run it on the asyncio loop, so there is no network thread and no lock to wait for. It
-connects, logs in, subscribes and pings; on MQTT 3.1.1 messages and their acknowledgements take the
-express lane past it.
+connects, logs in and subscribes; on MQTT 3.1.1 messages and their acknowledgements take the express
+lane past it. The keepalive is ours: to paho a ping that is answered behind a long backlog is lost.
 """
 
 import asyncio
-import contextlib
 import random
 import socket
 import ssl
@@ -26,6 +25,8 @@ from broker.settings import BrokerSettings
 
 _IN_FLIGHT_MAX = 10_000  # packet ids end at 65,535, and each waits in memory for its PUBACK
 _NO_MATCHING_SUBSCRIBERS = 0x10
+_PINGREQ = b"\xc0\x00"
+_CERTIFICATE_TIMES = frozenset({9, 10})  # OpenSSL's codes: not yet valid, expired
 _LOGIN_CODES = frozenset({4, 5, 134, 135, 138})  # bad login, not authorised, banned
 
 
@@ -59,11 +60,23 @@ class _Client(mqtt.Client):
 
     lane: ExpressLane | None = None
     """Takes PUBLISH and PUBACK before paho sees them; None on MQTT 5."""
+    tls: ssl.SSLContext | None = None
+    """Not given to paho, which leaves a socket behind when a handshake fails."""
 
     def _create_socket(self) -> BufferedSocket:
-        raw = super()._create_socket()
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]
-        return BufferedSocket(raw, self.lane.take if self.lane else None)  # type: ignore[arg-type]
+        raw: Any = super()._create_socket()
+        try:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls:
+                raw = self.tls.wrap_socket(
+                    raw, server_hostname=self.host, do_handshake_on_connect=False
+                )
+                raw.settimeout(self.connect_timeout)
+                raw.do_handshake()
+        except BaseException:
+            raw.close()
+            raise
+        return BufferedSocket(raw, self.lane.take if self.lane else None)
 
 
 class Connection:
@@ -119,10 +132,15 @@ class Connection:
         where, wait_s = self._where(), self._settings.connect_timeout_s
         try:
             # The DNS look-up and the TLS handshake block; everything after them does not.
-            await asyncio.wait_for(asyncio.to_thread(self._connect), wait_s + 1)
+            # Not wait_for: Python 3.11's can swallow a cancellation that comes as the connect fails.
+            async with asyncio.timeout(wait_s + 1):
+                await asyncio.to_thread(self._connect)
             self._watch()
             async with asyncio.timeout(wait_s):
                 session_present, reason = await self._connack
+        except ssl.SSLError as error:
+            self.abort()
+            raise _tls_trouble(where, error) from error
         except (OSError, TimeoutError, ValueError) as error:
             self.abort()
             raise BrokerUnavailable(
@@ -142,15 +160,15 @@ class Connection:
         self.abort()
         if self._ticker:
             self._ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticker
+            await asyncio.wait([self._ticker])  # our own cancellation, if any, passes through
 
     def abort(self) -> None:
         """Drop the connection without a word: the broker sends the last will."""
-        if self._socket is not None:
-            self._unwatch(self._socket)
-            self._socket.shutdown()
         self._end()
+        for each in (self._socket, self._client.socket()):
+            if isinstance(each, BufferedSocket):
+                self._unwatch(each)
+                each.shutdown()
 
     # -- receiving -----------------------------------------------------------------------------
 
@@ -166,6 +184,7 @@ class Connection:
         if packet_id is None or self.is_over:
             raise self._lost()
         self._answers[packet_id] = answer
+        self._read_on()  # a backlog may have filled our memory before we came to subscribe
         self._flush()
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
@@ -218,9 +237,8 @@ class Connection:
         self._send_acks([each.packet_id for each in batch if each.packet_id])
         self._pending_count -= len(batch)
         self._flush()
-        if self._is_paused and self._pending_count <= self._pending_count_max // 2:
-            self._is_paused = False
-            self._watch()
+        if self._pending_count <= self._pending_count_max // 2:
+            self._read_on()
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -264,15 +282,16 @@ class Connection:
             topic = message.topic.encode()
             link.send(publish_packet(topic, message.payload, packet_id, retain=message.retain))
         self._flush()
-        try:
-            # Each PUBACK starts the clock anew: slow is not silent.
-            while self._unconfirmed and not self.is_over:
-                self._room.clear()
+        while self._unconfirmed and not self.is_over:
+            left = len(self._unconfirmed)
+            self._room.clear()
+            try:
                 async with asyncio.timeout(self._settings.publish_timeout_s):
                     await self._room.wait()
-        except TimeoutError as error:
-            self.abort()
-            raise self._lost() from error
+            except TimeoutError as error:
+                if len(self._unconfirmed) == left:  # slow is not silent
+                    self.abort()
+                    raise self._lost() from error
         if self.is_over:
             raise self._lost()
 
@@ -302,7 +321,7 @@ class Connection:
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.secret())
         if settings.tls:
-            client.tls_set_context(_tls_context(settings))
+            client.tls = _tls_context(settings)
         if will:
             client.will_set(will.topic, will.payload, 1, will.retain)
         if not self._is_v5:
@@ -320,6 +339,15 @@ class Connection:
         settings = self._settings
         start: dict[str, Any] = {"clean_start": self._clean_session} if self._is_v5 else {}
         self._client.connect(settings.host, settings.port, settings.keepalive_s, **start)
+        link = self._client.socket()
+        if self.is_over and isinstance(link, BufferedSocket):
+            link.shutdown()  # it took so long that `open` gave up
+
+    def _read_on(self) -> None:
+        """Read again, if we had stopped because our memory was full."""
+        if self._is_paused:
+            self._is_paused = False
+            self._watch()
 
     def _watch(self) -> None:
         link = self._client.socket()
@@ -343,7 +371,7 @@ class Connection:
             except ConnectionError:
                 is_well = False
             if not is_well:
-                self._end()
+                self.abort()
                 return
             if not link.buffered():
                 break
@@ -362,7 +390,7 @@ class Connection:
             self._client.loop_write()
             is_done = link.flush()
         except OSError:
-            self._end()
+            self.abort()  # not only `_end`: a socket left to the loop would wake it for ever
             return
         if link.fileno() >= 0:
             if is_done:
@@ -372,14 +400,22 @@ class Connection:
 
     async def _tick(self) -> None:
         """Send pings, notice silence, and end a connection that stayed paused for too long."""
-        paused_s = 0.0
+        keepalive_s = self._settings.keepalive_s
+        paused_s = silent_s = unpinged_s = 0.0
         while not self.is_over:
             await asyncio.sleep(1)
+            link = self._socket
+            if link is None:
+                return
             paused_s = paused_s + 1 if self._is_paused else 0
-            if paused_s > self._settings.keepalive_s / 2:
+            silent_s = 0 if self._is_paused or link.has_heard else silent_s + 1
+            link.has_heard = False
+            unpinged_s += 1
+            if paused_s > keepalive_s / 2 or silent_s > keepalive_s:
                 self.abort()  # the broker keeps the rest for the next connection
-            elif not self._is_paused:
-                self._client.loop_misc()
+            elif unpinged_s >= keepalive_s / 2:
+                unpinged_s = 0
+                link.send(_PINGREQ)
                 self._flush()
 
     def _end(self) -> None:
@@ -457,6 +493,22 @@ class Connection:
                 " Check YIELDLINE_BROKER__USERNAME and YIELDLINE_BROKER__PASSWORD."
             )
         return BrokerUnavailable(f"broker {self._where()} refused the connection ({reason}).")
+
+
+def _tls_trouble(where: str, error: ssl.SSLError) -> BrokerRefused | BrokerUnavailable:
+    """Return what a failed handshake means: a certificate is somebody's to mend, and will be."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return BrokerUnavailable(
+            f"broker {where} does not speak TLS as we do ({error.reason or error})."
+            " Check YIELDLINE_BROKER__PORT and YIELDLINE_BROKER__TLS."
+        )
+    said = f"the certificate of broker {where} is not trusted ({error.verify_message})."
+    if error.verify_code in _CERTIFICATE_TIMES:
+        return BrokerUnavailable(f"{said} Renew it on the broker, or set this machine's clock.")
+    return BrokerRefused(
+        f"{said} Set YIELDLINE_BROKER__CA_FILE to the CA that signed it, and YIELDLINE_BROKER__HOST"
+        " to the name it was made for."
+    )
 
 
 def _tls_context(settings: BrokerSettings) -> ssl.SSLContext:
