@@ -132,7 +132,7 @@ class Connection:
         where, wait_s = self._where(), self._settings.connect_timeout_s
         try:
             # The DNS look-up and the TLS handshake block; everything after them does not.
-            # Not wait_for: Python 3.11's can swallow a cancellation that comes as the connect fails.
+            # Not wait_for: Python 3.11's can swallow a cancellation that meets a failed connect.
             async with asyncio.timeout(wait_s + 1):
                 await asyncio.to_thread(self._connect)
             self._watch()

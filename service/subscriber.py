@@ -58,8 +58,7 @@ class Subscriber:
             await self._connect_again_and_again(client_id)
         finally:
             beat.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beat
+            await asyncio.wait([beat])
             await self._in_worker(self._pipeline.writer.close)
             self._worker.shutdown()
 
