@@ -25,19 +25,48 @@ class Seen(NamedTuple):
     received_s: float
     attempt: int
     marginal: bool
-    step: str | None
-    """The measurement that explains it: the first failure, or a marginal one."""
-    detail: str
-    """What is wrong with it, in a few words; empty: nothing to say."""
-    value: str = ""
-    """The measured value with its unit, such as `61.8 mV`."""
-    limit: str = ""
-    """What it was compared with, such as `≤ 55`."""
+    first_failure: str | None
+    telling: Telling | None
+    """The measurement that explains it: the first failure, or a marginal one.
+
+    It is put in words when they are shown: most runs of a busy floor never are.
+    """
 
     @property
     def began_s(self) -> float:
         """When it began, as far as its machine's clock can be believed: not after it arrived."""
         return min(self.started_s, self.received_s)
+
+    @property
+    def step(self) -> str | None:
+        """The step that explains it."""
+        return self.telling.test_step if self.telling else self.first_failure
+
+    @property
+    def detail(self) -> str:
+        """What is wrong with it, in a few words; empty: nothing to say."""
+        if self.telling is None:
+            return ""
+        if self.telling.outcome is Outcome.PASS:
+            return f"{self.value} is close to its limit {self.limit}".strip()
+        return explain(self.telling)
+
+    @property
+    def value(self) -> str:
+        """The measured value with its unit, such as `61.8 mV`."""
+        if self.telling is None:
+            return ""
+        scale = Scale(self.telling.measured_value, self.telling.unit)
+        return f"{scale.value(self.telling.measured_value)} {scale.unit}".strip()
+
+    @property
+    def limit(self) -> str:
+        """What it was compared with, such as `≤ 55`."""
+        if self.telling is None:
+            return ""
+        scale = Scale(self.telling.measured_value, self.telling.unit)
+        low, high = self.telling.low, self.telling.high
+        return limits_text(self.telling.comparator, low, high, None, scale)
 
     @property
     def mark(self) -> str:
@@ -48,7 +77,9 @@ class Seen(NamedTuple):
 def seen_of(result: Result) -> Seen:
     """Return what the floor shows of a live result."""
     telling = _telling(result)
-    step, detail, value, limit = _words(telling, result.first_failure)
+    is_marginal = telling is not None and telling.marginal
+    if result.outcome is not Outcome.PASS:
+        is_marginal = any(each.marginal for each in result.measurements)
     return Seen(
         run_id=result.run_id,
         machine_id=result.machine_id,
@@ -62,17 +93,14 @@ def seen_of(result: Result) -> Seen:
         started_s=result.timestamp.timestamp(),
         received_s=result.received_at.timestamp(),
         attempt=result.attempt,
-        marginal=any(each.marginal for each in result.measurements),
-        step=step,
-        detail=detail,
-        value=value,
-        limit=limit,
+        marginal=is_marginal,
+        first_failure=result.first_failure,
+        telling=telling,
     )
 
 
 def seen_of_stored(run: StoredRun) -> Seen:
     """Return what the floor shows of a stored run."""
-    step, detail, value, limit = _words(run.telling, run.first_failure)
     return Seen(
         run_id=run.run_id,
         machine_id=run.machine_id,
@@ -87,10 +115,8 @@ def seen_of_stored(run: StoredRun) -> Seen:
         received_s=run.received_at.timestamp(),
         attempt=run.attempt,
         marginal=run.marginal,
-        step=step,
-        detail=detail,
-        value=value,
-        limit=limit,
+        first_failure=run.first_failure,
+        telling=run.telling,
     )
 
 
@@ -102,15 +128,3 @@ def _telling(result: Result) -> ResultMeasurement | None:
     named = [each for each in bad if each.test_step == result.first_failure]
     same = [each for each in bad if each.outcome is result.outcome]
     return next(iter(named or same or bad), None)
-
-
-def _words(telling: Telling | None, first_failure: str | None) -> tuple[str | None, str, str, str]:
-    """Return step, detail, value and limit."""
-    if telling is None:
-        return first_failure, "", "", ""
-    scale = Scale(telling.measured_value, telling.unit)
-    value = f"{scale.value(telling.measured_value)} {scale.unit}".strip()
-    limit = limits_text(telling.comparator, telling.low, telling.high, None, scale)
-    if telling.outcome is Outcome.PASS:
-        return telling.test_step, f"{value} is close to its limit {limit}".strip(), value, limit
-    return telling.test_step, explain(telling), value, limit
