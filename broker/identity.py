@@ -27,7 +27,9 @@ def content_hash(content: Mapping[str, Any]) -> bytes:
     Args:
         content: A Measurement or a Run as parsed from JSON, not yet validated.
     """
-    said = {key: value for key, value in content.items() if key not in _TRANSPORT}
+    said = dict(content)
+    for field in _TRANSPORT:
+        said.pop(field, None)
     try:
         canonical = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer beyond 64 bits, which JSON allows and orjson does not write

@@ -7,6 +7,7 @@ Publishing and acknowledging are the subscriber's: it owns the connections.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -194,6 +195,7 @@ class Pipeline:
         return zone
 
 
+@lru_cache(maxsize=16_384)  # a plant has few topics, and each is asked for with every result
 def _on(test_topic: str, channel: Channel) -> str:
     """Return the sibling of a test topic: `{channel}` is always a template's last level."""
     return f"{test_topic[: -len(Channel.TEST.value)]}{channel.value}"

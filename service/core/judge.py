@@ -49,7 +49,7 @@ def judge(run: DecodedRun, rulebook: Rulebook) -> JudgedRun:
         judged.append(each)
         says.append(its_word)
     outcomes = [each.outcome for each in judged]
-    counts = Counts(*map(outcomes.count, (_PASS, _FAIL, _ERROR, _UNJUDGED)))
+    counts = _COUNTS_OF_ONE[outcomes[0]] if len(outcomes) == 1 else _count(outcomes)
     missing = _missing_step(run, rules.required) if rules.required else None
     reported, is_step_missing = run.reported_outcome, missing is not None
     first_failure = missing
@@ -64,6 +64,13 @@ def judge(run: DecodedRun, rulebook: Rulebook) -> JudgedRun:
         rulebook.version,
         judged,
     )
+
+
+def _count(outcomes: Sequence[Outcome]) -> Counts:
+    return Counts(*map(outcomes.count, (_PASS, _FAIL, _ERROR, _UNJUDGED)))
+
+
+_COUNTS_OF_ONE: Final = {each: _count((each,)) for each in Outcome}  # every flat result's
 
 
 # -- one measurement -----------------------------------------------------------------------------

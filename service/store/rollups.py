@@ -8,7 +8,7 @@ from service.core.records import JudgedRun
 from service.store.codes import HOUR_US, NameKind
 from service.store.drivers import table
 from service.store.names import Names
-from service.store.rows import RunKeys, microseconds
+from service.store.rows import RunKeys
 
 _COLUMN: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.ERROR: 2, Outcome.UNJUDGED: 3}
 _SQUARE_MAX = 1e150  # a larger value has no square in a double: it counts, without statistics
@@ -92,7 +92,7 @@ def roll_up(runs: Iterable[tuple[JudgedRun, RunKeys]], names: Names) -> RollUps:
     by_run: dict[tuple[int, ...], list[int]] = {}
     by_step: dict[tuple[int, ...], list[Any]] = {}
     for judged, keys in runs:
-        hour = microseconds(judged.run.started_at) // HOUR_US
+        hour = keys.started_us // HOUR_US
         key = (hour, keys.machine, keys.line, keys.product, keys.procedure)
         counts = by_run.get(key)
         if counts is None:

@@ -346,29 +346,23 @@ class Writer:
         products, procedures = of[NameKind.PRODUCT], of[NameKind.PROCEDURE]
         run_ids = driver.next_ids("run", len(new))
         raw_ids = self._insert_raw(driver, [arrival for _, arrival in new])
-        units = self._units(
-            driver, [(j.run.message.barcode, products[j.run.message.product_id]) for j, _ in new]
-        )
-        states = self._states(
-            driver,
-            {
-                (
-                    units.ids[j.run.message.barcode, products[j.run.message.product_id]],
-                    procedures[j.run.procedure],
-                )
-                for j, _ in new
-            },
-            units.added,
-        )
+        barcodes = [(j.run.message.barcode, products[j.run.message.product_id]) for j, _ in new]
+        units = self._units(driver, barcodes)
+        unit_procedures = [
+            (units.ids[barcode], procedures[judged.run.procedure])
+            for barcode, (judged, _) in zip(barcodes, new, strict=True)
+        ]
+        states = self._states(driver, set(unit_procedures), units.added)
         keyed = []
         changed: dict[tuple[int, int], UnitState] = {}
-        for (judged, arrival), run_id in zip(new, run_ids, strict=True):
-            run = judged.run
-            product, procedure = products[run.message.product_id], procedures[run.procedure]
+        for index, (judged, arrival) in enumerate(new):
+            run, run_id, unit_procedure = judged.run, run_ids[index], unit_procedures[index]
+            unit_id, procedure = unit_procedure
+            product = barcodes[index][1]
             machine, line = machines[run.machine_id], lines[run.line]
-            unit_id = units.ids[run.message.barcode, product]
-            state = with_run(
-                changed.get((unit_id, procedure)) or states.get((unit_id, procedure)),
+            started_us = microseconds(run.started_at)
+            state = changed[unit_procedure] = with_run(
+                changed.get(unit_procedure) or states.get(unit_procedure),
                 NewRun(
                     unit_id,
                     procedure,
@@ -376,13 +370,21 @@ class Writer:
                     machine,
                     line,
                     run_id,
-                    microseconds(run.started_at),
+                    started_us,
                     OUTCOME_CODE[judged.outcome],
                 ),
             )
-            changed[unit_id, procedure] = state
-            raw_id = raw_ids[id(arrival)]
-            keys = RunKeys(run_id, machine, line, unit_id, product, procedure, state.runs, raw_id)
+            keys = RunKeys(
+                run_id,
+                machine,
+                line,
+                unit_id,
+                product,
+                procedure,
+                state.runs,
+                raw_ids[id(arrival)],
+                started_us,
+            )
             keyed.append((judged, keys))
         ordered = [changed[key] for key in sorted(changed)]
         driver.insert(UNIT_STATE, [state for state in ordered if state.unit_id in units.added])
