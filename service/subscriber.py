@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import orjson
 import structlog
@@ -27,6 +27,7 @@ from service.store.writer import Committed
 log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
+Leftovers: TypeAlias = list[tuple[int, list[Outgoing]]]
 SHARED_GROUP = "yieldline"
 _RIGHTS_TIMEOUT_S = 5.0
 _HEALTHY_AFTER_S = 30.0  # a connection that lasted this long was a good one: back off anew
@@ -51,23 +52,21 @@ class Subscriber:
             BrokerRefused: Login or rights are wrong; only a person can help.
             StoreRefused: So says the database.
         """
-        number = await self._held(self._pipeline.writer.open)
-        client_id = f"yieldline-service-{number}"
         beat = asyncio.create_task(self._heartbeat(), name="heartbeat")
         try:
-            await self._connect_again_and_again(client_id)
+            await self._connect_again_and_again()
         finally:
             beat.cancel()
             await asyncio.wait([beat])
             await self._in_worker(self._pipeline.writer.close)
             self._worker.shutdown()
 
-    async def _connect_again_and_again(self, client_id: str) -> None:
+    async def _connect_again_and_again(self) -> None:
         attempt = 0
         while not self._stop.is_set():
             started = time.monotonic()
             try:
-                await self._serve_one_connection(client_id)
+                await self._serve_one_connection()
             except BrokerUnavailable as error:
                 self._trouble = str(error)
                 attempt = 0 if time.monotonic() - started > _HEALTHY_AFTER_S else attempt + 1
@@ -76,9 +75,15 @@ class Subscriber:
                 log.warning("broker_lost", reason=str(error), retry_in_s=round(wait_s, 1))
                 await self._sleep(wait_s)
 
-    async def _serve_one_connection(self, client_id: str) -> None:
-        """Consume over one pair of connections until either is lost or we stop."""
+    async def _serve_one_connection(self) -> None:
+        """Consume over one pair of connections until either is lost or we stop.
+
+        The database first: while it is away there is nothing to connect for, and only a number
+        that is still ours keeps two services from throwing each other out.
+        """
         service = self._settings.service
+        leftovers = await self._held(self._open_writer)
+        client_id = f"yieldline-service-{self._pipeline.writer.number}"
         publisher = Connection(self._settings.broker, f"{client_id}-out")
         consumer = Connection(
             self._settings.broker,
@@ -89,7 +94,7 @@ class Subscriber:
         )
         try:
             await publisher.open()
-            await self._publish_leftovers(publisher)
+            await self._publish_leftovers(leftovers, publisher)
             await self._prove_rights(publisher, client_id)
             session_present = await consumer.open()
             template = self._pipeline.template
@@ -114,7 +119,7 @@ class Subscriber:
         Raises:
             BrokerRefused: Nothing came back.
         """
-        topic = self._pipeline.template.check_topic(client_id)
+        topic = self._pipeline.probe_topic(client_id)
         await publisher.subscribe(topic)
         await publisher.publish([Outgoing(topic, b"{}")])
         try:
@@ -127,12 +132,15 @@ class Subscriber:
                 " Grant the service's rights in the broker's ACL (docs/deploy/mosquitto.acl)."
             ) from error
 
-    async def _publish_leftovers(self, publisher: Connection) -> None:
-        """Publish what was committed but never confirmed, by us or by a process before us."""
-        leftovers = await self._held(lambda: list(self._pipeline.writer.unpublished()))
+    def _open_writer(self) -> Leftovers:
+        """Claim our number, and return what was committed under it but never confirmed."""
+        self._pipeline.writer.open()
+        return list(self._pipeline.writer.unpublished())
+
+    async def _publish_leftovers(self, leftovers: Leftovers, publisher: Connection) -> None:
         for outbox_id, messages in leftovers:
             await publisher.publish(messages)
-            self._pipeline.writer.published(outbox_id)
+            self._pipeline.writer.published([outbox_id])
         if leftovers:
             log.info("published_leftovers", batches=len(leftovers))
 
@@ -189,7 +197,7 @@ class Subscriber:
                 continue
             if refused:
                 log.error("answers_refused", reasons=sorted(set(refused)), count=len(refused))
-            self._pipeline.writer.published(committed.outbox_id)
+            self._pipeline.writer.published(committed.outbox_ids)
             consumer.ack(batch.deliveries)  # last of all: a crash above only repeats the batch
             self._count(committed)
 

@@ -16,9 +16,27 @@ from broker.errors import SettingsError, StoreRefused, StoreUnavailable
 from broker.settings import DatabaseSettings
 
 _POOL_SIZE = 8
+_NO_TABLE = "42P01"
 _ONLY_KEYS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 """The writer only ever looks rows up by key. Without statistics the planner would read a table
 whole: right on an empty database, and ever slower on one that fills."""
+_KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""A cable that is pulled is noticed in half a minute, not after the two hours of the system: on our
+side, so that a commit does not wait for ever, and on the server's, which keeps our service number
+until it notices."""
+ROW_ERRORS = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.NotSupportedError,
+    psycopg.errors.ProgramLimitExceeded,  # a text too long for an index; not an outage, as its base
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+)
+"""What is wrong with the rows, not with the database: trying again does not help."""
 _REFUSED_STATES = ("28", "3D", "42501")  # login, no such database, no right
 
 
@@ -67,11 +85,11 @@ class Database:
     def translated(self) -> Iterator[None]:
         """Turn the drivers' exceptions into ours: StoreUnavailable or StoreRefused.
 
-        What is wrong with the rows (DataError, IntegrityError) passes: the writer deals with it.
+        What is wrong with the rows (ROW_ERRORS) passes: the writer deals with it.
         """
         try:
             yield
-        except (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError):
+        except ROW_ERRORS:
             raise
         except (psycopg.Error, sqlite3.Error, SQLAlchemyError) as error:
             raise self.explain(error) from error
@@ -81,6 +99,11 @@ class Database:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
         said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         state = getattr(cause, "sqlstate", None) or ""
+        if state == _NO_TABLE or said.startswith("no such table"):
+            return StoreUnavailable(
+                f"database {self.label} has no tables yet ({said})."
+                " Start `yieldline service`, or run `yieldline db upgrade`."
+            )
         if state.startswith(_REFUSED_STATES) or _says_refused(said):
             return StoreRefused(
                 f"database {self.label} refuses: {said}. Check YIELDLINE_DATABASE__URL."
@@ -92,7 +115,11 @@ class Database:
         connection = sqlite3.connect(
             self.file, timeout=self.timeout_s, isolation_level=None, check_same_thread=False
         )
-        _set_up_sqlite(connection)
+        try:
+            _set_up_sqlite(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def connect_postgres(self) -> psycopg.Connection[Any]:
@@ -102,7 +129,9 @@ class Database:
             autocommit=True,
             connect_timeout=max(2, int(self.timeout_s)),
             application_name="yieldline service",
-            options=_ONLY_KEYS,
+            options=_ONLY_KEYS + "".join(f" -c tcp_{name}={s}" for name, s in _KEEPALIVES.items()),
+            tcp_user_timeout=30_000,
+            **_KEEPALIVES,
         )
 
     def conninfo(self) -> str:

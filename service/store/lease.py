@@ -19,6 +19,10 @@ _NUMBERS_MAX = 1_000
 _PREDECESSOR_WAIT_S = 2.0
 """How long PostgreSQL may take to notice that the process before us is dead."""
 
+_TAKEN_WAIT_S = 60.0
+"""How long we wait for a number that was ours: it may be our own dead connection that holds it,
+which PostgreSQL notices sooner (database.py asks it to look)."""
+
 _held_files: dict[str, int] = {}
 
 
@@ -26,12 +30,18 @@ def claim_file(database: Database) -> int:
     """Claim the one number, 0, of a SQLite file; held until the process ends.
 
     Raises:
-        StoreRefused: Another service process holds it.
+        StoreRefused: Another service process holds it, or we may not write there.
     """
-    path = f"{database.file}.service-lock"
+    path = f"{os.path.realpath(database.file)}.service-lock"
     if path in _held_files:
         return 0
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreRefused(
+            f"the lock file {path} cannot be opened ({error.strerror})."
+            " Let the service's user write there, or choose another YIELDLINE_DATABASE__URL."
+        ) from error
     if not _lock_file(descriptor):
         os.close(descriptor)
         raise StoreRefused(
@@ -42,27 +52,42 @@ def claim_file(database: Database) -> int:
     return 0
 
 
-def release_file(database: Database) -> None:
-    """Let another process claim the number again."""
-    descriptor = _held_files.pop(f"{database.file}.service-lock", None)
-    if descriptor is not None:
-        os.close(descriptor)
+class Lease:
+    """The number of this process on PostgreSQL, over all connections of its writer."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._taken_since: float | None = None
+
+    def claim(self, connection: psycopg.Connection[Any]) -> int:
+        """Claim the number we had, else the lowest free one; held while `connection` lives.
+
+        Args:
+            connection: The writer's own: if it is lost, so is the number, and nothing is written.
+
+        Raises:
+            StoreUnavailable: Somebody holds the number we had. Call again: after a minute it is
+                taken for another process's, and we claim a new one.
+        """
+        if self.number is None or self._is_given_up(connection, self.number):
+            self.number = _lowest_free(connection)
+        self._taken_since = None
+        return self.number
+
+    def _is_given_up(self, connection: psycopg.Connection[Any], number: int) -> bool:
+        if _try_lock(connection, number):
+            return False
+        now = time.monotonic()
+        self._taken_since = self._taken_since or now
+        if now - self._taken_since < _TAKEN_WAIT_S:
+            raise StoreUnavailable(
+                f"service number {number} is held by another connection. It was ours until"
+                " the database was away; a new number is claimed if that lasts a minute."
+            )
+        return True
 
 
-def claim_lock(connection: psycopg.Connection[Any], before: int | None) -> int:
-    """Claim the lowest free number of a PostgreSQL database; held while `connection` lives.
-
-    Args:
-        connection: The writer's own: if it is lost, so is the number, and nothing can be written.
-        before: The number that this process held until its last connection was lost.
-
-    Raises:
-        StoreUnavailable: That number is another's now. Restarting helps: it gets a new one.
-    """
-    if before is not None:
-        if _try_lock(connection, before):
-            return before
-        raise StoreUnavailable(f"service number {before} was taken by another process meanwhile.")
+def _lowest_free(connection: psycopg.Connection[Any]) -> int:
     deadline = time.monotonic() + _PREDECESSOR_WAIT_S
     while not _try_lock(connection, 0):
         if time.monotonic() > deadline:

@@ -16,10 +16,11 @@ class Names:
         self.of: dict[NameKind, dict[str, int]] = {kind: {} for kind in NameKind}
 
     def learn(self, driver: Driver, wanted: Iterable[tuple[NameKind, str]]) -> None:
-        """Look up `wanted` and give new names their ids, in a transaction of its own.
+        """Look up `wanted` and give new names their ids.
 
-        Of its own, so that an id in the cache is always committed: a later rollback cannot take it
-        back. Sorted, so that two services never wait for each other in a circle.
+        The caller's transaction holds nothing else, so that an id in the cache is committed: a
+        later rollback cannot take it back. Sorted, so that two services never wait for each other
+        in a circle.
         """
         if sum(map(len, self.of.values())) > _NAMES_MAX:
             self.forget()

@@ -11,7 +11,7 @@ from service.store.names import Names
 from service.store.rows import RunKeys
 
 _COLUMN: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.ERROR: 2, Outcome.UNJUDGED: 3}
-_SQUARE_MAX = 1e150  # a larger value has no square in a double: it counts, without statistics
+_SQUARE_MAX = 1e140  # squares of larger ones do not add up in a double: counted, no statistics
 
 RUN_HOUR = table(
     "run_hour",
@@ -52,6 +52,7 @@ STEP_HOUR = table(
     greatest="float8",
 )
 # Source: Chan, Golub, LeVeque (1983), "Algorithms for computing the sample variance", eq. 2.1.
+# 1e-150: below it PostgreSQL refuses the square (`value out of range: underflow`).
 # SQLite's two-argument min() and max() are PostgreSQL's least() and greatest(): CASE is both's.
 STEP_HOUR_ADD = """ON CONFLICT (hour, machine, line, product, procedure, step, measure_unit)
 DO UPDATE SET
@@ -61,10 +62,12 @@ DO UPDATE SET
     unjudged = step_hour.unjudged + excluded.unjudged,
     first_failures = step_hour.first_failures + excluded.first_failures,
     value_count = step_hour.value_count + excluded.value_count,
-    mean = CASE WHEN excluded.value_count = 0 THEN step_hour.mean
+    mean = CASE WHEN excluded.value_count = 0
+            OR abs(excluded.mean - step_hour.mean) < 1e-150 THEN step_hour.mean
         ELSE step_hour.mean + (excluded.mean - step_hour.mean) * excluded.value_count
             / (step_hour.value_count + excluded.value_count) END,
     squares = CASE WHEN excluded.value_count = 0 OR step_hour.value_count = 0
+            OR abs(excluded.mean - step_hour.mean) < 1e-150
         THEN step_hour.squares + excluded.squares
         ELSE step_hour.squares + excluded.squares
             + (excluded.mean - step_hour.mean) * (excluded.mean - step_hour.mean)

@@ -3,6 +3,7 @@
 Written out flat, because a row is built for every measurement of every board.
 """
 
+import json
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -262,4 +263,7 @@ def _program(message: Run, names: Names) -> tuple[Any, ...]:
 
 
 def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer beyond 64 bits: JSON allows it, orjson does not write it
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

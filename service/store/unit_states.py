@@ -26,6 +26,21 @@ UNIT_STATE = table(
 UNIT_STATE_REPLACE = "ON CONFLICT (unit_id, procedure) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in UNIT_STATE.columns[3:]
 )
+"""For rows that are locked since they were read."""
+_IS_EARLIER = "excluded.first_started_us < unit_state.first_started_us"
+_IS_LATER = "excluded.last_started_us >= unit_state.last_started_us"
+_MERGED = {
+    **dict.fromkeys(UNIT_STATE.columns[3:8], _IS_EARLIER),
+    **dict.fromkeys(UNIT_STATE.columns[8:11], _IS_LATER),
+}
+UNIT_STATE_MERGE = (
+    "ON CONFLICT (unit_id, procedure) DO UPDATE SET runs = unit_state.runs + excluded.runs, "
+    + ", ".join(
+        f"{name} = CASE WHEN {wins} THEN excluded.{name} ELSE unit_state.{name} END"
+        for name, wins in _MERGED.items()
+    )
+)
+"""For rows that were not there when we looked: another service may have added them since."""
 
 
 class UnitState(NamedTuple):

@@ -6,20 +6,23 @@ message causes is committed with it or not at all.
 
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
 import psycopg
 
-from broker.errors import StoreUnavailable
+from broker.errors import StoreRefused, StoreUnavailable
 from broker.link import Outgoing
 from broker.messages import RejectionCode
+from service.core.payload import split_array
 from service.core.records import JudgedRun, Refused
 from service.store import lease, outbox
 from service.store.codes import OUTCOME_CODE, NameKind
-from service.store.database import Database
+from service.store.database import ROW_ERRORS, Database
 from service.store.drivers import Driver, PostgresDriver, SqliteDriver, table
 from service.store.names import Names
 from service.store.rollups import (
@@ -40,7 +43,14 @@ from service.store.rows import (
     raw_row,
     run_row,
 )
-from service.store.unit_states import UNIT_STATE, UNIT_STATE_REPLACE, NewRun, UnitState, with_run
+from service.store.unit_states import (
+    UNIT_STATE,
+    UNIT_STATE_MERGE,
+    UNIT_STATE_REPLACE,
+    NewRun,
+    UnitState,
+    with_run,
+)
 
 UNKNOWN_MACHINE = "(unknown)"
 """Where a message is booked whose topic names no machine."""
@@ -79,15 +89,9 @@ _MACHINE_ADD = """ON CONFLICT (machine) DO UPDATE SET
     stored = machine.stored + excluded.stored,
     rejected = machine.rejected + excluded.rejected,
     duplicates = machine.duplicates + excluded.duplicates"""
-_NOT_STORABLE = (
-    psycopg.DataError,
-    psycopg.IntegrityError,
-    psycopg.NotSupportedError,
-    sqlite3.IntegrityError,
-    sqlite3.DataError,
-    OverflowError,
-    UnicodeError,
-)
+_NOT_STORABLE = (*ROW_ERRORS, OverflowError, UnicodeError)
+_CLASHES_MAX = 5
+_ROLLED_BACK = "40"  # PostgreSQL's class of states: a deadlock, a serialization failure
 
 
 class Arrival(NamedTuple):
@@ -138,8 +142,8 @@ class Committed(NamedTuple):
 
     saved: Saved
     answers: list[Outgoing]
-    outbox_id: int | None
-    """The outbox row to clear once every answer is confirmed; None: there is none."""
+    outbox_ids: tuple[int, ...]
+    """The outbox rows to clear once every answer is confirmed."""
 
 
 class Writer:
@@ -158,14 +162,18 @@ class Writer:
         self._names = Names()
         self._driver: Driver | None = None
         self._published: list[int] = []
-        self.number: int | None = None
+        self._lease = lease.Lease()
+
+    @property
+    def number(self) -> int | None:
         """Which of the service processes this is, from 0; None until `open` has claimed it."""
+        return self._lease.number
 
     def open(self) -> int:
         """Connect and claim the lowest free service number; return it.
 
         Raises:
-            StoreUnavailable: The database is away, or the number was taken meanwhile.
+            StoreUnavailable: The database is away, or the number is taken for the moment.
             StoreRefused: Another service writes to the same SQLite file.
         """
         with self._trouble_closes():
@@ -175,8 +183,8 @@ class Writer:
 
     def close(self) -> None:
         """Clear what is published from the outbox and close the connection."""
-        with contextlib.suppress(StoreUnavailable):
-            self.tidy()
+        with contextlib.suppress(StoreUnavailable, StoreRefused):
+            self.tidy()  # else the next process publishes them again
         self._drop()
 
     def save(self, batch: Sequence[Arrival], received_at: datetime) -> Committed:
@@ -186,17 +194,18 @@ class Writer:
             StoreUnavailable: The database is away; nothing is stored, the same call can be
                 repeated.
         """
-        try:
-            return self._save_once(batch, received_at)
-        except _NOT_STORABLE as error:
-            if self._clashed(error):
+        for _ in range(_CLASHES_MAX):
+            try:
                 return self._save_once(batch, received_at)
-            return self._save_one_by_one(batch, received_at, error)
+            except psycopg.errors.UniqueViolation as error:
+                clash = error  # another service stored one of them between our look and our insert
+            except _NOT_STORABLE as error:
+                return self._save_in_halves(batch, received_at, error)
+        raise StoreUnavailable(f"another service is storing the same messages: {clash}")
 
-    def published(self, outbox_id: int | None) -> None:
-        """Note that a batch's answers are confirmed; its row goes with the next transaction."""
-        if outbox_id is not None:
-            self._published.append(outbox_id)
+    def published(self, outbox_ids: Sequence[int]) -> None:
+        """Note that answers are confirmed; their rows go with the next transaction."""
+        self._published += outbox_ids
 
     def tidy(self) -> None:
         """Remove published batches from the outbox now.
@@ -207,13 +216,17 @@ class Writer:
         if self._published:
             with self._trouble_closes():
                 driver = self._connected()
-                driver.begin()
-                done = self._clear_published(driver)
-                driver.commit()
+                try:
+                    driver.begin()
+                    done = self._clear_published(driver)
+                    driver.commit()
+                except BaseException:
+                    driver.rollback()
+                    raise
                 self._forget_published(done)
 
     def unpublished(self) -> Iterator[tuple[int, list[Outgoing]]]:
-        """Yield (outbox id, messages) that an earlier process of our number did not confirm.
+        """Yield (outbox id, messages) that our number committed and never saw confirmed.
 
         Raises:
             StoreUnavailable: The database is away.
@@ -223,7 +236,8 @@ class Writer:
                 "SELECT id, body FROM outbox WHERE service = ? ORDER BY id", (self._service,)
             )
         for outbox_id, body in rows:
-            yield outbox_id, list(outbox.unpack(bytes(body)))
+            if outbox_id not in self._published:
+                yield outbox_id, list(outbox.unpack(bytes(body)))
 
     def report(self, facts: str, now: datetime) -> None:
         """Leave a line on this process's health (JSON) for the web app.
@@ -261,7 +275,7 @@ class Writer:
                 driver.rollback()
                 raise
         self._forget_published(done)
-        return Committed(saved, answers, outbox_id)
+        return Committed(saved, answers, () if outbox_id is None else (outbox_id,))
 
     def _store(self, driver: Driver, batch: Sequence[Arrival], received_at: datetime) -> Saved:
         received_us = microseconds(received_at)
@@ -388,10 +402,10 @@ class Writer:
             keyed.append((judged, keys))
         ordered = [changed[key] for key in sorted(changed)]
         driver.insert(UNIT_STATE, [state for state in ordered if state.unit_id in units.added])
+        old = [state for state in ordered if state.unit_id not in units.added]
+        driver.upsert(UNIT_STATE, [each for each in old if each[:2] in states], UNIT_STATE_REPLACE)
         driver.upsert(
-            UNIT_STATE,
-            [state for state in ordered if state.unit_id not in units.added],
-            UNIT_STATE_REPLACE,
+            UNIT_STATE, [each for each in old if each[:2] not in states], UNIT_STATE_MERGE
         )
         return keyed
 
@@ -458,6 +472,7 @@ class Writer:
         hashes = [_rejection_hash(each) for each in refused]
         ids = driver.next_ids("rejection", len(refused))
         machines = self._names.of[NameKind.MACHINE]
+        counts = Counter(hashes)
         rows: dict[bytes, tuple[object, ...]] = {}
         for each, content_hash, number in zip(refused, hashes, ids, strict=True):
             machine = None if each.machine_id is None else machines[each.machine_id]
@@ -473,7 +488,7 @@ class Writer:
                     _storable(each.reason),
                     each.element,
                     received_us,
-                    hashes.count(content_hash) - 1 if len(refused) > 1 else 0,
+                    counts[content_hash] - 1,
                     each.payload,
                 ),
             )
@@ -537,20 +552,23 @@ class Writer:
     # -- around it -----------------------------------------------------------------------------
 
     def _learn(self, driver: Driver, batch: Sequence[Arrival]) -> None:
-        """Make sure that every name of the batch has its id."""
-        known = self._names.of
+        """Make sure that every name of the batch has its id, in a transaction of its own."""
         wanted: set[tuple[NameKind, str]] = set()
         for arrival in batch:
-            if arrival.topic not in known[NameKind.TOPIC]:
-                wanted.add((NameKind.TOPIC, _storable(arrival.topic)))
-            if arrival.line not in known[NameKind.LINE]:
-                wanted.add((NameKind.LINE, arrival.line))
+            wanted.add((NameKind.TOPIC, _storable(arrival.topic)))
+            wanted.add((NameKind.LINE, arrival.line))
             for each in arrival.contents:
                 if isinstance(each, JudgedRun):
                     wanted.update(names_of(each))
                 else:
                     wanted.add((NameKind.MACHINE, _machine_of(each)))
-        self._names.learn(driver, wanted)
+        try:
+            driver.begin()
+            self._names.learn(driver, wanted)
+            driver.commit()
+        except BaseException:
+            self._names.forget()  # what the cache knows must be committed
+            raise
 
     def _keep(self, driver: Driver, answers: Sequence[Outgoing]) -> int | None:
         if not answers:
@@ -569,18 +587,17 @@ class Writer:
     def _forget_published(self, count: int) -> None:
         del self._published[:count]
 
-    def _save_one_by_one(
+    def _save_in_halves(
         self, batch: Sequence[Arrival], received_at: datetime, error: Exception
     ) -> Committed:
-        """Find what cannot be stored by storing every piece by itself."""
-        pieces = [
-            arrival._replace(contents=(each,)) for arrival in batch for each in arrival.contents
-        ]
-        if len(pieces) == 1:
-            return self._save_once([_not_storable(pieces[0], error)], received_at)
-        done = [self.save([piece], received_at) for piece in pieces]
-        for each in done[:-1]:
-            self.published(each.outbox_id)  # their answers go out with the last one's, below
+        """Find what cannot be stored by storing ever smaller parts; the good ones stay together.
+
+        Each part of an array keeps the bytes of the whole: few parts, few copies.
+        """
+        halves = _halves(batch)
+        if not halves:
+            return self._save_once([_not_storable(batch[0], error)], received_at)
+        done = [self.save(half, received_at) for half in halves]
         return Committed(
             Saved(
                 received_at,
@@ -589,22 +606,22 @@ class Writer:
                 [rejection for each in done for rejection in each.saved.rejections],
             ),
             [answer for each in done for answer in each.answers],
-            done[-1].outbox_id,
+            tuple(number for each in done for number in each.outbox_ids),
         )
-
-    def _clashed(self, error: Exception) -> bool:
-        """Tell whether another service stored the same message between our look and our insert."""
-        return isinstance(error, psycopg.errors.UniqueViolation)
 
     def _connected(self) -> Driver:
         if self._driver is None:
             self._names.forget()
             if self._database.is_sqlite:
-                self.number = lease.claim_file(self._database)
+                self._lease.number = lease.claim_file(self._database)
                 self._driver = SqliteDriver(self._database.connect_sqlite())
             else:
                 connection = self._database.connect_postgres()
-                self.number = lease.claim_lock(connection, self.number)
+                try:
+                    self._lease.claim(connection)
+                except BaseException:
+                    connection.close()
+                    raise
                 self._driver = PostgresDriver(connection)
         return self._driver
 
@@ -614,12 +631,17 @@ class Writer:
 
     @contextlib.contextmanager
     def _trouble_closes(self) -> Iterator[None]:
-        """After database trouble start from a new connection: the old one's state is unknown."""
+        """After database trouble start from a new connection: the old one's state is unknown.
+
+        Not after a deadlock: it is rolled back, and with the connection our number would go.
+        """
         try:
             with self._database.translated():
                 yield
-        except StoreUnavailable:
-            self._drop()
+        except StoreUnavailable as error:
+            state = getattr(error.__cause__, "sqlstate", None) or ""
+            if not state.startswith(_ROLLED_BACK):
+                self._drop()
             raise
 
     def _drop(self) -> None:
@@ -676,6 +698,30 @@ def _sort_out(
     return sorted_out
 
 
+def _halves(batch: Sequence[Arrival]) -> tuple[Sequence[Arrival], ...]:
+    """Return two parts of a batch, or of the array that is all of it; none of a single piece."""
+    if len(batch) > 1:
+        middle = len(batch) // 2
+        return batch[:middle], batch[middle:]
+    (arrival,) = batch
+    middle = len(arrival.contents) // 2
+    if not middle:
+        return ()
+    first, second = arrival.contents[:middle], arrival.contents[middle:]
+    return [arrival._replace(contents=first)], [arrival._replace(contents=second)]
+
+
+def _own_bytes(arrival: Arrival, judged: JudgedRun) -> bytes:
+    """Return a message's bytes; of an array's element, the element's own."""
+    element = judged.run.element
+    return arrival.payload if element is None else _pieces(arrival.payload)[element]
+
+
+@lru_cache(maxsize=1)
+def _pieces(payload: bytes) -> Sequence[bytes]:
+    return split_array(payload) or ()
+
+
 def _conflict(judged: JudgedRun, arrival: Arrival) -> Refused:
     run = judged.run
     return Refused(
@@ -685,7 +731,7 @@ def _conflict(judged: JudgedRun, arrival: Arrival) -> Refused:
         RejectionCode.CONFLICTING_DUPLICATE,
         f"{arrival.topic}: message_id {run.message_id!r} is stored already with other content"
         f" (barcode here {run.message.barcode!r}). Not stored. Give every message its own id.",
-        arrival.payload,
+        _own_bytes(arrival, judged),
         run.element,
     )
 
@@ -702,7 +748,7 @@ def _not_storable(piece: Arrival, error: Exception) -> Arrival:
         RejectionCode.NOT_STORABLE,
         f"{piece.topic}: the database cannot hold this message ({said})."
         " Not stored; bytes kept. Correct the value and send it again.",
-        piece.payload,
+        _own_bytes(piece, each),
         each.run.element,
     )
     return piece._replace(contents=(refused,))
