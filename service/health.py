@@ -1,5 +1,6 @@
 """`yieldline health`: what the web app says of itself, in words."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -18,7 +19,7 @@ def ask(url: str) -> tuple[bool, list[str]]:
             return True, [f"{url}: everything works."]
     except urllib.error.HTTPError as error:
         return False, _reasons(error.read())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         return False, [f"{url} does not answer ({reason}). Is `yieldline up` running there?"]
 
@@ -26,7 +27,7 @@ def ask(url: str) -> tuple[bool, list[str]]:
 def _reasons(body: bytes) -> list[str]:
     try:
         problem = json.loads(body)
-    except ValueError:
+        reasons = problem.get("reasons") or [problem.get("detail") or problem.get("title")]
+        return [str(reason or "unwell") for reason in reasons]
+    except (ValueError, AttributeError, TypeError):
         return ["The web app answers, but not in a way this version understands."]
-    reasons = problem.get("reasons") or [problem.get("detail") or problem.get("title") or "unwell"]
-    return [str(reason) for reason in reasons]

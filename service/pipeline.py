@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 _RECEIPT_IDS_MAX = 1_000  # at 128 characters of six bytes each it still fits a packet
 _REPEATED_MAX = 5_000  # results read at once; a batch of arrays can repeat tens of thousands
+_PROBE = "_check"  # no id starts like this
 _RETAINED_WARNINGS_MAX = 10  # a machine that retains does it always; its name once is enough
 
 
@@ -86,6 +87,13 @@ class Pipeline:
             return committed._replace(answers=[*repeats, *committed.answers])
         return committed
 
+    def probe_topic(self, client_id: str) -> str:
+        """Return a test topic that no machine can have, for a service to prove its rights with."""
+        topic = self.template.check_topic(client_id)
+        if self.template.parse(topic):  # a template of the machine alone has no level to spare
+            return self.template.check_topic(f"{_PROBE}-{client_id}")
+        return topic
+
     def _understand(self, delivery: Delivery, received_at: datetime) -> Arrival:
         rulebook = self.rulebook
         contents: list[JudgedRun | Refused] = []
@@ -111,7 +119,8 @@ class Pipeline:
                     remedy="publish test results without the retain flag",
                 )
             return False
-        return "/_check/" not in delivery.topic
+        topic = delivery.topic
+        return _PROBE not in topic or not any(each.startswith(_PROBE) for each in topic.split("/"))
 
     def _answers(self, saved: Saved) -> list[Outgoing]:
         """Return results, rejections and receipts of what was stored; called before the commit."""

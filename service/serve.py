@@ -1,6 +1,7 @@
 """`yieldline service`: set up the database and the rulebook, then subscribe until stopped."""
 
 import asyncio
+import contextlib
 import gc
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +38,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             attempt += 1
             wait_s = backoff_s(attempt, 0.1, settings.service.retry_delay_max_s)
             log.warning("database_lost", reason=str(error), retry_in_s=round(wait_s, 1))
-            await asyncio.wait([asyncio.create_task(stop.wait())], timeout=wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await stop.wait()
     else:
         return
     # A batch makes thousands of tuples and no cycles: collecting less often saves a tenth.
@@ -84,10 +87,10 @@ def _load_file(
     Raises:
         RulebookError: It cannot be read or is wrong; nothing is stored.
     """
-    if not file.exists():
-        return stored
     try:
         text = file.read_text("utf-8")
+    except FileNotFoundError:
+        return stored
     except (OSError, UnicodeDecodeError) as error:
         raise RulebookError(f"{file} cannot be read: {error}.") from error
     if stored is not None and stored.body == text:

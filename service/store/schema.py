@@ -19,6 +19,7 @@ from service.store.database import Database, prepare_folder
 
 assert tables  # importing it fills the metadata
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_WAIT_S = 60  # for another process that migrates
 _LOCK_KEY = 0x59_4C_00_01  # "YL": PostgreSQL's advisory lock for migrations
 
 
@@ -61,14 +62,17 @@ def _config(connection: Connection | None = None) -> Config:
 @contextmanager
 def _locked(database: Database) -> Iterator[Connection]:
     """Give a connection within a transaction that holds the migration lock."""
-    engine = database.engine if not database.is_sqlite else create_engine(database.engine.url)
-    if database.is_sqlite:
-        _begin_by_hand(engine)
-    with engine.begin() as connection:
-        if not database.is_sqlite:
+    if not database.is_sqlite:
+        with database.engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        yield connection
-    if database.is_sqlite:
+            yield connection
+        return
+    engine = create_engine(database.engine.url, connect_args={"timeout": _WAIT_S})
+    _begin_by_hand(engine)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
         engine.dispose()
 
 
