@@ -75,7 +75,7 @@ def _say(line: str) -> None:
 def _run(pipeline: Pipeline, batches: Sequence[list[Delivery]]) -> None:
     for batch in batches:
         committed = pipeline.commit(pipeline.understand(batch))
-        pipeline.writer.published(committed.outbox_id)
+        pipeline.writer.published(committed.outbox_ids)
 
 
 def _batches() -> list[list[Delivery]]:
