@@ -26,9 +26,10 @@ from service.core.results import (
     encode_result,
     encode_stored,
 )
+from service.store.batches import Arrival, Committed, Saved
 from service.store.database import Database
 from service.store.queries.results import as_message, results_by_ids
-from service.store.writer import Arrival, Committed, Saved, Writer
+from service.store.writer import Writer
 
 log = structlog.get_logger()
 

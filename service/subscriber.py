@@ -22,7 +22,7 @@ from broker.link import Connection, Outgoing, backoff_s
 from broker.settings import Settings
 from broker.topics import Channel
 from service.pipeline import Pipeline, Understood
-from service.store.writer import Committed
+from service.store.batches import Committed
 
 log = structlog.get_logger()
 

@@ -38,6 +38,9 @@ def table(name: str, **columns: str) -> Table:
 class Driver(Protocol):
     """One open connection of the writer. Not thread-safe."""
 
+    has_other_writers: bool
+    """Another service may write at the same time: lock what is read to be written."""
+
     def execute(self, sql: str, values: Row = ()) -> list[Any]:
         """Run one statement with `?` for its values; return its rows."""
         ...
@@ -92,6 +95,8 @@ class Driver(Protocol):
 
 class SqliteDriver:
     """SQLite: `executemany`. There is one writer, so ids are counted in memory."""
+
+    has_other_writers = False
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -172,6 +177,8 @@ class PostgresDriver:
     commit, and they go out together: a batch of one message takes four round trips instead of some
     twenty, and a third of the time. What is wrong with such a statement is raised by the commit.
     """
+
+    has_other_writers = True
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection

@@ -22,12 +22,13 @@ from broker.link import Outgoing
 from broker.messages import RejectionCode
 from broker.settings import DatabaseSettings
 from service.store import lease, names
+from service.store.batches import Committed, Saved
 from service.store.database import Database
 from service.store.queries.health import books
 from service.store.queries.rejections import rejection_bytes
 from service.store.queries.run_details import run_details
 from service.store.schema import is_current, upgrade
-from service.store.writer import Committed, Saved, Writer
+from service.store.writer import Writer
 from tests.support.processes import PYTHON, Process
 from tests.support.stored import NOON, Stored, run_message
 

@@ -12,9 +12,10 @@ from service.core.decode import DecodeSettings, decode
 from service.core.judge import judge
 from service.core.lookup import Rulebook
 from service.core.records import DecodedRun
+from service.store.batches import Arrival, Committed
 from service.store.database import Database
 from service.store.schema import upgrade
-from service.store.writer import Arrival, Committed, Writer
+from service.store.writer import Writer
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 """When everything is received, unless a test says otherwise."""

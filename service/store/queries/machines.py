@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from service.store.batches import UNKNOWN_MACHINE
 from service.store.codes import OUTCOME_OF, NameKind
 from service.store.database import Database
 from service.store.queries.base import (
@@ -23,7 +24,6 @@ from service.store.queries.base import (
 from service.store.queries.figures import count_runs_by, run_figures
 from service.store.queries.filters import Filters
 from service.store.queries.unit_sets import per_unit, unit_figures
-from service.store.writer import UNKNOWN_MACHINE
 
 
 def machines(database: Database, since: datetime) -> list[Facts]:
