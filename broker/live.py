@@ -10,33 +10,17 @@ import ssl
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiomqtt
-import structlog
 
-from broker.link import backoff_s
+from broker.feed import LOST, Feed, LiveMessage
 from broker.settings import BrokerSettings, Settings
-from broker.topics import Channel, Topic, TopicTemplate
-
-log = structlog.get_logger()
+from broker.topics import Channel, TopicTemplate
 
 _WAITING_MESSAGES_MAX = 50_000  # a screen that stalls loses the oldest, never the newest
-_KNOWN_TOPICS_MAX = 20_000
-_STEADY_AFTER_S = 10  # a connection that lasted this long was no failed attempt
-_LOST = "the connection was lost"
 _NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 SHOWN_CHANNELS = (Channel.RESULT, Channel.STATE, Channel.REJECTED)
-
-
-class LiveMessage(NamedTuple):
-    """One message as it arrived."""
-
-    topic: Topic
-    payload: bytes
-    retained: bool
-    """It was said before we subscribed."""
 
 
 class _Batches(asyncio.Queue[Any]):
@@ -58,8 +42,10 @@ class _Batches(asyncio.Queue[Any]):
         return batch
 
 
-class LiveFeed:
-    """One subscription to what is shown, kept up for as long as somebody iterates `batches`."""
+class LiveFeed(Feed):
+    """One subscription to the channels that screens show."""
+
+    losses = (aiomqtt.MqttError, OSError, ValueError)
 
     def __init__(
         self,
@@ -67,39 +53,8 @@ class LiveFeed:
         template: TopicTemplate,
         channels: Iterable[Channel] = SHOWN_CHANNELS,
     ) -> None:
-        self._settings = settings.broker
-        self._template = template
+        super().__init__(settings, template)
         self._filters = [(template.subscription(channel), 1) for channel in channels]
-        self._topics: dict[str, Topic | None] = {}
-        self.connected = False
-        """The broker has confirmed the subscriptions, and the connection lives."""
-        self.changed_at = datetime.now(UTC)
-        """Since when `connected` is what it is."""
-        self.trouble: str | None = "not connected yet"
-        """Why it is not connected, in words; None while it is."""
-
-    async def batches(self) -> AsyncIterator[list[LiveMessage]]:
-        """Yield what arrives, in order, in batches of at least one; for ever, across losses.
-
-        While the broker is away it waits and tries again, 0.1 to 30 s apart (settings); what was
-        said meanwhile is not repeated, except retained messages.
-        """
-        attempt = 0
-        while True:
-            begun_s = asyncio.get_running_loop().time()
-            try:
-                async for batch in self._one_connection():
-                    yield batch
-            except (aiomqtt.MqttError, OSError, ValueError) as error:
-                self._set(str(error) or type(error).__name__)
-            if asyncio.get_running_loop().time() - begun_s > _STEADY_AFTER_S:
-                attempt = 0
-            wait_s = backoff_s(
-                attempt, self._settings.retry_delay_min_s, self._settings.retry_delay_max_s
-            )
-            log.warning("live_feed_lost", trouble=self.trouble, retry_in_s=round(wait_s, 1))
-            await asyncio.sleep(wait_s)
-            attempt += 1
 
     async def _one_connection(self) -> AsyncIterator[list[LiveMessage]]:
         async with _make_client(self._settings) as client:
@@ -111,9 +66,9 @@ class LiveFeed:
                 async for batch in client.messages:
                     yield self._shown(batch)  # type: ignore[arg-type]  # see _Batches
             except aiomqtt.MqttError as error:
-                raise aiomqtt.MqttError(_LOST) from error
+                raise aiomqtt.MqttError(LOST) from error
             finally:
-                self._set(_LOST)
+                self._set(LOST)
 
     def _shown(self, batch: list[aiomqtt.Message]) -> list[LiveMessage]:
         shown = []
@@ -122,19 +77,6 @@ class LiveFeed:
             if topic is not None and isinstance(message.payload, bytes):
                 shown.append(LiveMessage(topic, message.payload, message.retain))
         return shown
-
-    def _topic(self, text: str) -> Topic | None:
-        if text not in self._topics:
-            if len(self._topics) >= _KNOWN_TOPICS_MAX:
-                self._topics.clear()
-            self._topics[text] = self._template.parse(text)
-        return self._topics[text]
-
-    def _set(self, trouble: str | None) -> None:
-        connected = trouble is None
-        if connected != self.connected:
-            self.connected, self.changed_at = connected, datetime.now(UTC)
-        self.trouble = trouble
 
 
 def _is_refused(code: Any) -> bool:  # noqa: ANN401 - an int, or paho's reason code on MQTT 5

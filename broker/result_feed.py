@@ -8,58 +8,19 @@ processor belongs to storing (docs/decisions/007-results-reach-screens-by-the-la
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-
-import structlog
 
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.link import Connection, Delivery, backoff_s
-from broker.live import LiveMessage
-from broker.settings import Settings
-from broker.topics import Channel, Topic, TopicTemplate
-
-log = structlog.get_logger()
+from broker.feed import LOST, Feed, LiveMessage
+from broker.link import Connection, Delivery
+from broker.topics import Channel
 
 _BATCH_MAX = 1_000  # some ten milliseconds of the loop, then a viewer's turn
-_KNOWN_TOPICS_MAX = 20_000
-_STEADY_AFTER_S = 10
 
 
-class ResultFeed:
-    """One subscription to all results, kept up for as long as somebody iterates `batches`."""
+class ResultFeed(Feed):
+    """One subscription to all results."""
 
-    def __init__(self, settings: Settings, template: TopicTemplate) -> None:
-        self._settings = settings.broker
-        self._template = template
-        self._topics: dict[str, Topic | None] = {}
-        self.connected = False
-        """The broker has confirmed the subscription, and the connection lives."""
-        self.changed_at = datetime.now(UTC)
-        """Since when `connected` is what it is."""
-        self.trouble: str | None = "not connected yet"
-        """Why it is not connected, in words; None while it is."""
-
-    async def batches(self) -> AsyncIterator[list[LiveMessage]]:
-        """Yield what arrives, in order, in batches of at least one; for ever, across losses.
-
-        What is said while the broker is away is not repeated: rebuild from the database then.
-        """
-        attempt = 0
-        while True:
-            begun_s = asyncio.get_running_loop().time()
-            try:
-                async for batch in self._one_connection():
-                    yield batch
-            except (BrokerUnavailable, BrokerRefused) as error:
-                self._set(str(error))
-            if asyncio.get_running_loop().time() - begun_s > _STEADY_AFTER_S:
-                attempt = 0
-            wait_s = backoff_s(
-                attempt, self._settings.retry_delay_min_s, self._settings.retry_delay_max_s
-            )
-            log.warning("result_feed_lost", trouble=self.trouble, retry_in_s=round(wait_s, 1))
-            await asyncio.sleep(wait_s)
-            attempt += 1
+    losses = (BrokerUnavailable, BrokerRefused)
 
     async def _one_connection(self) -> AsyncIterator[list[LiveMessage]]:
         link = Connection(self._settings, f"yieldline-ui-{uuid.uuid4().hex[:12]}-results")
@@ -72,9 +33,9 @@ class ResultFeed:
                 link.ack(batch)
                 yield self._shown(batch)
                 await asyncio.sleep(0)
-            raise BrokerUnavailable("the connection was lost")
+            raise BrokerUnavailable(LOST)
         finally:
-            self._set(self.trouble or "the connection was lost")
+            self._set(self.trouble or LOST)
             await link.close()
 
     def _shown(self, batch: list[Delivery]) -> list[LiveMessage]:
@@ -84,16 +45,3 @@ class ResultFeed:
             if topic is not None:
                 shown.append(LiveMessage(topic, delivery.payload, delivery.retained))
         return shown
-
-    def _topic(self, text: str) -> Topic | None:
-        if text not in self._topics:
-            if len(self._topics) >= _KNOWN_TOPICS_MAX:
-                self._topics.clear()
-            self._topics[text] = self._template.parse(text)
-        return self._topics[text]
-
-    def _set(self, trouble: str | None) -> None:
-        connected = trouble is None
-        if connected != self.connected:
-            self.connected, self.changed_at = connected, datetime.now(UTC)
-        self.trouble = trouble

@@ -18,7 +18,7 @@ from nicegui import Client, core
 from pydantic import ValidationError
 
 from broker.errors import StoreRefused, StoreUnavailable, YieldlineError
-from broker.live import LiveMessage
+from broker.feed import LiveMessage
 from broker.messages import Rejection, Result, State
 from broker.topics import Channel
 from service.store.queries.pages_seed import read_seed

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 import structlog
 
-from broker.live import LiveFeed, LiveMessage
+from broker.feed import Feed, LiveMessage
+from broker.live import LiveFeed
 from broker.result_feed import ResultFeed
 from broker.settings import Settings
 from broker.topics import Channel
@@ -31,7 +32,7 @@ Listener: TypeAlias = Callable[[Sequence[LiveMessage]], None]
 class LiveHub:
     """The subscriptions at the broker, passed on to any number of listeners in this process."""
 
-    def __init__(self, *feeds: LiveFeed | ResultFeed) -> None:
+    def __init__(self, *feeds: Feed) -> None:
         """Join `feeds`, at least one."""
         self._feeds = feeds
         self._listeners: dict[object, Listener] = {}
@@ -74,7 +75,7 @@ class LiveHub:
             for feed in self._feeds:
                 group.create_task(self._drain(feed), name=type(feed).__name__)
 
-    async def _drain(self, feed: LiveFeed | ResultFeed) -> None:
+    async def _drain(self, feed: Feed) -> None:
         async for messages in feed.batches():
             if messages:
                 self._pass_on(messages)

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from broker.feed import LiveMessage
 from broker.link import Connection, Outgoing
-from broker.live import LiveFeed, LiveMessage
+from broker.live import LiveFeed
 from broker.settings import Settings
 from broker.topics import Channel
 from tests.support.mosquitto import Mosquitto

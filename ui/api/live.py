@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from broker.live import LiveMessage
+from broker.feed import LiveMessage
 from broker.topics import Channel
 from ui.api.parameters import State
 from ui.state import AppState
