@@ -20,7 +20,6 @@ from broker.topics import Channel, TopicTemplate
 
 _WAITING_MESSAGES_MAX = 50_000  # a screen that stalls loses the oldest, never the newest
 _NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-SHOWN_CHANNELS = (Channel.RESULT, Channel.STATE, Channel.REJECTED)
 
 
 class _Batches(asyncio.Queue[Any]):
@@ -51,7 +50,7 @@ class LiveFeed(Feed):
         self,
         settings: Settings,
         template: TopicTemplate,
-        channels: Iterable[Channel] = SHOWN_CHANNELS,
+        channels: Iterable[Channel],
     ) -> None:
         super().__init__(settings, template)
         self._filters = [(template.subscription(channel), 1) for channel in channels]

@@ -91,6 +91,15 @@ class LiveHub:
                 )
 
 
+def live_hub(settings: Settings) -> LiveHub:
+    """Return the hub of a web process: states and rejections, and results by the lane."""
+    template = settings.template()
+    return LiveHub(
+        LiveFeed(settings, template, (Channel.STATE, Channel.REJECTED)),
+        ResultFeed(settings, template),
+    )
+
+
 class AppState:
     """The settings, the database, the live feed and the way in of this web process."""
 
@@ -103,10 +112,7 @@ class AppState:
         self.settings = settings
         self.database = Database(settings.database)
         self.template = settings.template()
-        self.live = LiveHub(
-            LiveFeed(settings, self.template, (Channel.STATE, Channel.REJECTED)),
-            ResultFeed(settings, self.template),
-        )
+        self.live = live_hub(settings)
         self.ingest = IngestLink(settings, self.template, self.database)
         self.stopping = asyncio.Event()
         """Set when the process is asked to end, or must: streams end by themselves then."""

@@ -7,12 +7,11 @@ import pytest
 
 from broker.feed import LiveMessage
 from broker.link import Connection, Outgoing
-from broker.live import LiveFeed
 from broker.settings import Settings
 from broker.topics import Channel
 from tests.support.mosquitto import Mosquitto
 from tests.support.waiting import eventually
-from ui.state import LiveHub
+from ui.state import live_hub
 
 
 def settings_of(port: int, root: str, **broker: object) -> Settings:
@@ -35,7 +34,7 @@ class Screen:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.hub = LiveHub(LiveFeed(settings, settings.template()))
+        self.hub = live_hub(settings)
         self.seen: list[LiveMessage] = []
         self.bursts = 0
         self.hub.listen(self._take)
@@ -76,9 +75,11 @@ async def test_it_passes_on_what_is_shown_in_order_and_nothing_else(
         ("L1/M1/test", b"t"), ("L1/M$/result", b"bad id"), *results, ("L1/M1/state", b"s")
     )
     await eventually(lambda: len(screen.seen) == 2_001)
-    assert [each.payload for each in screen.seen] == [body for _, body in results] + [b"s"]
-    assert screen.seen[0].topic.machine_id == "M1"
-    assert screen.seen[-1].topic.channel is Channel.STATE
+    shown = [each for each in screen.seen if each.topic.channel is Channel.RESULT]
+    assert [each.payload for each in shown] == [body for _, body in results]
+    assert shown[0].topic.machine_id == "M1"
+    [state] = [each for each in screen.seen if each.topic.channel is Channel.STATE]
+    assert state.payload == b"s"
     assert screen.bursts < 2_001  # several at a time
     await screen.close()
 
