@@ -1,9 +1,9 @@
 """The lossless end of an MQTT connection: acknowledged by hand, confirmed by PUBACK.
 
-The only file that imports paho. paho's public external-loop calls (`loop_read`, `loop_write`,
-`loop_misc`) run it on the asyncio loop, so there is no network thread and no lock to wait for. It
-connects, logs in and subscribes; on MQTT 3.1.1 messages and their acknowledgements take the express
-lane past it. The keepalive is ours: to paho a ping that is answered behind a long backlog is lost.
+The only file that imports paho. paho's public external-loop calls (`loop_read`, `loop_write`)
+run it on the asyncio loop, so there is no network thread and no lock to wait for. It connects, logs
+in and subscribes; on MQTT 3.1.1 messages and their acknowledgements take the express lane past it.
+The keepalive is ours: to paho a ping that is answered behind a long backlog is lost.
 """
 
 import asyncio

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as mqtt
 import pytest
 
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.link import Connection, Delivery, Outgoing
+from broker.link import Connection, Delivery, Outgoing, _Client
 from broker.settings import BrokerSettings
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
@@ -379,6 +380,11 @@ async def test_what_does_not_speak_mqtt_is_said() -> None:
         with pytest.raises(BrokerUnavailable, match="does not answer"):
             async with opened(settings(port), "c"):
                 pass
+
+
+def test_the_one_private_name_that_we_override_is_still_there() -> None:
+    assert "_create_socket" in vars(mqtt.Client)
+    assert "_create_socket" in vars(_Client)
 
 
 # -- silence, wills --------------------------------------------------------------------------------
