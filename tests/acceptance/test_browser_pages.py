@@ -329,6 +329,7 @@ def test_a_hidden_tab_gets_no_frames_and_catches_up_when_it_is_seen_again(
       Object.defineProperty(document, 'hidden', {get: () => window.isHidden, configurable: true});
       window.socket.on('yieldline_frame', () => { window.frames += 1; });
     """)
+    time.sleep(1.5)  # more than a heartbeat: the frame that was under way has come
     for i in range(4):
         product.post(measurement(f"SN-H{i}", "HIDDEN-1"))
         time.sleep(0.4)  # more than one tick
