@@ -9,13 +9,14 @@ A parser is a state machine: bytes in, items out. It keeps six laws, each a prop
 5. No bytes raise; a damaged unit is one Unparsed, and reading goes on at the next start mark.
 6. Explained bytes are all bytes without those of Unparsed and holes.
 
-To add a format: one module here with a class that keeps the laws, and one line in `_FORMATS`.
+To add a format: one module here with a class that keeps the laws, one line in `_FORMATS`, and its
+logs in `tests/support/logs/`, which the laws are tested on.
 """
 
 import difflib
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -39,10 +40,20 @@ __all__ = [
 _COMMON: Final = frozenset(
     {"product_id", "procedure", "date_order", "encoding", "units", "max_unit_bytes"}
 )
-_FORMATS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
-    # name: (parser class, imported when first used; the options it takes)
-    "jsonl": ("edge_agent.formats.jsonl:JsonLines", frozenset({"max_unit_bytes"})),
-    "spea": ("edge_agent.formats.spea:Spea", _COMMON),
+
+
+class _Format(NamedTuple):
+    parser: str
+    """Its class, as module:name; imported when first used."""
+    takes: frozenset[str] = _COMMON
+    """Which of the common options it takes."""
+    options: str = "edge_agent.formats.items:Options"
+    """The model of its options, as module:name; one of its own adds to the common ones."""
+
+
+_FORMATS: Final[Mapping[str, _Format]] = {
+    "jsonl": _Format("edge_agent.formats.jsonl:JsonLines", frozenset({"max_unit_bytes"})),
+    "spea": _Format("edge_agent.formats.spea:Spea"),
 }
 FORMAT_NAMES: Final = tuple(_FORMATS)
 """Every format, in the order of the documentation."""
@@ -67,8 +78,7 @@ def open_parser(
     Raises:
         SettingsError: There is no such format.
     """
-    module, _, name = _known(format)[0].partition(":")
-    parser: Parser = getattr(import_module(module), name)(options, file, offset, state or {})
+    parser: Parser = _import(_known(format).parser)(options, file, offset, state or {})
     return parser
 
 
@@ -87,14 +97,16 @@ def read_options(
     Raises:
         SettingsError: The format or a key is unknown (names the closest), or a value is wrong.
     """
-    takes = _known(format, where)[1]
+    known = _known(format, where)
+    model: type[Options] = _import(known.options)
+    takes = known.takes | (model.model_fields.keys() - Options.model_fields.keys())
     for key in table:
         if key not in takes:
             raise SettingsError(
                 f"{where}{key} is not an option of format {format}.{closest(key, takes)}"
             )
     try:
-        return Options(**table)
+        return model(**table)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -113,7 +125,12 @@ def closest(word: str, known: frozenset[str] | tuple[str, ...]) -> str:
     return f" Did you mean {found[0]}?" if found else f" Known: {', '.join(sorted(known))}."
 
 
-def _known(format: str, where: str = "") -> tuple[str, frozenset[str]]:  # noqa: A002
+def _import(place: str) -> Any:  # noqa: ANN401 - a class
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _known(format: str, where: str = "") -> _Format:  # noqa: A002
     try:
         return _FORMATS[format]
     except KeyError:

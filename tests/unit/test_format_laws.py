@@ -3,6 +3,8 @@
 import itertools
 import json
 import random
+import tracemalloc
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,55 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.formats import FORMAT_NAMES, Item, Options, Parsed, Skipped, Unparsed, open_parser
+from edge_agent.formats.items import UNIT_BYTES_MAX
 
-SAMPLE = Path(__file__).parents[1] / "fixtures/spea/testdata_SN9871234012.csv"
-
-SPEA_PIECES = [
-    b"FORMAT;mmdd\n",
-    b"FORMAT;ddmm\r\n",
-    b"FORMAT;what\n",
-    b"START;Programme;prog;1.0;prod;op;10/12/2024;16:15:03\n",
-    b"START;Programme;prog;1.0;prod;op;13/12/2024;16:15:03\n",
-    b"LOT;7\n",
-    b"ANL;1;C1;1;1;first;;PASS;1.0;0.5;2.0;V;;1\n",
-    b"ANL;1;C1;1;2;\xb5F \xe9;;FAIL(+);-NAN;0.5;2.0;O;;2\n",
-    b"ANL;2;C1;1;1;other site;;PASS;1.0;0.5;2.0;V;;1\n",
-    b"FUNC;1;FKT;0;1000;function;;PASS;0;0;0;;\n",
-    b"FUNC;1;FKT;0;1000;broken row;;PA\n",
-    b"SN;A1\n",
-    b"SN;A2\r\n",
-    b"BOARDRESULT;PASS\n",
-    b"END;PASS;10/12/2024;16:15:22\n",
-    b"END;FAIL;10/12/2024;16:15:22",
-    b"END\n",
-    b"\n",
-    b"   \r\n",
-    b"\xef\xbb\xbf",
-    b"nonsense\n",
-    b"\x00\xff\n",
-    b"START;" + b"x" * 1500 + b"\n",
-]
-FLAT = (
-    b'{"barcode":"S1","product_id":"P","test_step":"v","measured_value":1.5,'
-    b'"timestamp":"2026-11-23T10:00:00Z"}'
-)
-JSONL_PIECES = [
-    FLAT + b"\n",
-    FLAT + b"\r\n",
-    FLAT,
-    b"[" + FLAT + b"," + FLAT + b"]\n",
-    b"[]\n",
-    b"{}\n",
-    b"\n",
-    b"{\n",
-    b"\xef\xbb\xbf",
-    b"\xff\xfe\n",
-    b'{"a":NaN}\n',
-    b"[" * 2000 + b"\n",
-    b"1e999\n",
-]
-PIECES = {"spea": SPEA_PIECES, "jsonl": JSONL_PIECES}
-OPTIONS = Options(max_unit_bytes=1024)
+LOGS = {name: import_module(f"tests.support.logs.{name}") for name in FORMAT_NAMES}
+SAMPLES = [(name, sample) for name in FORMAT_NAMES for sample in LOGS[name].SAMPLES]
+SLICE_BYTES = 130_000  # of a large sample; a slice keeps it quick
 
 
 def read(
@@ -68,7 +26,7 @@ def read(
     offset: int = 0,
     state: dict[str, Any] | None = None,
     *,
-    options: Options = OPTIONS,
+    options: Options,
     finishes: bool = True,
 ) -> list[tuple[Item, dict[str, Any]]]:
     """Every item with the state at that moment."""
@@ -91,8 +49,9 @@ def cut_at(content: bytes, places: list[int]) -> list[bytes]:
 
 
 def check_laws(
-    name: str, content: bytes, places: list[int], restart: int, options: Options = OPTIONS
+    name: str, content: bytes, places: list[int], restart: int, options: Options | None = None
 ) -> None:
+    options = options or LOGS[name].OPTIONS
     whole = read(name, [content], options=options)
     end = 0
     for item in items(whole):  # 1: they tile the input
@@ -124,7 +83,7 @@ def check_laws(
 
 @st.composite
 def logs(draw: st.DrawFn, name: str) -> bytes:
-    piece = st.one_of(st.sampled_from(PIECES[name]), st.binary(max_size=20))
+    piece = st.one_of(st.sampled_from(LOGS[name].PIECES), st.binary(max_size=20))
     return b"".join(draw(st.lists(piece, max_size=25)))
 
 
@@ -148,44 +107,47 @@ def test_no_bytes_raise(name: str, content: bytes, restart: int) -> None:
 
 @pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_bytes_one_by_one_give_the_same_items(name: str) -> None:
-    content = b"".join(PIECES[name])
+    content = b"".join(LOGS[name].PIECES)
     check_laws(name, content, list(range(len(content))), len(content) // 2)
 
 
-@pytest.mark.parametrize("start", [0, 1_000_000, 1_131_415])
-def test_the_laws_hold_on_the_real_spea_file(start: int) -> None:
-    chance = random.Random(start)  # a slice keeps it quick
-    content = SAMPLE.read_bytes()[start : start + 130_000]
+@pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=lambda each: getattr(each, "name", each))
+@pytest.mark.parametrize("seed", range(3))
+def test_the_laws_hold_on_the_real_files(name: str, sample: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    content = sample.read_bytes()
+    start = chance.randrange(max(1, len(content) - SLICE_BYTES + 1)) if seed else 0
+    content = content[start : start + SLICE_BYTES]
     places = [chance.randrange(len(content)) for _ in range(40)]
-    check_laws("spea", content, places, chance.randrange(100_000), Options())
+    options = LOGS[name].OPTIONS.model_copy(update={"max_unit_bytes": UNIT_BYTES_MAX})
+    check_laws(name, content, places, chance.randrange(len(content)), options)
 
 
 @pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_a_unit_above_the_bound_is_one_unparsed_and_the_next_is_read(name: str) -> None:
-    if name == "jsonl":
-        good, bad = FLAT + b"\n", b'{"barcode":"' + b"x" * 5000 + b'"}\n'
-    else:
-        head, row = SPEA_PIECES[0] + SPEA_PIECES[3], SPEA_PIECES[6]
-        foot = SPEA_PIECES[11] + SPEA_PIECES[14]
-        good, bad = head + row + foot, head + row * 100 + foot
-    found = items(read(name, [good + bad + good]))
-    assert [type(item) for item in found] == [Parsed, Unparsed, Parsed]
-    assert "max_unit_bytes" in found[1][0]
+    logs = LOGS[name]
+    found = items(read(name, [logs.GOOD + logs.TOO_LARGE + logs.GOOD], options=logs.OPTIONS))
+    told = [item for item in found if not isinstance(item, Skipped)]
+    assert [type(item) for item in told] == [Parsed, Unparsed, Parsed]
+    assert "max_unit_bytes" in told[1][0]
 
 
 @pytest.mark.parametrize("name", FORMAT_NAMES)
-def test_a_line_without_end_does_not_fill_the_memory(name: str) -> None:
-    parser = open_parser(name, OPTIONS, "log")
-    for _ in range(50):
-        assert list(parser.feed(b"x" * 10_000)) == []
-    assert len(parser._cutter._buffer) < 11_000  # type: ignore[attr-defined]
-    (item,) = parser.finish()
-    assert isinstance(item, Unparsed)
-    assert item.byte_end == 500_000
+def test_bytes_without_end_do_not_fill_the_memory(name: str) -> None:
+    parser = open_parser(name, LOGS[name].OPTIONS, "log")
+    tracemalloc.start()
+    found = [item for _ in range(50) for item in parser.feed(b"x" * 10_000)]
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 100_000
+    found += parser.finish()
+    assert not any(isinstance(item, Parsed) for item in found)
+    assert found[-1].byte_end == 500_000
 
 
 def test_abandoned_items_come_with_the_next_feed() -> None:
-    parser = open_parser("jsonl", OPTIONS, "log")
-    first = next(parser.feed((FLAT + b"\n") * 3))
-    assert first.byte_end == len(FLAT) + 1
-    assert [item.byte_start for item in parser.feed(b"")] == [len(FLAT) + 1, 2 * len(FLAT) + 2]
+    parser = open_parser("jsonl", LOGS["jsonl"].OPTIONS, "log")
+    line: bytes = LOGS["jsonl"].GOOD
+    first = next(parser.feed(line * 3))
+    assert first.byte_end == len(line)
+    assert [item.byte_start for item in parser.feed(b"")] == [len(line), 2 * len(line)]
