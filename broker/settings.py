@@ -8,6 +8,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import available_timezones
@@ -205,6 +206,11 @@ class PlantSettings(_Section):
     stale_factor: float = Field(
         default=4, gt=1, description="... and this many times its usual interval between results."
     )
+    golden_barcodes: tuple[str, ...] = Field(
+        default=(),
+        description="Barcodes of golden samples, as globs such as GOLD-*: stored, judged and shown,"
+        " but left out of every yield. A change concerns the runs that come after it.",
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -223,6 +229,17 @@ class PlantSettings(_Section):
         if not starts or list(starts) != sorted(set(starts)):
             raise ValueError("shift_starts must rise through the day, at least one")
         return starts
+
+    @field_validator("golden_barcodes")
+    @classmethod
+    def _are_globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
+        if "" in globs or "*" in globs:
+            raise ValueError("a glob that is empty or * would make every unit a golden sample")
+        return globs
+
+    def is_golden(self, barcode: str) -> bool:
+        """Tell whether a unit is a golden sample."""
+        return any(fnmatchcase(barcode, glob) for glob in self.golden_barcodes)
 
 
 class MachineSettings(_Section):

@@ -58,6 +58,7 @@ class Pipeline:
         self._decode_settings = DecodeSettings(
             self.template, settings.service.payload_bytes_max, self._zone_of
         )
+        self._has_golden = bool(settings.plant.golden_barcodes)
         self._zones: dict[str, tzinfo] = {}
         self._warned: set[str] = set()
         self.rulebook = rulebook
@@ -102,6 +103,8 @@ class Pipeline:
         for each in decode(delivery.topic, delivery.payload, self._decode_settings, received_at):
             if isinstance(each, DecodedRun):
                 run = each if each.line != UNASSIGNED_LINE else self._placed(each)
+                if self._has_golden and self._settings.plant.is_golden(run.message.barcode):
+                    run = run._replace(is_golden=True)
                 line = run.line
                 contents.append(judge(run, rulebook))
             else:

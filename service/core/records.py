@@ -47,6 +47,8 @@ class DecodedRun(NamedTuple):
     """In test order, at least one."""
     element: int | None
     """Position in the array it came in; None where it came alone."""
+    is_golden: bool = False
+    """Its unit is a golden sample: kept and shown, but no part of any yield."""
 
     @property
     def reported_outcome(self) -> ReportedOutcome | None:

@@ -24,12 +24,18 @@ RUN_HOUR = table(
     failed="int4",
     errors="int4",
     unjudged="int4",
+    late="int4",
+    last_late_us="int8",
 )
 RUN_HOUR_ADD = """ON CONFLICT (hour, machine, line, product, procedure) DO UPDATE SET
     passed = run_hour.passed + excluded.passed,
     failed = run_hour.failed + excluded.failed,
     errors = run_hour.errors + excluded.errors,
-    unjudged = run_hour.unjudged + excluded.unjudged"""
+    unjudged = run_hour.unjudged + excluded.unjudged,
+    late = run_hour.late + excluded.late,
+    last_late_us = CASE WHEN run_hour.last_late_us > excluded.last_late_us
+        THEN run_hour.last_late_us
+        ELSE coalesce(excluded.last_late_us, run_hour.last_late_us) END"""
 
 STEP_HOUR = table(
     "step_hour",
@@ -86,24 +92,31 @@ class RollUps(NamedTuple):
     step_hours: list[tuple[Any, ...]]
 
 
-def roll_up(runs: Iterable[tuple[JudgedRun, RunKeys]], names: Names) -> RollUps:
-    """Add up a batch of newly stored runs.
+def roll_up(runs: Iterable[tuple[JudgedRun, RunKeys]], names: Names, received_us: int) -> RollUps:
+    """Add up a batch of newly stored runs; those of golden samples are left out.
 
     Raises:
         KeyError: A name is not known yet; learn `names_of` and call again.
     """
     by_run: dict[tuple[int, ...], list[int]] = {}
     by_step: dict[tuple[int, ...], list[Any]] = {}
+    in_time = received_us // HOUR_US - 1  # the hour before the current one is still expected
     for judged, keys in runs:
+        if judged.run.is_golden:
+            continue
         hour = keys.started_us // HOUR_US
         key = (hour, keys.machine, keys.line, keys.product, keys.procedure)
         counts = by_run.get(key)
         if counts is None:
-            counts = by_run[key] = [0, 0, 0, 0]
+            counts = by_run[key] = [0, 0, 0, 0, 0]
         counts[_COLUMN[judged.outcome]] += 1
+        counts[4] += hour < in_time
         _add_steps(by_step, key, judged, names)
     return RollUps(
-        [(*key, *counts) for key, counts in sorted(by_run.items())],
+        [
+            (*key, *counts, received_us if counts[4] else None)
+            for key, counts in sorted(by_run.items())
+        ],
         [(*key, *_merged(sums)) for key, sums in sorted(by_step.items(), key=lambda kv: kv[0])],
     )
 

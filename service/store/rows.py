@@ -64,6 +64,7 @@ RUN = table(
     program_version="text",
     panel_id="text",
     panel_position="text",
+    is_golden="bool",
 )
 MEASUREMENT = table(
     "measurement",
@@ -175,6 +176,7 @@ def run_row(judged: JudgedRun, keys: RunKeys, received_us: int, names: Names) ->
         run.element,
         *_details(message, names),
         *(_program(message, names) if isinstance(message, Run) else _NO_PROGRAM),
+        run.is_golden,
     )
 
 

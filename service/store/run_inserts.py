@@ -20,15 +20,21 @@ from service.store.rows import (
     run_row,
 )
 from service.store.unit_states import (
+    UNIT_HOUR,
+    UNIT_HOUR_ADD,
     UNIT_STATE,
-    UNIT_STATE_MERGE,
     UNIT_STATE_REPLACE,
     NewRun,
     UnitState,
+    unit_hours,
     with_run,
 )
 
 _UNIT = table("unit", id="int8", barcode="text", product="int4")
+_FIND = (
+    "SELECT u.barcode, u.product, u.id FROM k JOIN unit u ON u.barcode = k.k0 AND u.product = k.k1"
+)
+_FIND_AND_LOCK = f"{_FIND} ORDER BY u.id FOR UPDATE OF u"
 
 
 def insert_runs(
@@ -55,7 +61,7 @@ def insert_runs(
             for position, each in enumerate(judged.measurements)
         ],
     )
-    rolled_up = roll_up(keyed, names)
+    rolled_up = roll_up(keyed, names, received_us)
     driver.upsert(RUN_HOUR, rolled_up.run_hours, RUN_HOUR_ADD)
     driver.upsert(STEP_HOUR, rolled_up.step_hours, STEP_HOUR_ADD)
     return [
@@ -99,6 +105,7 @@ def _key_runs(
                 run_id,
                 started_us,
                 OUTCOME_CODE[judged.outcome],
+                run.is_golden,
             ),
         )
         keys = RunKeys(
@@ -113,12 +120,23 @@ def _key_runs(
             started_us,
         )
         keyed.append((judged, keys))
-    ordered = [changed[key] for key in sorted(changed)]
-    driver.insert(UNIT_STATE, [state for state in ordered if state.unit_id in units.added])
-    old = [state for state in ordered if state.unit_id not in units.added]
-    driver.upsert(UNIT_STATE, [each for each in old if each[:2] in states], UNIT_STATE_REPLACE)
-    driver.upsert(UNIT_STATE, [each for each in old if each[:2] not in states], UNIT_STATE_MERGE)
+    _save_states(driver, states, changed, units.added)
     return keyed
+
+
+def _save_states(
+    driver: Driver,
+    before: dict[tuple[int, int], UnitState],
+    after: dict[tuple[int, int], UnitState],
+    added: set[int],
+) -> None:
+    """Write the states of a batch, and add to the hours of the first runs what that changes."""
+    ordered = [after[key] for key in sorted(after)]
+    driver.insert(UNIT_STATE, [state for state in ordered if state.unit_id in added])
+    old = [state for state in ordered if state.unit_id not in added]
+    driver.upsert(UNIT_STATE, old, UNIT_STATE_REPLACE)
+    changes = ((before.get(key), state) for key, state in after.items())
+    driver.upsert(UNIT_HOUR, unit_hours(changes), UNIT_HOUR_ADD)
 
 
 def _insert_raw(driver: Driver, names: Names, arrivals: Sequence[Arrival]) -> dict[int, int]:
@@ -137,12 +155,12 @@ def _insert_raw(driver: Driver, names: Names, arrivals: Sequence[Arrival]) -> di
 
 
 def _units(driver: Driver, wanted: Sequence[tuple[str, int]]) -> "_Units":
-    """Find units by (barcode, product), and add the new ones."""
+    """Find units by (barcode, product), and add the new ones.
+
+    Those found are locked until the commit where others could write: their states change next.
+    """
     different = sorted(set(wanted))
-    find = (
-        "SELECT u.barcode, u.product, u.id"
-        " FROM k JOIN unit u ON u.barcode = k.k0 AND u.product = k.k1"
-    )
+    find = _FIND_AND_LOCK if driver.has_other_writers else _FIND
     types = ("text", "int4")
     ids = {(row[0], row[1]): row[2] for row in driver.match(different, types, find)}
     missing = [key for key in different if key not in ids]
@@ -163,17 +181,16 @@ def _units(driver: Driver, wanted: Sequence[tuple[str, int]]) -> "_Units":
 def _states(
     driver: Driver, keys: set[tuple[int, int]], added: set[int]
 ) -> dict[tuple[int, int], UnitState]:
-    """Return the states that exist, locked until the commit where others could write them."""
+    """Return the states that exist. Nobody else writes them: their units are locked."""
     wanted = sorted(key for key in keys if key[0] not in added)
     if not wanted:
         return {}
     columns = ", ".join(f"s.{column}" for column in UNIT_STATE.columns)
-    lock = "ORDER BY 1, 2 FOR UPDATE OF s" if driver.has_other_writers else ""
     found = driver.match(
         wanted,
         ("int8", "int4"),
         f"SELECT {columns} FROM k"  # noqa: S608 - our own column names
-        f" JOIN unit_state s ON s.unit_id = k.k0 AND s.procedure = k.k1 {lock}",
+        " JOIN unit_state s ON s.unit_id = k.k0 AND s.procedure = k.k1",
     )
     return {(row[0], row[1]): UnitState(*row) for row in found}
 

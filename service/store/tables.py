@@ -7,7 +7,7 @@ them alike, and a row stays short. What an enum holds is stored as its code in `
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Text, false
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -68,9 +68,9 @@ class UnitRow(SQLModel, table=True):
 
 
 class UnitStateRow(SQLModel, table=True):
-    """What became of a unit at one procedure: its first and last run, by start time.
+    """What became of a unit at one procedure: its first, second and last run, by start time.
 
-    A unit counts in the period, machine and line of its first run.
+    A unit counts in the period, machine and line of its first run; a golden sample nowhere.
     """
 
     __tablename__ = "unit_state"
@@ -88,6 +88,10 @@ class UnitStateRow(SQLModel, table=True):
     last_started_us: int = Field(sa_column=_big())
     last_outcome: int = Field(sa_column=_small())
     runs: int
+    second_run_id: int | None = Field(sa_column=_big(null=True))
+    second_started_us: int | None = Field(sa_column=_big(null=True))
+    second_outcome: int | None = Field(sa_column=_small(null=True))
+    is_golden: bool = Field(sa_column_kwargs={"server_default": false()})
 
 
 class RawMessageRow(SQLModel, table=True):
@@ -148,6 +152,7 @@ class RunRow(SQLModel, table=True):
     attributes: str | None = Field(sa_column=Column(Text, nullable=True))
     raw_id: int = Field(sa_column=_big())
     element: int | None
+    is_golden: bool = Field(sa_column_kwargs={"server_default": false()})
 
 
 class MeasurementRow(SQLModel, table=True):
@@ -180,7 +185,11 @@ class MeasurementRow(SQLModel, table=True):
 
 
 class RunHourRow(SQLModel, table=True):
-    """Runs per hour of their start, by outcome: what dashboards add up instead of scanning runs."""
+    """Runs per hour of their start, by outcome: what dashboards add up instead of scanning runs.
+
+    `late` counts those that came more than an hour after their hour was over: they corrected what
+    was shown before. Golden samples are not in it, nor in the other roll-ups.
+    """
 
     __tablename__ = "run_hour"
     __table_args__ = (_IN_KEY_ORDER,)
@@ -194,6 +203,30 @@ class RunHourRow(SQLModel, table=True):
     failed: int
     errors: int
     unjudged: int
+    late: int = Field(sa_column_kwargs={"server_default": "0"})
+    last_late_us: int | None = Field(sa_column=_big(null=True))
+
+
+class UnitHourRow(SQLModel, table=True):
+    """Units per hour of their first run at a procedure, by what became of them.
+
+    `second_passed`: good at the first or the second run. `runs`: all of theirs, whenever.
+    """
+
+    __tablename__ = "unit_hour"
+    __table_args__ = (_IN_KEY_ORDER,)
+
+    hour: int = Field(primary_key=True)
+    machine: int = Field(primary_key=True)
+    line: int = Field(primary_key=True)
+    product: int = Field(primary_key=True)
+    procedure: int = Field(primary_key=True)
+    units: int
+    first_passed: int
+    second_passed: int
+    last_passed: int
+    retested: int
+    runs: int
 
 
 class StepHourRow(SQLModel, table=True):
@@ -266,6 +299,54 @@ class RulebookRow(SQLModel, table=True):
     author: str
     reason: str
     created_us: int = Field(sa_column=_big())
+
+
+class ShadowRow(SQLModel, table=True):
+    """A rulebook that judged live runs beside the active one, without any effect.
+
+    The one that is not stopped runs; `judged` and `differed` count its runs.
+    """
+
+    __tablename__ = "shadow"
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    author: str
+    reason: str
+    started_us: int = Field(sa_column=_big())
+    stopped_us: int | None = Field(sa_column=_big(null=True))
+    judged: int = Field(sa_column=_big())
+    differed: int = Field(sa_column=_big())
+
+
+class ShadowVerdictRow(SQLModel, table=True):
+    """A run on which a shadow rulebook and the active one differ, and the shadow's verdict."""
+
+    __tablename__ = "shadow_verdict"
+    __table_args__ = (_IN_KEY_ORDER,)
+
+    shadow_id: int = Field(primary_key=True)
+    run_id: int = Field(sa_column=_id())
+    outcome: int = Field(sa_column=_small())
+    first_failure: int | None
+
+
+class AuditRow(SQLModel, table=True):
+    """Who changed what, when and why. The database refuses to change or delete a row.
+
+    `chain` is a hash of this row and the chain of the row before: a gap or a forgery shows.
+    """
+
+    __tablename__ = "audit"
+
+    id: int = Field(sa_column=_id())
+    at_us: int = Field(sa_column=_big())
+    actor: str
+    action: str
+    subject: str
+    reason: str
+    details: str = Field(sa_column=Column(Text, nullable=False))
+    chain: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class ServiceRow(SQLModel, table=True):

@@ -1,12 +1,17 @@
-"""What becomes of a unit at a procedure, run by run. Pure: no I/O.
+"""What becomes of a unit at a procedure, run by run, and what that adds to its hour. Pure: no I/O.
 
-First and last are by start time, so yields do not depend on the order of arrival; of two runs with
-one start the one that arrived later is the last.
+First, second and last are by start time, so yields do not depend on the order of arrival; of two
+runs with one start the one that arrived later is the later one.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
+from broker.messages import Outcome
+from service.store.codes import HOUR_US, OUTCOME_CODE
 from service.store.drivers import table
+
+_PASS: Final = OUTCOME_CODE[Outcome.PASS]
 
 UNIT_STATE = table(
     "unit_state",
@@ -22,25 +27,33 @@ UNIT_STATE = table(
     last_started_us="int8",
     last_outcome="int2",
     runs="int4",
+    second_run_id="int8",
+    second_started_us="int8",
+    second_outcome="int2",
+    is_golden="bool",
 )
 UNIT_STATE_REPLACE = "ON CONFLICT (unit_id, procedure) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in UNIT_STATE.columns[3:]
 )
-"""For rows that are locked since they were read."""
-_IS_EARLIER = "excluded.first_started_us < unit_state.first_started_us"
-_IS_LATER = "excluded.last_started_us >= unit_state.last_started_us"
-_MERGED = {
-    **dict.fromkeys(UNIT_STATE.columns[3:8], _IS_EARLIER),
-    **dict.fromkeys(UNIT_STATE.columns[8:11], _IS_LATER),
-}
-UNIT_STATE_MERGE = (
-    "ON CONFLICT (unit_id, procedure) DO UPDATE SET runs = unit_state.runs + excluded.runs, "
-    + ", ".join(
-        f"{name} = CASE WHEN {wins} THEN excluded.{name} ELSE unit_state.{name} END"
-        for name, wins in _MERGED.items()
-    )
+"""For units that are locked since their states were read."""
+
+UNIT_HOUR = table(
+    "unit_hour",
+    hour="int4",
+    machine="int4",
+    line="int4",
+    product="int4",
+    procedure="int4",
+    units="int4",
+    first_passed="int4",
+    second_passed="int4",
+    last_passed="int4",
+    retested="int4",
+    runs="int4",
 )
-"""For rows that were not there when we looked: another service may have added them since."""
+UNIT_HOUR_ADD = "ON CONFLICT (hour, machine, line, product, procedure) DO UPDATE SET " + ", ".join(
+    f"{column} = unit_hour.{column} + excluded.{column}" for column in UNIT_HOUR.columns[5:]
+)
 
 
 class UnitState(NamedTuple):
@@ -58,6 +71,10 @@ class UnitState(NamedTuple):
     last_started_us: int
     last_outcome: int
     runs: int
+    second_run_id: int | None = None
+    second_started_us: int | None = None
+    second_outcome: int | None = None
+    is_golden: bool = False
 
 
 class NewRun(NamedTuple):
@@ -71,26 +88,77 @@ class NewRun(NamedTuple):
     run_id: int
     started_us: int
     outcome: int
+    is_golden: bool = False
 
 
 def with_run(state: UnitState | None, run: NewRun) -> UnitState:
     """Return the state after one more run; None: it is the unit's first at this procedure."""
+    once = (run.run_id, run.started_us, run.outcome)
     if state is None:
-        once = (run.run_id, run.started_us, run.outcome)
+        where = (run.product, run.machine, run.line)
         return UnitState(
-            run.unit_id, run.procedure, run.product, run.machine, run.line, *once, *once, 1
+            run.unit_id, run.procedure, *where, *once, *once, 1, is_golden=run.is_golden
         )
-    changed = state._replace(runs=state.runs + 1)
+    changed = state._replace(runs=state.runs + 1, is_golden=run.is_golden)
     if run.started_us < state.first_started_us:
-        changed = changed._replace(
-            machine=run.machine,
-            line=run.line,
-            first_run_id=run.run_id,
-            first_started_us=run.started_us,
-            first_outcome=run.outcome,
-        )
+        before = (state.first_run_id, state.first_started_us, state.first_outcome)
+        changed = _with_second(_with_first(changed, run), before)
+    elif state.second_started_us is None or run.started_us < state.second_started_us:
+        changed = _with_second(changed, once)
     if run.started_us >= state.last_started_us:
         changed = changed._replace(
             last_run_id=run.run_id, last_started_us=run.started_us, last_outcome=run.outcome
         )
     return changed
+
+
+def _with_first(state: UnitState, run: NewRun) -> UnitState:
+    return state._replace(
+        machine=run.machine,
+        line=run.line,
+        first_run_id=run.run_id,
+        first_started_us=run.started_us,
+        first_outcome=run.outcome,
+    )
+
+
+def _with_second(state: UnitState, second: tuple[int, int, int]) -> UnitState:
+    run_id, started_us, outcome = second
+    return state._replace(
+        second_run_id=run_id, second_started_us=started_us, second_outcome=outcome
+    )
+
+
+def unit_hours(
+    changes: Iterable[tuple[UnitState | None, UnitState]],
+) -> list[tuple[int, ...]]:
+    """Return what changed states add to `UNIT_HOUR`, sorted by key.
+
+    Args:
+        changes: Each state before (None: there was none) and after.
+    """
+    sums: dict[tuple[int, ...], list[int]] = {}
+    for before, after in changes:
+        if before is not None:
+            _add(sums, before, -1)
+        _add(sums, after, 1)
+    return [(*key, *sums[key]) for key in sorted(sums) if any(sums[key])]
+
+
+def _add(sums: dict[tuple[int, ...], list[int]], state: UnitState, sign: int) -> None:
+    if state.is_golden:
+        return
+    hour = state.first_started_us // HOUR_US
+    key = (hour, state.machine, state.line, state.product, state.procedure)
+    first = state.first_outcome == _PASS
+    counts = (
+        1,
+        first,
+        first or state.second_outcome == _PASS,
+        state.last_outcome == _PASS,
+        state.runs > 1,
+        state.runs,
+    )
+    total = sums.setdefault(key, [0] * len(counts))
+    for place, count in enumerate(counts):
+        total[place] += sign * count

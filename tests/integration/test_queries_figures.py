@@ -49,7 +49,13 @@ class Counted(NamedTuple):
             "operator": message.operator,
         }
 
+    @property
+    def is_golden(self) -> bool:
+        return self.judged.run.is_golden
+
     def matches(self, filters: Filters) -> bool:
+        if self.is_golden is not bool(filters.golden):
+            return False
         known = self.facts()
         if any(getattr(filters, name) not in (None, value) for name, value in known.items()):
             return False
@@ -84,7 +90,10 @@ def fill(stored: Stored) -> list[Counted]:
         machine = dice.randrange(3)
         product = dice.choice(["P1", "P2"])
         saved = stored.save(
-            message | {"product_id": product}, machine_id=f"M{machine}", line=f"L{machine % 2}"
+            message | {"product_id": product},
+            machine_id=f"M{machine}",
+            line=f"L{machine % 2}",
+            is_golden=message["barcode"] in {"U8", "U9"},
         ).saved
         counted += [Counted(each.run_id, each.judged) for each in saved.runs]
     assert len(counted) == RUNS
@@ -136,6 +145,9 @@ FILTERS = {
     "agreements": Filters(agrees=True, line="L1"),
     "fixture": Filters(fixture="F1"),
     "operator, odd ends": Filters(operator="bob", since=NOON - timedelta(minutes=33)),
+    "golden samples": Filters(golden=True),
+    "golden samples, odd ends": Filters(golden=True, since=NOON - timedelta(minutes=31)),
+    "a golden sample": Filters(barcode="U8"),
     "unknown": Filters(machine_id="M9"),
     "unknown barcode": Filters(barcode="never"),
 }

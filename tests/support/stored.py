@@ -40,6 +40,7 @@ class Stored:
         line: str = "L1",
         at: datetime = NOON,
         rules: Rulebook | None = None,
+        is_golden: bool = False,
     ) -> Committed:
         """Store messages of one machine, each as a message of its own, in one batch."""
         rulebook = rules or Rulebook(1, ())
@@ -48,7 +49,9 @@ class Stored:
         for message in messages:
             payload = message if isinstance(message, bytes) else orjson.dumps(message)
             contents = [
-                judge(each, rulebook) if isinstance(each, DecodedRun) else each
+                judge(each._replace(is_golden=is_golden), rulebook)
+                if isinstance(each, DecodedRun)
+                else each
                 for each in decode(topic, payload, _SETTINGS, at)
             ]
             arrivals.append(Arrival(topic, line, payload, contents))

@@ -35,12 +35,13 @@ def keys(judged: JudgedRun, machine: int = 1) -> RunKeys:
     )
 
 
-def rolled(*runs: JudgedRun, machine: int = 1) -> RollUps:
+def rolled(*runs: JudgedRun, machine: int = 1, received_at: datetime = START) -> RollUps:
     names = Names()
     for judged in runs:
         for kind, text in names_of(judged):
             names.of[kind].setdefault(text, len(names.of[kind]) + 1)
-    return roll_up([(judged, keys(judged, machine)) for judged in runs], names)
+    keyed = [(judged, keys(judged, machine)) for judged in runs]
+    return roll_up(keyed, names, microseconds(received_at))
 
 
 def step_rows(*runs: JudgedRun) -> list[dict[str, Any]]:
@@ -126,4 +127,20 @@ def test_rows_are_sorted_by_key_so_that_two_services_do_not_lock_crosswise() -> 
 def test_a_name_that_is_not_known_yet_is_a_key_error() -> None:
     judged = judge_content(run_with(GOOD))
     with pytest.raises(KeyError):
-        roll_up([(judged, keys(judged))], Names())
+        roll_up([(judged, keys(judged))], Names(), 0)
+
+
+def test_golden_samples_are_in_no_roll_up() -> None:
+    judged = judge_content(run_with(GOOD))
+    golden = judged._replace(run=judged.run._replace(is_golden=True))
+    assert rolled(golden) == ([], [])
+    assert rolled(judged, golden) == rolled(judged)
+
+
+@pytest.mark.parametrize(("hours", "late"), [(0, 0), (1, 0), (2, 1), (50, 1)])
+def test_a_run_that_comes_over_an_hour_after_its_hour_ended_is_late(hours: int, late: int) -> None:
+    received_at = START.replace(minute=0) + timedelta(hours=hours)
+    (row,) = rolled(judge_content(run_with(GOOD)), received_at=received_at).run_hours
+    named = dict(zip(RUN_HOUR.columns, row, strict=True))
+    assert named["late"] == late
+    assert named["last_late_us"] == (microseconds(received_at) if late else None)

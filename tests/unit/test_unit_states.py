@@ -1,13 +1,13 @@
 """What becomes of a unit at a procedure: first and last by start time, whatever the arrival."""
 
-import sqlite3
 from collections.abc import Sequence
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.store.unit_states import UNIT_STATE, UNIT_STATE_MERGE, NewRun, UnitState, with_run
+from service.store.codes import HOUR_US
+from service.store.unit_states import NewRun, UnitState, unit_hours, with_run
 
 starts = st.lists(st.integers(0, 1_000), min_size=1, max_size=10, unique=True)
 
@@ -38,9 +38,9 @@ def test_a_run_that_arrives_late_becomes_the_first_and_brings_its_machine_and_li
     assert (state.last_run_id, state.last_outcome, state.runs) == (100, 1, 2)
 
 
-def test_a_run_in_between_only_counts() -> None:
-    before = add_all([run(0, 10), run(1, 90)])
-    assert with_run(before, run(2, 50)) == before._replace(runs=3)
+def test_a_run_between_the_second_and_the_last_only_counts() -> None:
+    before = add_all([run(0, 10), run(1, 20), run(3, 90)])
+    assert with_run(before, run(2, 50)) == before._replace(runs=4)
 
 
 def test_of_two_runs_with_one_start_the_later_arrival_is_the_last_and_not_the_first() -> None:
@@ -65,16 +65,51 @@ def test_any_order_of_arrival_gives_the_same_state(order: list[int], random: Ran
     assert state.runs == len(runs)
 
 
-@given(starts, st.integers(1, 9))
-def test_states_of_two_services_merge_to_the_state_of_one(order: list[int], cut: int) -> None:
+@given(starts, st.randoms(use_true_random=False))
+def test_the_second_run_is_by_start_whatever_the_arrival(order: list[int], random: Random) -> None:
     runs = [run(number, started_us) for number, started_us in enumerate(order)]
-    mine, theirs = runs[:cut], runs[cut:]
-    columns, marks = ", ".join(UNIT_STATE.columns), ", ".join("?" * len(UNIT_STATE.columns))
-    with sqlite3.connect(":memory:") as connection:
-        connection.execute(f"CREATE TABLE unit_state ({columns}, PRIMARY KEY (unit_id, procedure))")
-        for part in filter(None, (mine, theirs)):
-            sql = f"INSERT INTO unit_state ({columns}) VALUES ({marks}) {UNIT_STATE_MERGE}"
-            connection.execute(sql, add_all(part))
-        merged = UnitState(*connection.execute("SELECT * FROM unit_state").fetchone())
-    connection.close()
-    assert merged == add_all(runs)
+    random.shuffle(runs)
+    state = add_all(runs)
+    second = sorted(runs, key=lambda each: each.started_us)[1:2]
+    assert [state.second_run_id, state.second_started_us, state.second_outcome] == (
+        [second[0].run_id, second[0].started_us, second[0].outcome] if second else [None] * 3
+    )
+
+
+units = st.lists(
+    st.tuples(
+        st.integers(0, 3),  # unit
+        st.integers(-3, 3),  # hour
+        st.integers(1, 4),  # outcome
+        st.integers(0, 1),  # machine
+    ),
+    max_size=30,
+)
+
+
+@given(units, st.integers(1, 5))
+def test_what_is_added_to_hours_batch_by_batch_is_what_the_states_say(
+    runs: list[tuple[int, int, int, int]], batch_size: int
+) -> None:
+    states: dict[int, UnitState] = {}
+    added: dict[tuple[int, ...], list[int]] = {}
+    for start in range(0, len(runs), batch_size):
+        before = dict(states)
+        for offset, (unit, hour, outcome, machine) in enumerate(runs[start : start + batch_size]):
+            number = start + offset
+            started_us = hour * HOUR_US + number
+            new = NewRun(unit, 2, 3, machine, 4, number, started_us, outcome, unit == 3)
+            states[unit] = with_run(states.get(unit), new)
+        changes = [(before.get(unit), state) for unit, state in states.items()]
+        for row in unit_hours(changes):
+            sums = added.setdefault(row[:5], [0] * 6)
+            added[row[:5]] = [old + new for old, new in zip(sums, row[5:], strict=True)]
+    meant: dict[tuple[int, ...], list[int]] = {}
+    for state in states.values():
+        if state.unit_id == 3:
+            continue  # the golden sample
+        key = (state.first_started_us // HOUR_US, state.machine, 4, 3, 2)
+        passes = [state.first_outcome == 1, state.second_outcome == 1, state.last_outcome == 1]
+        counts = [1, passes[0], passes[0] or passes[1], passes[2], state.runs > 1, state.runs]
+        meant[key] = [a + b for a, b in zip(meant.get(key, [0] * 6), counts, strict=True)]
+    assert {key: sums for key, sums in added.items() if any(sums)} == meant

@@ -58,6 +58,11 @@ class FilterQuery(BaseModel):
     agrees: bool | None = Field(default=None, description="The machine agrees with itself, or not.")
     fixture: str | None = Field(default=None, description="Held by this fixture.")
     operator: str | None = Field(default=None, description="Run by this operator.")
+    golden: bool | None = Field(
+        default=None,
+        description="Golden samples only, or none of them; by default figures count none of them,"
+        " and lists show all.",
+    )
     since: Time | None = Field(default=None, description="Started then or later; ISO 8601.")
     until: Time | None = Field(default=None, description="Started before then; ISO 8601.")
 

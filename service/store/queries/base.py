@@ -25,9 +25,13 @@ RAW_MESSAGE: Final[Table] = _TABLES["raw_message"]
 RUN: Final[Table] = _TABLES["run"]
 MEASUREMENT: Final[Table] = _TABLES["measurement"]
 RUN_HOUR: Final[Table] = _TABLES["run_hour"]
+UNIT_HOUR: Final[Table] = _TABLES["unit_hour"]
 STEP_HOUR: Final[Table] = _TABLES["step_hour"]
 REJECTION: Final[Table] = _TABLES["rejection"]
 RULEBOOK: Final[Table] = _TABLES["rulebook"]
+SHADOW: Final[Table] = _TABLES["shadow"]
+SHADOW_VERDICT: Final[Table] = _TABLES["shadow_verdict"]
+AUDIT: Final[Table] = _TABLES["audit"]
 SERVICE: Final[Table] = _TABLES["service"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

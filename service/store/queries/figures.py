@@ -56,6 +56,7 @@ def count_runs_by(
     connection: Connection, filters: Filters, column: str | None
 ) -> dict[Any, Totals]:
     """Return the runs by outcome for each value of a column of `run_hour`; None: in all."""
+    filters = filters.counting
     if not is_rolled_up(filters):
         return _scan(connection, run_conditions(connection, filters), column)
     span = span_of(filters)

@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, select, tuple_
@@ -32,6 +32,8 @@ class Filters:
     agrees: bool | None = None
     fixture: str | None = None
     operator: str | None = None
+    golden: bool | None = None
+    """Of golden samples only, or of none; figures of None are of none, lists of both."""
     since: datetime | None = None
     """Aware; runs that started then or later."""
     until: datetime | None = None
@@ -41,6 +43,11 @@ class Filters:
     def given(self) -> frozenset[str]:
         """The names of those that are set."""
         return frozenset(each.name for each in fields(self) if getattr(self, each.name) is not None)
+
+    @property
+    def counting(self) -> "Filters":
+        """These filters as figures understand them: golden samples count only where asked for."""
+        return self if self.golden is not None else replace(self, golden=False)
 
 
 _NAMED = {
@@ -56,9 +63,11 @@ _NAMED = {
 def name_conditions(connection: Connection, filters: Filters, table: Table) -> list[Condition]:
     """Return what a table with machine, line, product … columns must hold.
 
-    A name that was never stored matches nothing.
+    A name that was never stored matches nothing. Roll-ups hold no golden samples.
     """
     conditions: list[Condition] = []
+    if filters.golden is not None and "is_golden" in table.c:
+        conditions.append(table.c.is_golden.is_(filters.golden))
     for field, (column, kind) in _NAMED.items():
         text = getattr(filters, field)
         if text is not None:

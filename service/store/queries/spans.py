@@ -9,8 +9,8 @@ from service.store.codes import HOUR_US
 from service.store.queries.base import microseconds
 from service.store.queries.filters import Condition, Filters
 
-ROLLED_UP = frozenset({"machine_id", "line", "product_id", "procedure", "since", "until"})
-"""The filters that roll-ups can answer."""
+ROLLED_UP = frozenset({"machine_id", "line", "product_id", "procedure", "since", "until", "golden"})
+"""The filters that roll-ups can answer; of `golden` only False: they hold no golden sample."""
 
 
 _BEGIN_US = -1_000_000_000 * HOUR_US
@@ -49,4 +49,4 @@ def span_of(filters: Filters) -> Span:
 
 def is_rolled_up(filters: Filters) -> bool:
     """Tell whether the roll-ups know enough to answer these filters."""
-    return filters.given <= ROLLED_UP
+    return not filters.golden and filters.given <= ROLLED_UP

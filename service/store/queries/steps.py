@@ -34,7 +34,7 @@ def failing_steps(database: Database, filters: Filters, limit: int = 20) -> list
     `filters.step` keeps that step only.
     """
     with connected(database) as connection:
-        counts = _count(connection, filters)
+        counts = _count(connection, filters.counting)
         ids = {each for key in counts for each in key}
         names = names_of(database, connection, ids)
     by_step: dict[int, list[Facts]] = defaultdict(list)
@@ -65,7 +65,7 @@ def _worst_first(entry: Mapping[str, Any], name: str) -> tuple[int, int, str]:
 
 def _count(connection: Connection, filters: Filters) -> _Counts:
     counts: _Counts = defaultdict(lambda: [0, 0])
-    if not filters.given <= ROLLED_UP | {"step"}:
+    if filters.golden or not filters.given <= ROLLED_UP | {"step"}:
         _scan(connection, filters, run_conditions(connection, filters), counts)
         return counts
     span = span_of(filters)

@@ -15,7 +15,7 @@ from service.store.queries.base import RUN, UNIT, UNIT_STATE, Facts, microsecond
 from service.store.queries.filters import Condition, Filters, name_conditions, run_conditions
 
 _OF_STATE = frozenset(
-    {"machine_id", "line", "product_id", "procedure", "barcode", "since", "until"}
+    {"machine_id", "line", "product_id", "procedure", "barcode", "since", "until", "golden"}
 )
 _PASS = OUTCOME_CODE[Outcome.PASS]
 
@@ -27,6 +27,7 @@ def unit_states(
     connection: Connection, filters: Filters, *columns: ColumnElement[Any]
 ) -> Select[Any]:
     """Return the query of one row a unit and procedure that counts, with these columns."""
+    filters = filters.counting
     query = select(*columns).select_from(UNIT_STATE)
     if filters.given <= _OF_STATE:
         return query.where(*_state_conditions(connection, filters))

@@ -1,0 +1,124 @@
+"""The schema: what the database itself keeps, and what an upgrade makes of rows that are there."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from service.store import schema
+from service.store.codes import HOUR_US
+from tests.support.stored import Stored, run_message
+
+
+@pytest.fixture
+def stored(database_url: str) -> Iterator[Stored]:
+    store = Stored(database_url)
+    yield store
+    store.close()
+
+
+def rows(stored: Stored, sql: str) -> list[tuple[Any, ...]]:
+    with stored.database.reading() as session:
+        return [tuple(row) for row in session.connection().execute(text(sql))]
+
+
+def fill(stored: Stored) -> None:
+    """Units that are tested up to six times, in no order, also before 1970; one is golden."""
+    dice = random.Random(3)
+    for number in range(150):
+        barcode = f"U{dice.randrange(30)}"
+        message = run_message(
+            barcode,
+            procedure=dice.choice(["ICT", "FCT"]),
+            minutes=dice.choice([0, -60 * 24 * 365 * 60])
+            + dice.randrange(-200, 200)
+            + number / 1e4,
+            passes=dice.random() < 0.6,
+        )
+        stored.save(message, machine_id=f"M{number % 2}", is_golden=barcode == "U7")
+
+
+def by_hand(stored: Stored) -> dict[tuple[Any, ...], list[int]]:
+    """Add up units by the hour of their first run, from the runs alone."""
+    found: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
+    for row in rows(
+        stored,
+        "SELECT unit_id, procedure, started_us, machine, line, product, outcome FROM run"
+        " WHERE NOT is_golden ORDER BY started_us, id",
+    ):
+        found.setdefault(row[:2], []).append(row[2:])
+    sums: dict[tuple[Any, ...], list[int]] = {}
+    for (_, procedure), runs in found.items():
+        started_us, machine, line, product, first = runs[0]
+        passed = [run[4] == 1 for run in runs]
+        counts = [1, first == 1, any(passed[:2]), passed[-1], len(runs) > 1, len(runs)]
+        key = (started_us // HOUR_US, machine, line, product, procedure)
+        sums[key] = [a + b for a, b in zip(sums.get(key, [0] * 6), counts, strict=True)]
+    return sums
+
+
+def unit_hours(stored: Stored) -> dict[tuple[Any, ...], list[int]]:
+    found = rows(
+        stored,
+        "SELECT hour, machine, line, product, procedure, units, first_passed, second_passed,"
+        " last_passed, retested, runs FROM unit_hour WHERE units <> 0",
+    )
+    return {row[:5]: list(row[5:]) for row in found}
+
+
+def test_units_by_hour_are_what_counting_the_runs_gives(stored: Stored) -> None:
+    fill(stored)
+    assert unit_hours(stored) == by_hand(stored)
+
+
+def test_an_upgrade_works_out_what_the_older_version_did_not_keep(stored: Stored) -> None:
+    fill(stored)
+    states = "SELECT * FROM unit_state WHERE NOT is_golden ORDER BY unit_id, procedure"
+    before = rows(stored, states), unit_hours(stored)
+    golden = {row[0] for row in rows(stored, "SELECT unit_id FROM run WHERE is_golden")}
+    stored.writer.close()
+    with schema._locked(stored.database) as connection:
+        command.downgrade(schema._config(connection), "0001")
+    with stored.database.engine.begin() as connection:  # the older version knew no golden sample
+        for unit_id in golden:
+            for name in ("run", "unit_state"):
+                connection.execute(
+                    text(f"DELETE FROM {name} WHERE unit_id = :unit_id"), {"unit_id": unit_id}
+                )
+    schema.upgrade(stored.database)
+    assert (rows(stored, states), unit_hours(stored)) == before
+
+
+@pytest.mark.parametrize("table", ["audit", "rulebook"])
+@pytest.mark.parametrize(
+    "sql", ["UPDATE {table} SET reason = 'forged'", "DELETE FROM {table}", "TRUNCATE {table}"]
+)
+def test_the_database_refuses_to_change_what_is_kept_for_ever(
+    stored: Stored, table: str, sql: str
+) -> None:
+    if stored.database.is_sqlite and sql.startswith("TRUNCATE"):
+        sql = "DELETE FROM {table}"  # it has no other word for it
+    with stored.database.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO rulebook (version, body, author, reason, created_us)"
+                " VALUES (1, '', 'ann', 'first', 0)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO audit (id, at_us, actor, action, subject, reason, details, chain)"
+                " VALUES (1, 0, 'ann', 'activate', 'rulebook 1', 'first', '{}', :chain)"
+            ),
+            {"chain": b"x"},
+        )
+    with (
+        pytest.raises(DBAPIError, match=f"{table} is kept for ever"),
+        stored.database.engine.begin() as connection,
+    ):
+        connection.execute(text(sql.format(table=table)))
+    assert rows(stored, f"SELECT reason FROM {table}") == [("first",)]
