@@ -21,10 +21,17 @@ class Line(NamedTuple):
 
 
 class LineCutter:
-    """Bytes cut anywhere go in, whole lines come out. Holds at most one line of `bytes_max`."""
+    """Bytes cut anywhere go in, whole lines come out. Holds at most one line of `bytes_max`.
 
-    def __init__(self, offset: int, bytes_max: int) -> None:
+    Args:
+        offset: Byte of the file at which the first `add` begins.
+        bytes_max: Longest line that is kept whole.
+        blanks: What is trimmed off a line's ends; None: every white space.
+    """
+
+    def __init__(self, offset: int, bytes_max: int, blanks: bytes | None = None) -> None:
         self._bytes_max = bytes_max
+        self._blanks = blanks
         self._start = offset  # where the line in hand begins
         self._buffer = bytearray()
         self._taken = 0  # bytes of the buffer that were yielded
@@ -57,7 +64,7 @@ class LineCutter:
         self._start, self._forgotten = end, 0
         is_cut = end - start > self._bytes_max
         content = raw[:_MARK_BYTES] if is_cut else raw
-        return Line(content.removeprefix(_BOM).strip(), start, end, is_cut)
+        return Line(content.removeprefix(_BOM).strip(self._blanks), start, end, is_cut)
 
     def _bound(self) -> None:
         # Only what is decided for good may be forgotten: a line this long is cut however it ends.

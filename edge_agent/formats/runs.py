@@ -7,9 +7,11 @@ import orjson
 from pydantic import ValidationError
 
 from broker.messages import MEASUREMENTS_MAX, RUN, Run, RunMeasurement
+from edge_agent.formats import text
 
 ENVELOPE_BYTES = 256
 """What the agent adds to a Run before it sends it: message_id and sequence."""
+_PLAIN_DIGITS_MAX = 10
 
 
 def pass_fail(test_step: str, value: bool | None, **others: Any) -> dict[str, Any]:  # noqa: ANN401, FBT001
@@ -21,6 +23,16 @@ def pass_fail(test_step: str, value: bool | None, **others: Any) -> dict[str, An
 def no_measurement(status: str) -> dict[str, Any]:
     """Return the one measurement of a run that has none: the tester's status, recorded."""
     return {"test_step": "run", "measured_value": status, "comparator": "LOG"}
+
+
+def panel(position: str) -> dict[str, int | str] | None:
+    """Return the panel by the position that the tester prints; a plain number as one.
+
+    Returns:
+        None where it prints none.
+    """
+    is_plain = position.isascii() and position.isdigit() and len(position) < _PLAIN_DIGITS_MAX
+    return {"position": int(position) if is_plain else text.clean(position)} if position else None
 
 
 def build_run(fields: dict[str, Any], payload_bytes_max: int) -> Run:

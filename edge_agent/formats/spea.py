@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from broker.messages import MEASUREMENTS_MAX, Run
 from edge_agent.formats import text
-from edge_agent.formats.items import JSON, Item, Options, Parsed, Skipped, Unparsed
-from edge_agent.formats.lines import Line, LineCutter
-from edge_agent.formats.runs import build_run, no_measurement, pass_fail
+from edge_agent.formats.items import JSON, Item, Options
+from edge_agent.formats.line_units import Draft, LineParser
+from edge_agent.formats.lines import Line
+from edge_agent.formats.runs import panel, pass_fail
 
 _ORDERS: Final = {"mmdd": "mdy", "ddmm": "dmy"}
 _STEP_OUTCOMES: Final = {"": None, "PASS": "PASS"}  # anything else failed: FAIL(+), FAIL(-) ...
@@ -21,89 +21,52 @@ _ROW_CELLS: Final = {"ANL": 14, "FUNC": 13}
 _TEXT_VALUE: Final = "automatic"
 
 
-class Spea:
+class Spea(LineParser):
     """The parser of `spea`: lines in, units out."""
 
+    _LITTER = "outside of any unit: no START line before it"
+
     def __init__(self, options: Options, file: str, offset: int, state: Mapping[str, JSON]) -> None:
-        self._options = options
-        self._file = text.base_name(file)
-        self._cutter = LineCutter(offset, options.max_unit_bytes)
+        super().__init__(options, file, offset, state)
         order = state.get("date_order")
         self._order = order if isinstance(order, str) else None  # of the last FORMAT line
-        self._unit: _Unit | None = None
-        self._litter: tuple[int, int] | None = None  # lines outside any unit, neighbours joined
-        self._state: dict[str, JSON] = dict(state)
+        self._draft: _Unit | None = None
 
-    def feed(self, data: bytes) -> Iterator[Item]:
-        """Take the next bytes; an item for every unit and blank line they complete."""
-        self._cutter.add(data)
-        return self._items(self._cutter.lines())
-
-    def finish(self) -> Iterator[Item]:
-        """Read the last line, also without its newline; a half unit is Unparsed."""
-        yield from self._items(self._cutter.rest())
-        yield from self._close()
-
-    def state(self) -> dict[str, JSON]:
-        """Return the date order of the last FORMAT line before the end of the last item."""
-        return dict(self._state)
-
-    def _items(self, lines: Iterator[Line]) -> Iterator[Item]:
-        for line in lines:
-            yield from self._read(line)
-
-    def _read(self, line: Line) -> Iterator[Item]:
-        content = text.decode(line.content, self._options.encoding)
+    def _read(self, line: Line, content: str) -> Iterator[Item]:
         kind, _, rest = content.partition(";")
         if self._begins_unit(kind):
             yield from self._close()
-            self._unit = _Unit(self._options, self._file, line.byte_start)
+            self._draft = _Unit(self._options, self._file, line.byte_start)
         if kind == "FORMAT":
             self._order = _ORDERS.get(rest.strip(" ;"))
-        if self._unit is not None:
-            self._unit.add(line, content, self._order)
-            if kind == "END":
-                yield from self._close()
-        elif content or self._litter:
-            self._litter = (self._litter[0] if self._litter else line.byte_start, line.byte_end)
-        else:
-            self._remember()
-            yield Skipped("blank line", line.byte_start, line.byte_end)
+        if self._draft is None:
+            yield from self._set_aside(line, content)
+            return
+        self._draft.order = self._order
+        self._draft.add(line, content)
+        if kind == "END":
+            yield from self._close()
 
     def _begins_unit(self, kind: str) -> bool:
         if kind == "START":
-            return self._unit is None or self._unit.has_started
+            return self._draft is None or self._draft.has_started
         return kind == "FORMAT"
 
-    def _close(self) -> Iterator[Item]:
-        """Yield the unit or litter in hand, if any."""
-        unit, litter = self._unit, self._litter
-        self._unit = self._litter = None
-        self._remember()
-        if unit is not None:
-            yield unit.item()
-        elif litter is not None:
-            yield Unparsed("outside of any unit: no START line before it", *litter)
-
-    def _remember(self) -> None:
-        self._state = {"date_order": self._order} if self._order else {}
+    def _context(self) -> dict[str, JSON]:
+        return {"date_order": self._order} if self._order else {}
 
 
-class _Unit:
-    """What was read of one unit so far; `item` says what it came to."""
+class _Unit(Draft):
+    """What was read of one unit so far."""
 
     def __init__(self, options: Options, file: str, byte_start: int) -> None:
-        self._options = options
-        self._file = file
-        self._start = self._end = byte_start
-        self._order: str | None = None
+        super().__init__(options, file, byte_start)
+        self.order: str | None = None
+        """The date order in force at its last line."""
         self._head: list[str] = []
         self._lot = self._board_result = ""
         self._barcodes: set[str] = set()
         self._sites: set[str] = set()
-        self._rows: list[dict[str, Any]] = []
-        self._row_count = 0
-        self._holes: list[Unparsed] = []
         self._foot: list[str] | None = None
 
     @property
@@ -111,13 +74,7 @@ class _Unit:
         """Tell whether its START line was seen."""
         return bool(self._head)
 
-    def add(self, line: Line, content: str, order: str | None) -> None:
-        """Take one line; `order` is the date order in force at it."""
-        self._end, self._order = line.byte_end, order
-        if self._end - self._start > self._options.max_unit_bytes:
-            self._rows.clear()  # it can only become Unparsed: hold nothing of it
-            self._holes.clear()
-            return
+    def _take(self, content: str) -> None:
         cells = [cell.strip() for cell in content.split(";")]
         match cells[0]:
             case "START":
@@ -131,47 +88,28 @@ class _Unit:
             case "END":
                 self._foot = cells
             case "ANL" | "FUNC":
-                self._add_row(line, cells)
+                self._take_row(cells)
             case kind if kind not in {"", "FORMAT"}:
-                self._add_hole(f"unknown record {kind[:20]!r}", line)
+                raise ValueError(f"unknown record {kind[:20]!r}")
 
-    def item(self) -> Item:
-        """Return the unit as one item; never raises."""
-        try:
-            runs = (self._run(),)
-        except ValueError as error:
-            return Unparsed(f"{error}", self._start, self._end)
-        return Parsed(runs, self._start, self._end, tuple(self._holes))
-
-    def _add_row(self, line: Line, cells: list[str]) -> None:
+    def _take_row(self, cells: list[str]) -> None:
         count = _ROW_CELLS[cells[0]]
         if len(cells) < count or any(cells[count:]):
-            self._add_hole(f"{cells[0]} row with {len(cells)} fields instead of {count}", line)
-            return
+            raise ValueError(f"{cells[0]} row with {len(cells)} fields instead of {count}")
         try:
             row = _measurement(cells, self._options)
         except ValueError as error:
-            self._add_hole(f"{cells[0]} row: {error}", line)
-            return
+            raise ValueError(f"{cells[0]} row: {error}") from error
         self._sites.add(cells[1])
-        self._row_count += 1
-        if self._row_count <= MEASUREMENTS_MAX:
-            self._rows.append(row)
+        self._add_row(row)
 
-    def _add_hole(self, reason: str, line: Line) -> None:
-        start = line.byte_start
-        if self._holes and self._holes[-1].byte_end == start:
-            reason, start, _ = self._holes.pop()
-        self._holes.append(Unparsed(reason, start, line.byte_end))
-
-    def _run(self) -> Run:
-        """Return the unit as a Run, or raise ValueError with the sentence why it is none."""
+    def _fields(self) -> dict[str, Any]:
         self._check()
         options, head, foot = self._options, [*self._head, *[""] * 7][:8], self._foot or []
         _, _, program, version, product, operator, date, clock = head
         outcome = foot[1] if len(foot) > 1 else ""
-        order = self._order or options.date_order
-        fields = {
+        order = self.order or options.date_order
+        return {
             "barcode": next(iter(self._barcodes)),
             "product_id": options.product_id or text.name(product or program),
             "procedure": options.procedure or "ICT",
@@ -181,18 +119,13 @@ class _Unit:
             "program": text.clean(program) or None,
             "program_version": text.clean(version) or None,
             "operator": text.clean(operator) or None,
-            "panel": _panel(self._sites),
+            "panel": panel(next(iter(self._sites), "")),
             "attributes": self._attributes(outcome),
-            "measurements": self._rows or [no_measurement(text.clean(outcome))],
-            "source": {"file": self._file, "byte_start": self._start, "byte_end": self._end},
+            "measurements": self._measurements(outcome),
         }
-        return build_run(fields, options.payload_bytes_max)
 
     def _check(self) -> None:
-        size, size_max = self._end - self._start, self._options.max_unit_bytes
         barcodes = sorted(self._barcodes)
-        if size > size_max:
-            raise ValueError(f"a unit of {size} bytes, above max_unit_bytes ({size_max})")
         if not self._head:
             raise ValueError("a unit without its START line")
         if self._foot is None:
@@ -203,10 +136,6 @@ class _Unit:
             raise ValueError(f"a unit with two serial numbers, {barcodes[0]!r}, {barcodes[1]!r}")
         if len(self._sites) > 1:
             raise ValueError(f"rows of {len(self._sites)} sites in a unit; only one is understood")
-        if self._row_count > MEASUREMENTS_MAX:
-            raise ValueError(f"{self._row_count} measurements; a run holds {MEASUREMENTS_MAX}")
-        if self._holes and not self._rows:
-            raise ValueError(f"no row was understood; the first: {self._holes[0].reason}")
 
     def _attributes(self, outcome: str) -> dict[str, str] | None:
         found = {"lot": text.clean(self._lot)}
@@ -246,11 +175,3 @@ def _limits(low: float | None, high: float | None) -> dict[str, float]:
 
 def _ended_at(foot: list[str], order: str | None) -> datetime | None:
     return text.moment(foot[2], foot[3], order) if len(foot) > 3 else None  # noqa: PLR2004
-
-
-def _panel(sites: set[str]) -> dict[str, int | str] | None:
-    site = next(iter(sites), "")
-    if not site:
-        return None
-    is_plain = site.isascii() and site.isdigit() and len(site) < 10  # noqa: PLR2004
-    return {"position": int(site) if is_plain else text.clean(site)}
