@@ -20,6 +20,7 @@ from edge_agent.formats import (
     Parser,
     Skipped,
     Unparsed,
+    as_utf8,
     forwards_lines,
     open_parser,
 )
@@ -145,9 +146,9 @@ class Intake:
             self._batch_began = time.monotonic()
         if not isinstance(item, Skipped):
             if self._first_record is None:
-                self._first_record = first_record_hash(self._raw(item))
+                self._first_record = first_record_hash(as_utf8(self._raw(item), state))
             if isinstance(item, Parsed):
-                self._add_parsed(item)
+                self._add_parsed(item, as_utf8(self._raw(item), state))
             else:
                 self._refuse(item)
         self._end, self._state = item.byte_end, state
@@ -162,8 +163,8 @@ class Intake:
             or time.monotonic() - self._batch_began >= BATCH_S
         )
 
-    def _add_parsed(self, item: Parsed) -> None:
-        first, raw = self._first_record or b"", self._raw(item)
+    def _add_parsed(self, item: Parsed, raw: bytes) -> None:
+        first = self._first_record or b""
         ids = [message_id(first, item.byte_start, raw, index) for index in range(len(item.runs))]
         if forwards_lines(self._source.format):
             try:

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from broker.errors import SettingsError
 from edge_agent.formats.items import JSON, Item, Options, Parsed, Parser, Skipped, Unparsed
+from edge_agent.formats.utf16 import as_utf8, open_text
 
 __all__ = [
     "FORMAT_NAMES",
@@ -32,6 +33,7 @@ __all__ = [
     "Parser",
     "Skipped",
     "Unparsed",
+    "as_utf8",
     "forwards_lines",
     "open_parser",
     "read_options",
@@ -55,6 +57,8 @@ _FORMATS: Final[Mapping[str, _Format]] = {
     "jsonl": _Format("edge_agent.formats.jsonl:JsonLines", frozenset({"max_unit_bytes"})),
     "spea": _Format("edge_agent.formats.spea:Spea"),
 }
+_BINARY: Final = frozenset({"stdf"})
+"""Formats that are no text: their first two bytes may look like UTF-16's mark."""
 FORMAT_NAMES: Final = tuple(_FORMATS)
 """Every format, in the order of the documentation."""
 
@@ -78,8 +82,15 @@ def open_parser(
     Raises:
         SettingsError: There is no such format.
     """
-    parser: Parser = _import(_known(format).parser)(options, file, offset, state or {})
-    return parser
+    make = _import(_known(format).parser)
+
+    def own(at: int, said: Mapping[str, JSON]) -> Parser:
+        parser: Parser = make(options, file, at, said)
+        return parser
+
+    if format in _BINARY:
+        return own(offset, state or {})
+    return open_text(own, offset, state or {}, maps_source=not forwards_lines(format))
 
 
 def read_options(

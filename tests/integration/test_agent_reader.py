@@ -281,3 +281,58 @@ def test_a_missing_file_is_said_until_it_is_there(floor: Floor) -> None:
     floor.log.write_bytes(line(1))
     reader.read_all()
     assert reader.troubles("M1") == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_lines_are_sent_as_utf8_with_ids_that_no_line_end_changes(
+    floor: Floor, encoding: str
+) -> None:
+    lines = "\ufeff" + (line(1, note="Ω 😀") + line(2, message_id="own")).decode()
+    content = (lines + line(3).decode().rstrip()).encode(encoding)
+    floor.log.write_bytes(content[:333])  # in the middle of a character
+    floor.reader().read_all()
+    floor.log.write_bytes(content)
+    floor.reader().read_all(is_final=True)
+    before = floor.bodies()
+    assert [body["barcode"] for body in before] == ["S1", "S2", "S3"]
+    assert before[0]["note"] == "Ω 😀"
+    assert (
+        floor.spool.messages_after("M1", 0, 9, 10**6)[1].payload
+        == line(2, message_id="own").strip()
+    )
+    floor.again("another.db")
+    floor.log.write_bytes(content + "\r\n".encode(encoding))
+    floor.reader().read_all()
+    assert [body["message_id"] for body in floor.bodies()] == [
+        body["message_id"] for body in before
+    ]
+
+
+def test_what_is_no_utf16_is_refused_with_its_place(floor: Floor) -> None:
+    good = "\ufeff" + line(1).decode()
+    content = good.encode("utf-16-le") + b"\0\xd8" + "x\n".encode("utf-16-le")
+    floor.log.write_bytes(content + line(2).decode().encode("utf-16-le") + b"x")
+    floor.reader().read_all(is_final=True)
+    assert floor.barcodes() == ["S1", "S2"]
+    rows = floor.spool._connection.execute(
+        "SELECT byte_start, byte_end, content, reason FROM refused"
+    ).fetchall()
+    start = 2 * len(good)
+    assert rows[0][:3] == (start, start + 6, content[start : start + 6])
+    assert f"no UTF-16 at byte {start}" in rows[0][3]
+    assert rows[1][1] - rows[1][0] == 1
+    assert floor.spool.books("M1") == (4, 2, 2, 0)
+
+
+def test_a_byte_order_mark_and_windows_1252_are_read(floor: Floor) -> None:
+    unit = (
+        "FORMAT;mmdd\nSTART;a;prog;1;prod;op;10/12/2024;16:15:03\n"
+        "ANL;1;C1;1;2;Größe µF;;PASS;1.0;0.5;2.0;V;;2\nSN;A1\nEND;PASS;10/12/2024;16:15:22\n"
+    )
+    floor.log.write_bytes(b"\xef\xbb\xbf" + unit.encode("cp1252") + unit.encode())
+    floor.reader(format="spea").read_all()
+    first, second = floor.bodies()
+    assert first["measurements"] == second["measurements"]
+    assert first["measurements"][0]["attributes"] == {"description": "Größe µF"}
+    assert first["source"]["byte_start"] == 0
+    assert second["source"]["byte_start"] == 3 + len(unit.encode("cp1252"))
