@@ -3,6 +3,7 @@
     YieldlineError
     ├── SettingsError        a setting, flag or file is wrong                  exit 2
     ├── RulebookError        a rulebook cannot be used                         exit 2
+    │   └── RulebookConflict     somebody else activated another meanwhile
     ├── BrokerUnavailable    the MQTT broker cannot be reached: wait, retry
     ├── BrokerRefused        the broker said no (login, rights): a person acts exit 2
     ├── StoreUnavailable     the database cannot be reached: hold, retry
@@ -23,6 +24,10 @@ class SettingsError(YieldlineError):
 
 class RulebookError(YieldlineError):
     """A rulebook cannot be used; the one in force stays."""
+
+
+class RulebookConflict(RulebookError):  # noqa: N818 - the name states the fact
+    """A rulebook was made from a version that is no longer in force."""
 
 
 class BrokerUnavailable(YieldlineError):  # noqa: N818 - the name states the fact

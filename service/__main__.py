@@ -12,6 +12,7 @@ import typer
 
 from broker.errors import YieldlineError
 from broker.settings import Settings, load_settings
+from service import rules_cli
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 
@@ -25,15 +26,10 @@ app = typer.Typer(
     epilog="Also: `yieldline ui` (the web app alone), `yieldline agent` (a log file's way to MQTT)."
     " Try it: `yieldline up --demo`, then open the URL it prints.",
 )
-rules_app = typer.Typer(
-    no_args_is_help=True,
-    help="Rulebooks: the plant's own limits.",
-    epilog="Example: `yieldline rules check rules.toml`",
-)
 db_app = typer.Typer(
     no_args_is_help=True, help="The database.", epilog="Example: `yieldline db stats`"
 )
-app.add_typer(rules_app, name="rules")
+app.add_typer(rules_cli.app, name="rules")
 app.add_typer(db_app, name="db")
 
 Config = Annotated[
@@ -149,33 +145,6 @@ def simulate(  # noqa: PLR0913 - one flag a quality of the floor
         seed=seed, speed=speed, runs=runs, lines=lines, history_minutes=history
     )
     _run_until_stopped(settings, lambda stop: play(options, settings, stop))
-
-
-@rules_app.command("check", epilog="Example: `yieldline rules check rules.toml`")
-def rules_check(file: Annotated[Path, typer.Argument(help="A rulebook in TOML.")]) -> None:
-    """Say whether a rulebook could be activated, and what is wrong if not."""
-    from broker.errors import RulebookError
-    from service.rulebook import parse_rulebook
-
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RulebookError(f"{file} cannot be read: {error}.") from error
-    rules = parse_rulebook(text, str(file))
-    typer.echo(f"{file}: {len(rules)} rules, no conflicts.")
-
-
-@rules_app.command("show", epilog="Example: `yieldline rules show > rules.toml`")
-def rules_show(*, config: Config = None) -> None:
-    """Print the rulebook in force, as TOML."""
-    from broker.errors import RulebookError
-    from service.store.database import Database
-    from service.store.rulebooks import active_rulebook
-
-    stored = active_rulebook(Database(_settings(config).database))
-    if stored is None:
-        raise RulebookError("no rulebook is in force yet. Start `yieldline service` with one.")
-    typer.echo(stored.body, nl=False)
 
 
 @db_app.command("upgrade", epilog="Example: `yieldline db upgrade`")

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import structlog
 
-from broker.errors import RulebookError, StoreUnavailable
+from broker.errors import RulebookConflict, RulebookError, StoreUnavailable
 from broker.link import backoff_s
 from broker.settings import Settings
+from service import rules_in_force
+from service.commands.rulebooks import load_rules_file
 from service.core.lookup import Rulebook
 from service.pipeline import Pipeline
-from service.rulebook import parse_rulebook
 from service.store.database import Database
-from service.store.rulebooks import StoredRulebook, active_rulebook, add_rulebook
+from service.store.rulebooks import StoredRulebook, active_rulebook
 from service.store.schema import upgrade
 from service.subscriber import Subscriber
 
@@ -47,7 +48,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     log.info("serving", database=database.label, rulebook_version=rulebook.version)
-    await Subscriber(settings, Pipeline(settings, database, rulebook), stop).run()
+    pipeline = Pipeline(settings, database, rulebook)
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(rules_in_force.follow(database, pipeline), name="rulebook")
+        await Subscriber(settings, pipeline, stop).run()
+        following.cancel()
     database.dispose()
 
 
@@ -62,7 +67,7 @@ def prepare(settings: Settings, database: Database) -> Rulebook:
     upgrade(database)
     stored = active_rulebook(database)
     try:
-        stored = _load_file(settings.rules.file, database, stored)
+        stored = _load_file(settings.rules.file, database) or active_rulebook(database)
     except RulebookError as error:
         if stored is None:
             raise
@@ -76,26 +81,22 @@ def prepare(settings: Settings, database: Database) -> Rulebook:
             consequence="the machines' own verdicts and limits decide",
         )
         return Rulebook(0, ())
-    return Rulebook(stored.version, parse_rulebook(stored.body, f"rulebook {stored.version}"))
+    return rules_in_force.as_rulebook(stored)
 
 
-def _load_file(
-    file: Path, database: Database, stored: StoredRulebook | None
-) -> StoredRulebook | None:
-    """Store the rules file as a new version when it differs from the active one.
+def _load_file(file: Path, database: Database) -> StoredRulebook | None:
+    """Activate the rules file when it changed since it was last loaded.
 
     Raises:
         RulebookError: It cannot be read or is wrong; nothing is stored.
     """
     try:
-        text = file.read_text("utf-8")
+        text = file.read_bytes().decode()  # as it is, line ends too
     except FileNotFoundError:
-        return stored
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise RulebookError(f"{file} cannot be read: {error}.") from error
-    if stored is not None and stored.body == text:
-        return stored
-    parse_rulebook(text, str(file))
-    return add_rulebook(
-        database, text, author="service", reason=f"{file.name} changed", now=datetime.now(UTC)
-    )
+    try:
+        return load_rules_file(database, text, origin=str(file), now=datetime.now(UTC))
+    except RulebookConflict:
+        return None  # another service, started at the same moment, was quicker

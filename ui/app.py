@@ -23,6 +23,7 @@ from ui.api import (
     prometheus,
     rejections,
     results,
+    rulebooks,
     units,
 )
 from ui.state import AppState
@@ -77,7 +78,18 @@ def create_api(state: AppState) -> FastAPI:
     )
     app.state.yieldline = state
     problems.register(app)
-    for module in (ingest, results, units, machines, figures, rejections, live, health, documents):
+    for module in (
+        ingest,
+        results,
+        units,
+        machines,
+        figures,
+        rejections,
+        rulebooks,
+        live,
+        health,
+        documents,
+    ):
         app.include_router(module.router)
     prometheus.register(app, state)
     _add_ends(app)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlmodel import Session
 
@@ -17,6 +17,7 @@ from broker.settings import DatabaseSettings
 
 _POOL_SIZE = 8
 _NO_TABLE = "42P01"
+_CHANGE_LOCK = 0x59_4C_00_02  # "YL": PostgreSQL's advisory lock for what people change
 _ONLY_KEYS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 """The writer only ever looks rows up by key. Without statistics the planner would read a table
 whole: right on an empty database, and ever slower on one that fills."""
@@ -80,6 +81,22 @@ class Database:
         """Give a session for reading; database trouble becomes StoreUnavailable or StoreRefused."""
         with self.translated(), self.session() as session:
             yield session
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """Give a transaction for what a person changes: one at a time, whichever process it is in.
+
+        Results are written meanwhile all the same, on PostgreSQL; on SQLite they wait for its end.
+
+        Raises:
+            StoreUnavailable, StoreRefused: Database trouble; nothing was changed.
+        """
+        with self.translated(), self.engine.begin() as connection:
+            if self.is_sqlite:  # its driver would begin only at the first change, after our reads
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CHANGE_LOCK})")
+            yield connection
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
+from service.core.intervals import wilson_interval
 from service.store.codes import HOUR_US
 from service.store.database import Database
 from service.store.queries.base import UNIT_STATE, Facts, as_time, connected, hour_of, names_of
@@ -28,9 +29,6 @@ GROUPS: Final[Mapping[str, str]] = {
     "hour": "hour",
 }
 """What yields can be grouped by, and the column of it. `hour`: of the unit's first run."""
-
-_Z_95: Final = 1.959963984540054
-"""The standard normal's 97.5 % point."""
 
 
 def yields(database: Database, filters: Filters, group: str = "procedure") -> list[Facts]:
@@ -67,21 +65,6 @@ def rolled_throughput(database: Database, filters: Filters) -> float | None:
         of_procedures = _by_procedure(connection, filters, UNIT_STATE.c.procedure)
     rows = [row for each in of_procedures.values() for row in each]
     return _product(rows) if rows else None
-
-
-def wilson_interval(good: int, total: int) -> tuple[float, float] | None:
-    """Return the 95 % score interval of a share; None of nothing.
-
-    Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference".
-    """
-    if not total:
-        return None
-    share, z2 = good / total, _Z_95 * _Z_95
-    middle = share + z2 / (2 * total)
-    half = _Z_95 * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
-    low, high = (middle - half) / (1 + z2 / total), (middle + half) / (1 + z2 / total)
-    # Exactly 0 and 1 at the ends, where rounding would leave a little.
-    return (low if good else 0.0), (high if good < total else 1.0)
 
 
 def _state_column(column: str) -> ColumnElement[Any]:
