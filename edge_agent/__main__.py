@@ -10,7 +10,7 @@ import typer
 
 from broker.errors import SettingsError, YieldlineError
 from edge_agent.config import load_config
-from edge_agent.formats import FORMAT_NAMES, read_options
+from edge_agent.formats import FORMAT_NAMES, check_format, read_options
 from edge_agent.run import NotDone, run_agent
 from edge_agent.show import show_file
 
@@ -57,8 +57,9 @@ def parse(
     ] = None,
 ) -> None:
     """Print the runs that a file holds, one JSON a line; say what was not understood."""
-    read_options(format_name, {})  # a wrong format is not the option file's mistake
-    chosen = read_options(format_name, _table(options), f"{options}: ")
+    check_format(format_name)  # a wrong one is not the option file's mistake
+    where = str(options) if options else "without --options"
+    chosen = read_options(format_name, _table(options), f"{where}: ")
     if not show_file(file, format_name, chosen, sys.stdout, sys.stderr):
         raise typer.Exit(1)
 

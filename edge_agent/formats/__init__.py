@@ -34,6 +34,7 @@ __all__ = [
     "Skipped",
     "Unparsed",
     "as_utf8",
+    "check_format",
     "forwards_lines",
     "open_parser",
     "read_options",
@@ -46,7 +47,7 @@ _COMMON: Final = frozenset(
 
 class _Format(NamedTuple):
     parser: str
-    """Its class, as module:name; imported when first used."""
+    """Its class, or what makes it, as module:name; imported when first used."""
     takes: frozenset[str] = _COMMON
     """Which of the common options it takes."""
     options: str = "edge_agent.formats.items:Options"
@@ -119,10 +120,7 @@ def read_options(
     try:
         return model(**table)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{where}{key}: {message}.") from error
+        raise SettingsError(f"{where}{_complaint(error)}") from error
 
 
 def forwards_lines(format: str) -> bool:  # noqa: A002
@@ -134,6 +132,25 @@ def closest(word: str, known: frozenset[str] | tuple[str, ...]) -> str:
     """Return " Did you mean …?" for the closest known word, else the list of them."""
     found = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.5)
     return f" Did you mean {found[0]}?" if found else f" Known: {', '.join(sorted(known))}."
+
+
+def check_format(format: str) -> None:  # noqa: A002
+    """Check that there is such a format.
+
+    Raises:
+        SettingsError: There is none; the sentence names the closest.
+    """
+    _known(format)
+
+
+def _complaint(error: ValidationError) -> str:
+    """Return what is wrong first, behind the path of its key; counts from 1."""
+    first = error.errors(include_url=False)[0]
+    path = [part + 1 if isinstance(part, int) else part for part in first["loc"]]
+    key = ".".join(str(part) for part in path if part != "[key]")
+    said = first["msg"].removeprefix("Value error, ")
+    said = "needed, but not there" if first["type"] == "missing" else said
+    return f"{key}: {said}".removeprefix(": ") + ("" if said.endswith((".", "?")) else ".")
 
 
 def _import(place: str) -> Any:  # noqa: ANN401 - a class
