@@ -57,6 +57,7 @@ class _Format(NamedTuple):
 _FORMATS: Final[Mapping[str, _Format]] = {
     "jsonl": _Format("edge_agent.formats.jsonl:JsonLines", frozenset({"max_unit_bytes"})),
     "spea": _Format("edge_agent.formats.spea:Spea"),
+    "teststand": _Format("edge_agent.formats.teststand:TestStand", _COMMON - {"date_order"}),
 }
 _BINARY: Final = frozenset({"stdf"})
 """Formats that are no text: their first two bytes may look like UTF-16's mark."""
