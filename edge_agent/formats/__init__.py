@@ -57,6 +57,7 @@ class _Format(NamedTuple):
 _FORMATS: Final[Mapping[str, _Format]] = {
     "jsonl": _Format("edge_agent.formats.jsonl:JsonLines", frozenset({"max_unit_bytes"})),
     "spea": _Format("edge_agent.formats.spea:Spea"),
+    "takaya": _Format("edge_agent.formats.takaya:Takaya"),
     "teststand": _Format("edge_agent.formats.teststand:TestStand", _COMMON - {"date_order"}),
 }
 _BINARY: Final = frozenset({"stdf"})

@@ -1,7 +1,7 @@
 """What the formats that are read line by line have in common. Pure: no I/O.
 
 A `LineParser` cuts bytes into lines and joins what stands outside of any unit; a `Draft` gathers
-the lines of one unit. A format says what its lines mean.
+lines that belong together, a `UnitDraft` those of one unit. A format says what its lines mean.
 """
 
 from abc import ABC, abstractmethod
@@ -83,18 +83,15 @@ class LineParser(ABC):
 
 
 class Draft(ABC):
-    """What was read of one unit so far; `item` says what it came to."""
+    """Lines that belong together, as far as they were read; `item` says what they came to."""
 
-    def __init__(self, options: Options, file: str, byte_start: int) -> None:
+    def __init__(self, options: Options, byte_start: int) -> None:
         self._options = options
-        self._file = file
         self._start = self._end = byte_start
-        self._rows: list[dict[str, Any]] = []
-        self._row_count = 0
         self._holes: list[Unparsed] = []
 
     def add(self, line: Line, content: str) -> None:
-        """Take the unit's next line; one that is not understood becomes a hole."""
+        """Take the next line; one that is not understood becomes a hole."""
         self._end = line.byte_end
         if self._is_too_large():
             self._forget()  # it can only become Unparsed: hold nothing of it
@@ -104,6 +101,44 @@ class Draft(ABC):
         except ValueError as error:
             self._add_hole(f"{error}", line)
 
+    @abstractmethod
+    def item(self) -> Item:
+        """Return the lines as one item; never raises."""
+
+    @abstractmethod
+    def _take(self, content: str) -> None:
+        """Take one line, or raise ValueError with the sentence why it is not understood."""
+
+    def _add_hole(self, reason: str, line: Line) -> None:
+        start = line.byte_start
+        if self._holes and self._holes[-1].byte_end == start:
+            reason, start, _ = self._holes.pop()
+        self._holes.append(Unparsed(reason, start, line.byte_end))
+
+    def _unparsed(self, reason: str) -> Unparsed:
+        return Unparsed(reason, self._start, self._end)
+
+    def _is_too_large(self) -> bool:
+        return self._end - self._start > self._options.max_unit_bytes
+
+    def _check_size(self) -> None:
+        if self._is_too_large():
+            size, size_max = self._end - self._start, self._options.max_unit_bytes
+            raise ValueError(f"a unit of {size} bytes, above max_unit_bytes ({size_max})")
+
+    def _forget(self) -> None:
+        self._holes.clear()
+
+
+class UnitDraft(Draft):
+    """The lines of one unit, which becomes one Run."""
+
+    def __init__(self, options: Options, file: str, byte_start: int) -> None:
+        super().__init__(options, byte_start)
+        self._file = file
+        self._rows: list[dict[str, Any]] = []
+        self._row_count = 0
+
     def item(self) -> Item:
         """Return the unit as one item; never raises."""
         try:
@@ -112,12 +147,8 @@ class Draft(ABC):
             fields = {**self._fields(), "source": source}
             run = build_run(fields, self._options.payload_bytes_max)
         except ValueError as error:
-            return Unparsed(f"{error}", self._start, self._end)
+            return self._unparsed(f"{error}")
         return Parsed((run,), self._start, self._end, tuple(self._holes))
-
-    @abstractmethod
-    def _take(self, content: str) -> None:
-        """Take one line, or raise ValueError with the sentence why it is not understood."""
 
     @abstractmethod
     def _fields(self) -> dict[str, Any]:
@@ -128,12 +159,6 @@ class Draft(ABC):
         if self._row_count <= MEASUREMENTS_MAX:
             self._rows.append(row)
 
-    def _add_hole(self, reason: str, line: Line) -> None:
-        start = line.byte_start
-        if self._holes and self._holes[-1].byte_end == start:
-            reason, start, _ = self._holes.pop()
-        self._holes.append(Unparsed(reason, start, line.byte_end))
-
     def _measurements(self, status: str) -> list[dict[str, Any]]:
         """Return the rows; where the unit has none, its status as the tester says it."""
         if self._row_count > MEASUREMENTS_MAX:
@@ -142,14 +167,6 @@ class Draft(ABC):
             raise ValueError(f"no row was understood; the first: {self._holes[0].reason}")
         return self._rows or [no_measurement(text.clean(status))]
 
-    def _is_too_large(self) -> bool:
-        return self._end - self._start > self._options.max_unit_bytes
-
     def _forget(self) -> None:
+        super()._forget()
         self._rows.clear()
-        self._holes.clear()
-
-    def _check_size(self) -> None:
-        if self._is_too_large():
-            size, size_max = self._end - self._start, self._options.max_unit_bytes
-            raise ValueError(f"a unit of {size} bytes, above max_unit_bytes ({size_max})")

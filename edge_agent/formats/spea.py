@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from edge_agent.formats import text
 from edge_agent.formats.items import JSON, Item, Options
-from edge_agent.formats.line_units import Draft, LineParser
+from edge_agent.formats.line_units import LineParser, UnitDraft
 from edge_agent.formats.lines import Line
 from edge_agent.formats.runs import panel, pass_fail
 
@@ -56,7 +56,7 @@ class Spea(LineParser):
         return {"date_order": self._order} if self._order else {}
 
 
-class _Unit(Draft):
+class _Unit(UnitDraft):
     """What was read of one unit so far."""
 
     def __init__(self, options: Options, file: str, byte_start: int) -> None:
