@@ -58,6 +58,7 @@ _FORMATS: Final[Mapping[str, _Format]] = {
     "jsonl": _Format("edge_agent.formats.jsonl:JsonLines", frozenset({"max_unit_bytes"})),
     "spea": _Format("edge_agent.formats.spea:Spea"),
     "takaya": _Format("edge_agent.formats.takaya:Takaya"),
+    "gr228x": _Format("edge_agent.formats.gr228x:Gr228x", _COMMON - {"date_order"}),
     "teststand": _Format("edge_agent.formats.teststand:TestStand", _COMMON - {"date_order"}),
 }
 _BINARY: Final = frozenset({"stdf"})
