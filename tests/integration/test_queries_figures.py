@@ -14,7 +14,7 @@ from service.core.records import JudgedRun
 from service.store.queries.figures import figures
 from service.store.queries.filters import Filters
 from service.store.queries.steps import failing_steps
-from service.store.queries.yields import GROUPS, rolled_throughput, wilson_interval, yields
+from service.store.queries.yields import GROUPS, rolled_throughput, yields
 from tests.support.stored import NOON, Stored, run_message
 
 RUNS = 400
@@ -291,21 +291,3 @@ def test_a_late_first_run_moves_its_unit_to_the_earlier_period(database_url: str
     assert (everything["units"], everything["first_pass_yield"]) == (1, 0.0)
     assert everything["final_yield"] == 1.0
     stored.close()
-
-
-@pytest.mark.parametrize(
-    ("good", "total", "low", "high"),
-    [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_the_interval_is_that_of_the_published_examples(
-    good: int, total: int, low: float, high: float
-) -> None:
-    """Source: Newcombe (1998), Statistics in Medicine 17, table I, method 3."""
-    interval = wilson_interval(good, total)
-    assert interval == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
-    assert wilson_interval(0, 0) is None

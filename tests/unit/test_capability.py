@@ -276,8 +276,10 @@ def test_constant_values_have_no_index_and_say_why(values: list[float]) -> None:
 
 
 def test_a_spread_that_makes_no_finite_index_has_none() -> None:
-    found = capability_of([0.0, 1e-300] * 30, Bounds(-1e139, 1e139))
-    assert found.pp is None
+    found = capability_of([0.0, 1e-150] * 30, Bounds(-1e139, 1e139))
+    assert found.sigma_overall
+    assert found.sigma_overall.value > 0
+    assert found.cp is found.cpk is found.pp is found.ppk is None
 
 
 def test_coarse_and_skewed_values_are_noted() -> None:

@@ -258,6 +258,13 @@ def test_a_far_value_is_counted_not_drawn() -> None:
     assert found.counts.sum() == 300
 
 
+@pytest.mark.parametrize(("near", "far"), [(0.2, 0.4), (1.1, 2.7), (5.0, 6.0)])
+def test_a_value_on_the_fence_is_drawn_whatever_the_binary_noise(near: float, far: float) -> None:
+    found = histogram([near] * 6 + [far] * 2)  # the upper quartile is a quarter of the way
+    assert (found.counts[0], found.counts[-1]) == (6, 2)
+    assert found.over_count == 0
+
+
 def test_both_ends_of_the_limits_are_inside() -> None:
     found = histogram([1.0, 2.0, 3.0, 4.0, 5.0], Bounds(2.0, 4.0))
     assert (found.below_low_count, found.above_high_count) == (1, 1)

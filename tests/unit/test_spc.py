@@ -148,9 +148,10 @@ def test_a_stated_baseline_alone_makes_the_limits() -> None:
     assert beyond_limits(chart.location).tolist() == [10, 11, 12]
     assert beyond_limits(chart.spread).tolist() == [9, 11]  # between 9 and 10, between 11 and 12
     for make in (mean_range_chart, mean_deviation_chart):
-        of_all = made(make(FLOW_RATES * 2, 5, slice(0, 2)))
-        assert of_all.location.points.size == 4
+        of_all = made(make([*FLOW_RATES, 70.0, 80.0, 90.0, 71.0, 72.0], 5, slice(0, 2)))
+        assert of_all.location.points.size == of_all.spread.points.size == 3
         assert of_all.location[1:] == made(make(FLOW_RATES, 5)).location[1:]
+        assert of_all.spread[1:] == made(make(FLOW_RATES, 5)).spread[1:]
 
 
 @pytest.mark.parametrize("values", [[], [5.0]])
@@ -170,6 +171,13 @@ def test_equal_values_have_no_spread_and_no_signal(
     assert chart.location.lower == chart.location.centre == chart.location.upper == 0.1
     assert find_signals(chart.location, [*WESTERN_ELECTRIC, *NELSON]) == ()
     assert beyond_limits(chart.spread).size == 0
+
+
+def test_without_spread_there_are_sides_but_no_zones() -> None:
+    chart = made(individuals_chart([5.0] * 10 + [5.1] * 8, slice(0, 10)))
+    assert beyond_limits(chart.location).size == beyond_limits(chart.spread).size == 0
+    (signal,) = find_signals(chart.location, WESTERN_ELECTRIC)
+    assert (signal.rule.number, signal.indices) == (4, (17,))
 
 
 @EVERY_CHART

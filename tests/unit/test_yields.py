@@ -113,6 +113,7 @@ def test_rolled_throughput_is_the_product_of_first_pass_yields() -> None:
     procedures = [YieldCounts(units=100, first_passed=each, runs=100) for each in (95, 90, 98)]
     assert rolled_throughput_yield(procedures) == pytest.approx(0.8379)
     assert rolled_throughput_yield([*procedures, YieldCounts()]) == pytest.approx(0.8379)
+    assert rolled_throughput_yield([*procedures, YieldCounts(units=3, runs=3)]) == 0.0
 
 
 def test_defects_are_failed_measurements_per_million_judged() -> None:

@@ -1,13 +1,13 @@
 """Yields per group, with their doubt: what /api/v1/yield says."""
 
-import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from service.core.intervals import wilson_interval
+from service.core.yields import YieldCounts, rolled_throughput_yield
 from service.store.codes import HOUR_US
 from service.store.database import Database
 from service.store.queries.base import UNIT_STATE, Facts, as_time, connected, hour_of, names_of
@@ -63,8 +63,7 @@ def rolled_throughput(database: Database, filters: Filters) -> float | None:
     """Return the product of the first pass yields of all procedures; None without any unit."""
     with connected(database) as connection:
         of_procedures = _by_procedure(connection, filters, UNIT_STATE.c.procedure)
-    rows = [row for each in of_procedures.values() for row in each]
-    return _product(rows) if rows else None
+    return _rolled(row for each in of_procedures.values() for row in each)
 
 
 def _state_column(column: str) -> ColumnElement[Any]:
@@ -122,12 +121,12 @@ def _unit_entry(total: int, first: int, last: int) -> Facts:
 def _procedure_entry(rows: list[Row[Any]]) -> Facts:
     return {
         "retests": sum(int(row.runs) - int(row.units) for row in rows),
-        "rolled_throughput_yield": _product(rows),
+        "rolled_throughput_yield": _rolled(rows),
     }
 
 
-def _product(rows: list[Row[Any]]) -> float:
-    return math.prod(int(row.first) / int(row.units) for row in rows)
+def _rolled(rows: Iterable[Row[Any]]) -> float | None:
+    return rolled_throughput_yield(YieldCounts(int(row.units), int(row.first)) for row in rows)
 
 
 def _names(
