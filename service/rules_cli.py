@@ -9,6 +9,7 @@ import typer
 
 from broker.errors import RulebookError
 from broker.settings import load_settings
+from service.backtest_cli import backtest
 
 if TYPE_CHECKING:
     from service.core.rules import Rule
@@ -84,6 +85,11 @@ def diff(
         typer.echo(each.sentence)
     if not changes:
         typer.echo("No rule differs.")
+
+
+app.command(
+    epilog="Example: `yieldline rules backtest draft.toml --since 2026-11-01 --product-id PCB-7`"
+)(backtest)
 
 
 @app.command(

@@ -28,6 +28,8 @@ from service.core.words import quote
 
 _AHEAD_MAX: Final = timedelta(minutes=5)
 _AGE_MAX: Final = timedelta(days=30)
+_ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_NO_TEMPLATE: Final = TopicTemplate("{machine_id}/{channel}")  # where the topic does not matter
 
 
 class DecodeSettings(NamedTuple):
@@ -98,6 +100,45 @@ def decode(
         return _decode_array(content, payload, arrival)
     one = _decode_one(content, arrival, look_closer=may_hold_unstorable(payload))
     return [_refuse(one, payload, arrival) if isinstance(one, _Trouble) else one]
+
+
+def decode_stored(
+    payload: bytes, machine_id: str, elements: Sequence[int | None]
+) -> list[DecodedRun]:
+    """Understand a message again that was understood and stored once.
+
+    Args:
+        payload: Its bytes.
+        machine_id: Whose it is.
+        elements: Which of the array's elements are wanted; [None] where it is no array.
+
+    Returns:
+        One run for each of `elements`. Its line is not known any more, and a time without an
+        offset is taken for UTC: both are stored with the run.
+
+    Raises:
+        ValueError: These are not the bytes of a stored run.
+    """
+    place = Topic(machine_id, Channel.TEST)
+    settings = DecodeSettings(_NO_TEMPLATE, len(payload), lambda _: UTC)
+    arrival = _Arrival("", place, settings, _ANY_TIME)
+    found = [
+        _decode_one(content, arrival, look_closer=False, element=element)
+        for element, content in zip(elements, _contents(payload, elements), strict=True)
+    ]
+    runs = [each for each in found if isinstance(each, DecodedRun)]
+    if len(runs) < len(found):
+        raise ValueError("a stored message is not understood any more")
+    return runs
+
+
+def _contents(payload: bytes, elements: Sequence[int | None]) -> list[object]:
+    try:
+        content = parse_json(payload)
+    except ValueError:  # of a damaged array the good elements were stored
+        pieces = split_array(payload) or ()
+        return [parse_json(pieces[each or 0]) for each in elements]
+    return [content if each is None else content[each] for each in elements]
 
 
 @lru_cache(maxsize=16_384)

@@ -1,5 +1,6 @@
 """Rulebooks from outside: the command line, the HTTP API, and a service that follows."""
 
+import json
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -11,11 +12,12 @@ import orjson
 import pytest
 
 from broker.settings import Settings
+from service.core.lookup import NO_RULES
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.processes import YIELDLINE, Process
 from tests.support.raw_mqtt import Listener, Sender
-from tests.support.stored import Stored
+from tests.support.stored import Stored, run_message
 from tests.support.waiting import eventually_sync
 from tests.support.web import Web, serving
 
@@ -66,6 +68,29 @@ def test_a_rulebook_is_activated_shown_compared_and_exported(plant: Path) -> Non
     assert (plant / "out.toml").read_bytes() == ONE.encode()
 
 
+def test_a_draft_is_tried_on_history_before_it_is_activated(plant: Path) -> None:
+    store = Stored(f"sqlite:///{plant / 'data/yieldline.db'}")
+    store.save(
+        run_message("GOOD", minutes=1),
+        run_message("LOW", minutes=2, steps=[{"test_step": "vcc", "measured_value": 4.8}]),
+        rules=NO_RULES,
+    )
+    store.close()
+    (plant / "draft.toml").write_text(TWO, "utf-8")
+    said = run(plant, "backtest", "draft.toml")
+    assert said.startswith("2 runs of 2 units judged again: 1 would have another outcome.")
+    assert "Newly failing" not in said, "without limit or rule it was UNJUDGED, not PASS"
+    (plant / "draft.toml").write_text(TWO.replace("4.9", "5.1"), "utf-8")
+    said = run(plant, "backtest", "draft.toml", "--since", "2026-11-23")
+    assert "first pass yield           50.00 % → 0.00 %" in said
+    assert "Newly failing: 1 run\n  GOOD  FCT at M1 2026-11-23T12:01:00Z  PASS → FAIL  vcc" in said
+    report = json.loads(run(plant, "backtest", "draft.toml", "--json", "--barcode", "GOOD"))
+    assert (report["units"], report["newly_failing_count"]) == (1, 1)
+    assert report["newly_failing"][0]["steps"][0]["reason"] == "5 is below 5.1"
+    wrong = run(plant, "backtest", "draft.toml", "--until", "yesterday", code=2)
+    assert wrong.startswith("--until 'yesterday' is not a time. Write it like 2026-11-23")
+
+
 def test_a_mistake_is_one_sentence_and_changes_nothing(plant: Path) -> None:
     (plant / "bad.toml").write_text(BAD, "utf-8")
     said = run(plant, "activate", "bad.toml", "--reason", "x", code=2)
@@ -80,7 +105,9 @@ def test_a_mistake_is_one_sentence_and_changes_nothing(plant: Path) -> None:
     assert len(run(plant, "list").splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["check", "list", "show", "diff", "activate", "export"])
+@pytest.mark.parametrize(
+    "command", ["check", "list", "show", "diff", "backtest", "activate", "export"]
+)
 def test_every_command_has_an_example(plant: Path, command: str) -> None:
     assert "Example" in run(plant, command, "--help")
 
