@@ -56,6 +56,14 @@ class _Format(NamedTuple):
 
 _FORMATS: Final[Mapping[str, _Format]] = {
     "jsonl": _Format("edge_agent.formats.jsonl:JsonLines", frozenset({"max_unit_bytes"})),
+    "csv": _Format(
+        "edge_agent.formats.csv_table:open_table",
+        options="edge_agent.formats.csv_options:CsvOptions",
+    ),
+    "regex": _Format(
+        "edge_agent.formats.regex_lines:RegexLines",
+        options="edge_agent.formats.regex_options:RegexOptions",
+    ),
     "spea": _Format("edge_agent.formats.spea:Spea"),
     "takaya": _Format("edge_agent.formats.takaya:Takaya"),
     "gr228x": _Format("edge_agent.formats.gr228x:Gr228x", _COMMON - {"date_order"}),

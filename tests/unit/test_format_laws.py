@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from edge_agent.formats import FORMAT_NAMES, Item, Options, Parsed, Skipped, Unparsed, open_parser
 from edge_agent.formats.items import UNIT_BYTES_MAX
 
-LOGS = {name: import_module(f"tests.support.logs.{name}") for name in FORMAT_NAMES}
-SAMPLES = [(name, sample) for name in FORMAT_NAMES for sample in LOGS[name].SAMPLES]
+LOGS: dict[str, Any] = {name: import_module(f"tests.support.logs.{name}") for name in FORMAT_NAMES}
+for name in FORMAT_NAMES:  # a format may have logs of several kinds
+    LOGS |= {f"{name}-{kind}": logs for kind, logs in getattr(LOGS[name], "MORE", {}).items()}
+NAMES = tuple(LOGS)
+SAMPLES = [(name, sample) for name in NAMES for sample in LOGS[name].SAMPLES]
 SLICE_BYTES = 130_000  # of a large sample; a slice keeps it quick
 
 
@@ -30,7 +33,7 @@ def read(
     finishes: bool = True,
 ) -> list[tuple[Item, dict[str, Any]]]:
     """Every item with the state at that moment."""
-    parser = open_parser(name, options, "folder/log.csv", offset, state)
+    parser = open_parser(name.partition("-")[0], options, "folder/log.csv", offset, state)
     found = []
     for cut in cuts:
         found += [(item, parser.state()) for item in parser.feed(cut)]
@@ -87,7 +90,7 @@ def logs(draw: st.DrawFn, name: str) -> bytes:
     return b"".join(draw(st.lists(piece, max_size=25)))
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(deadline=None, max_examples=200)
 def test_the_laws_hold_for_any_mixture_of_good_and_bad_lines(
@@ -98,14 +101,14 @@ def test_the_laws_hold_for_any_mixture_of_good_and_bad_lines(
     check_laws(name, content, places, data.draw(st.integers(0, 5000)))
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 @given(content=st.binary(max_size=200), restart=st.integers(0, 200))
 @settings(deadline=None, max_examples=100)
 def test_no_bytes_raise(name: str, content: bytes, restart: int) -> None:
     check_laws(name, content, [restart], restart)
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_bytes_one_by_one_give_the_same_items(name: str) -> None:
     content = b"".join(LOGS[name].PIECES)
     check_laws(name, content, list(range(len(content))), len(content) // 2)
@@ -123,7 +126,7 @@ def test_the_laws_hold_on_the_real_files(name: str, sample: Path, seed: int) -> 
     check_laws(name, content, places, chance.randrange(len(content)), options)
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_unit_above_the_bound_is_one_unparsed_and_the_next_is_read(name: str) -> None:
     logs = LOGS[name]
     found = items(read(name, [logs.GOOD + logs.TOO_LARGE + logs.GOOD], options=logs.OPTIONS))
@@ -132,9 +135,9 @@ def test_a_unit_above_the_bound_is_one_unparsed_and_the_next_is_read(name: str) 
     assert "max_unit_bytes" in told[1][0]
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_bytes_without_end_do_not_fill_the_memory(name: str) -> None:
-    parser = open_parser(name, LOGS[name].OPTIONS, "log")
+    parser = open_parser(name.partition("-")[0], LOGS[name].OPTIONS, "log")
     tracemalloc.start()
     found = [item for _ in range(50) for item in parser.feed(b"x" * 10_000)]
     held, _ = tracemalloc.get_traced_memory()

@@ -1,0 +1,264 @@
+"""What the formats that a plant describes itself share: fields, values, verdicts, times.
+
+A parser finds text for the fields; here it becomes what the contract says. Pure: no I/O.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from broker.messages import Comparator, ReportedOutcome, parse_time
+from edge_agent.formats import closest, text
+from edge_agent.formats.items import JSON, Options
+from edge_agent.formats.runs import panel, pass_fail
+
+RUN_FIELDS: Final = frozenset(
+    {
+        "barcode",
+        "product_id",
+        "procedure",
+        "started_at",
+        "ended_at",
+        "operator",
+        "fixture",
+        "program",
+        "program_version",
+        "panel_id",
+        "position",
+    }
+)
+"""What may be said of a run, besides its verdict."""
+VERDICT: Final = "reported_outcome"
+_LIMITS: Final = ("low", "high", "tolerance", "tolerance_percent", "tolerance_ppm")
+MEASUREMENT_FIELDS: Final = frozenset(
+    {"test_step", "measured_value", "unit", "nominal", "comparator", "limit_unit", *_LIMITS}
+)
+"""What may be said of a measurement, besides its verdict."""
+PROCEDURE: Final = "FCT"
+_STATE_CHARS_MAX: Final = 4_000
+"""Of JSON; the laws grant 4,096, and an encoding around it wants some."""
+_FIRST_YEAR: Final = 2000
+_SAMPLE_TIME: Final = datetime(2019, 11, 23, 10, 47, 58, tzinfo=timezone(timedelta(hours=5)))
+_TRUTHS: Final = {"PASS": True, "FAIL": False}
+
+_has_leading_zero = re.compile("0[0-9]+").fullmatch
+_swap_decimal: Final = str.maketrans(".,", ",.")
+_beyond_microseconds = re.compile(r"([.,][0-9]{6})[0-9]+")
+
+
+class DescribedOptions(Options):
+    """The options that both formats take besides the common ones."""
+
+    time_format: str | None = Field(
+        default=None,
+        description="How a time is written, as strptime of Python says it, such as"
+        " %d.%m.%Y %H:%M; else ISO 8601, or numbers in date_order.",
+    )
+    decimal: Literal[".", ","] = Field(
+        default=".", description="The decimal sign; a number with the other one is text."
+    )
+    outcomes: dict[str, Literal["PASS", "FAIL", "ERROR", "ABORTED", ""]] = Field(
+        default_factory=dict,
+        description='Verdict as printed = PASS, FAIL, ERROR, ABORTED, or "" for none. Others:'
+        " FAIL of a step, ERROR of a unit.",
+    )
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_read_back(cls, time_format: str | None) -> str | None:
+        if time_format is None:
+            return None
+        try:
+            found = datetime.strptime(_SAMPLE_TIME.strftime(time_format), time_format)  # noqa: DTZ007
+        except ValueError as error:
+            raise ValueError(f"{time_format!r} cannot be read: {error}") from error
+        if found.date() != _SAMPLE_TIME.date():
+            raise ValueError(f"{time_format!r} does not hold year, month and day")
+        return time_format
+
+    @model_validator(mode="after")
+    def _says_time_once(self) -> Self:
+        if self.time_format and self.date_order:
+            raise ValueError("date_order says nothing beside time_format: leave one of them out")
+        return self
+
+
+def check_field(name: str, known: Iterable[str]) -> str:
+    """Return the name of a field; ValueError names the closest where there is none."""
+    fields = frozenset(known)
+    if name not in fields:
+        raise ValueError(f"not a field.{closest(name, fields)}")
+    return name
+
+
+def fits_state(state: Mapping[str, JSON]) -> bool:
+    """Tell whether a parser may keep this as its state."""
+    return len(json.dumps(state)) <= _STATE_CHARS_MAX
+
+
+def run_fields(
+    found: Mapping[str, str], others: Mapping[str, str], options: DescribedOptions
+) -> dict[str, Any]:
+    """Return the fields of a Run, without source and measurements.
+
+    Args:
+        found: Text by field; absent or empty: not said.
+        others: Text that belongs to no field, by its name in the file; becomes attributes.
+        options: How to read it.
+
+    Raises:
+        ValueError: No barcode, product or time, or a time is none; one sentence.
+    """
+    said = {name: found.get(name, "").strip() for name in RUN_FIELDS}
+    if not said["barcode"]:
+        raise ValueError("a unit without a barcode")
+    if not said["started_at"]:
+        raise ValueError("a unit without started_at")
+    product_id = options.product_id or text.name(said["product_id"] or said["program"])
+    if not product_id:
+        raise ValueError("a unit without a product. Set option product_id if the file names none")
+    plain = ("operator", "fixture", "program", "program_version")
+    return {
+        **{name: text.clean(said[name]) or None for name in plain},
+        "barcode": said["barcode"],
+        "product_id": product_id,
+        "procedure": options.procedure or text.name(said["procedure"]) or PROCEDURE,
+        "started_at": moment(said["started_at"], options),
+        "ended_at": moment(said["ended_at"], options) if said["ended_at"] else None,
+        VERDICT: outcome(found.get(VERDICT, ""), options.outcomes, "ERROR"),
+        "panel": _panel(said["panel_id"], said["position"]),
+        "attributes": _attributes(others),
+    }
+
+
+def measurement_fields(
+    found: Mapping[str, str], others: Mapping[str, str], options: DescribedOptions
+) -> dict[str, Any]:
+    """Return the fields of one measurement; arguments as of `run_fields`.
+
+    A step with a verdict, but neither value nor anything to compare one with, is pass or fail.
+
+    Raises:
+        ValueError: It has no name, or a comparator is none; half a sentence.
+    """
+    said = {name: found.get(name, "").strip() for name in MEASUREMENT_FIELDS}
+    test_step = text.name(said["test_step"])
+    if not test_step:
+        raise ValueError("no test_step")
+    limits, kept = _limits(said, options.decimal)
+    compared = {
+        **limits,
+        "unit": text.unit(said["unit"], options.units),
+        "limit_unit": text.unit(said["limit_unit"], options.units),
+        "nominal": value(said["nominal"], options.decimal),
+        "comparator": _comparator(said["comparator"]),
+    }
+    verdict = outcome(found.get(VERDICT, ""), options.outcomes, "FAIL")
+    judged = {VERDICT: verdict, "attributes": _attributes({**others, **kept})}
+    present = {name: each for name, each in {**compared, **judged}.items() if each is not None}
+    is_bare = not said["measured_value"] and not present.keys() & compared.keys()
+    if is_bare and verdict in _TRUTHS:
+        return pass_fail(test_step, _TRUTHS[verdict], **present)
+    measured = value(said["measured_value"], options.decimal)
+    return {"test_step": test_step, "measured_value": measured, **present}
+
+
+def value(printed: str, decimal: str) -> float | str | None:
+    """Return a value: a number, else the text; None for no text, NaN and Inf.
+
+    Digits with a leading zero are text: they are a code, and 0012 is not 12.
+    """
+    if _has_leading_zero(printed):
+        return text.clean(printed)
+    try:
+        return text.number(_with_point(printed, decimal))
+    except ValueError:
+        return text.clean(printed)
+
+
+def outcome(printed: str, outcomes: Mapping[str, str], unmapped: str) -> str | None:
+    """Return a verdict by the plant's own words, else the contract's; None for no verdict.
+
+    Args:
+        printed: As the file says it.
+        outcomes: Word = outcome; an empty one is no verdict.
+        unmapped: What any other word means.
+    """
+    word = printed.strip()
+    if word in outcomes:
+        return outcomes[word] or None
+    if not word:
+        return None
+    return word.upper() if word.upper() in ReportedOutcome.__members__ else unmapped
+
+
+def moment(printed: str, options: DescribedOptions) -> datetime:
+    """Return a time, naive where the text holds no zone; a two-digit year is 20xx.
+
+    Raises:
+        ValueError: It is none; the sentence names the option.
+    """
+    if options.time_format is not None:
+        return _by_format(printed, options.time_format)
+    if options.date_order is not None:
+        date, _, clock = printed.partition(" ")
+        return text.moment(date, clock.strip(), options.date_order)
+    try:
+        return parse_time(printed)
+    except ValueError as error:
+        raise ValueError(
+            f"{printed[:40]!r} is not a time of ISO 8601. Set option time_format"
+        ) from error
+
+
+def _by_format(printed: str, time_format: str) -> datetime:
+    if ".%f" in time_format or ",%f" in time_format:
+        printed = _beyond_microseconds.sub(r"\1", printed)
+    try:
+        found = datetime.strptime(printed, time_format)  # noqa: DTZ007 - the file may have no zone
+    except ValueError as error:
+        raise ValueError(
+            f"{printed[:40]!r} is not a time like {time_format!r}. Check option time_format"
+        ) from error
+    if found.year < _FIRST_YEAR and "%y" in time_format:  # strptime takes 69 for 1969
+        return found.replace(year=found.year + 100)
+    return found
+
+
+def _with_point(printed: str, decimal: str) -> str:
+    return printed if decimal == "." else printed.translate(_swap_decimal)
+
+
+def _limits(
+    said: Mapping[str, str], decimal: str
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Return the limits that are numbers, and the text of the others, which is kept."""
+    limits: dict[str, float | None] = {}
+    kept: dict[str, str] = {}
+    for name in _LIMITS:
+        try:
+            limits[name] = text.limit(_with_point(said[name], decimal))
+        except ValueError:
+            kept[name] = said[name]
+    return limits, kept
+
+
+def _comparator(printed: str) -> str | None:
+    if printed and printed not in Comparator.__members__:
+        known = frozenset(Comparator.__members__)
+        raise ValueError(f"comparator {printed[:40]!r} is none.{closest(printed, known)}")
+    return printed or None
+
+
+def _panel(panel_id: str, position: str) -> dict[str, int | str] | None:
+    named = {"id": text.clean(panel_id)} if panel_id else {}
+    return {**named, **(panel(position) or {})} or None
+
+
+def _attributes(others: Mapping[str, str]) -> dict[str, str] | None:
+    cleaned = {text.name(name): text.clean(each) for name, each in others.items()}
+    return {name: each for name, each in cleaned.items() if name and each} or None
