@@ -13,6 +13,7 @@ from starlette.routing import Match
 from broker.messages import Measurement, Run
 from broker.settings import Settings
 from ui.api import (
+    backtests,
     documents,
     figures,
     health,
@@ -85,6 +86,7 @@ def create_api(state: AppState) -> FastAPI:
         machines,
         figures,
         rejections,
+        backtests,
         rulebooks,
         live,
         health,

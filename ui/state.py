@@ -23,6 +23,7 @@ from broker.settings import Settings
 from broker.topics import Channel
 from service.store.database import Database
 from ui.ingest import IngestLink
+from ui.jobs import Jobs
 
 log = structlog.get_logger()
 
@@ -114,6 +115,7 @@ class AppState:
         self.template = settings.template()
         self.live = live_hub(settings)
         self.ingest = IngestLink(settings, self.template, self.database)
+        self.jobs = Jobs()
         self.stopping = asyncio.Event()
         """Set when the process is asked to end, or must: streams end by themselves then."""
         self.failure: BaseException | None = None
@@ -134,6 +136,7 @@ class AppState:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await self.ingest.close()
+            await asyncio.to_thread(self.jobs.close)
             self.database.dispose()
 
     def keep(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:

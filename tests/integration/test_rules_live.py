@@ -1,11 +1,13 @@
 """Rulebooks from outside: the command line, the HTTP API, and a service that follows."""
 
 import json
+import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -18,7 +20,7 @@ from tests.support.ports import free_port
 from tests.support.processes import YIELDLINE, Process
 from tests.support.raw_mqtt import Listener, Sender
 from tests.support.stored import Stored, run_message
-from tests.support.waiting import eventually_sync
+from tests.support.waiting import eventually, eventually_sync
 from tests.support.web import Web, serving
 
 ONE = '# ours\n[[rule]]\nid = "vcc"\ntest_step = "vcc"\nlow = 4.75\nhigh = 5.25\n'
@@ -170,6 +172,55 @@ async def test_over_http_what_is_wrong_is_said_and_changes_nothing(web: Web) -> 
     assert (await web.get("/api/v1/rulebooks/9")).status_code == 404
     assert (await web.get("/api/v1/rulebooks/1/diff/9")).status_code == 404
     assert [each["version"] for each in (await web.get("/api/v1/rulebooks")).json()["items"]] == [1]
+
+
+async def finished(web: Web, job_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    async def is_over() -> bool:
+        found.update((await web.get(f"/api/v1/jobs/{job_id}")).json())
+        return bool(found["state"] != "running")
+
+    await eventually(is_over, 30, saw=lambda: found)
+    return found
+
+
+async def test_over_http_a_draft_is_tried_on_history_by_a_job(web: Web, plant: Path) -> None:
+    store = Stored(f"sqlite:///{plant / 'data/yieldline.db'}")
+    store.save(*(run_message(f"U{at}", minutes=at) for at in range(3)), rules=NO_RULES)
+    store.close()
+    draft = TWO.replace("4.9", "5.1")
+    started = await post(web, "/backtest", 202, toml=draft, until="2026-11-23T12:02:00Z")
+    job = started.json()
+    assert started.headers["location"] == f"/api/v1/jobs/{job['job_id']}"
+    job = await finished(web, job["job_id"])
+    assert (job["state"], job["done"], job["total"], job["error"]) == ("done", 2, 2, None)
+    assert [each["barcode"] for each in job["result"]["newly_failing"]] == ["U0", "U1"]
+    assert job["result"]["after"]["first_pass_yield_high"] == 0.0
+
+
+async def test_over_http_a_back_test_is_cancelled_and_a_third_has_to_wait(web: Web) -> None:
+    jobs = [(await post(web, "/backtest", 202, toml=TWO)).json()["job_id"] for _ in range(2)]
+    refused = (await post(web, "/backtest", 429, toml=TWO)).json()
+    assert refused["detail"] == "2 back-tests are at work. Wait for one, or cancel it."
+    for job_id in jobs:
+        cancelled = (await web.client.delete(f"/api/v1/jobs/{job_id}")).json()
+        assert cancelled["state"] in {"cancelled", "done"}
+        assert cancelled["ended_at"]
+    assert (await finished(web, (await post(web, "/backtest", 202, toml=TWO)).json()["job_id"]))[
+        "state"
+    ] == "done"
+    assert (await web.get("/api/v1/jobs/none")).status_code == 404
+    assert (await post(web, "/backtest", 422, toml=BAD)).json()["detail"].startswith("the draft,")
+
+
+async def test_a_back_test_that_cannot_read_the_database_says_so(web: Web, plant: Path) -> None:
+    with sqlite3.connect(plant / "data/yieldline.db") as connection:
+        connection.execute("ALTER TABLE unit_state RENAME TO elsewhere")
+    connection.close()
+    job = await finished(web, (await post(web, "/backtest", 202, toml=TWO)).json()["job_id"])
+    assert job["state"] == "failed"
+    assert "has no tables yet (no such table: unit_state)" in job["error"]
 
 
 # -- a running service -----------------------------------------------------------------------------
