@@ -145,26 +145,18 @@ def measurement_fields(
     Raises:
         ValueError: It has no name, or a comparator is none; half a sentence.
     """
-    said = {name: found.get(name, "").strip() for name in MEASUREMENT_FIELDS}
-    test_step = text.name(said["test_step"])
+    said = {name: each.strip() for name, each in found.items() if each}
+    test_step = text.name(said.get("test_step", ""))
     if not test_step:
         raise ValueError("no test_step")
-    limits, kept = _limits(said, options.decimal)
-    compared = {
-        **limits,
-        "unit": text.unit(said["unit"], options.units),
-        "limit_unit": text.unit(said["limit_unit"], options.units),
-        "nominal": value(said["nominal"], options.decimal),
-        "comparator": _comparator(said["comparator"]),
-    }
-    verdict = outcome(found.get(VERDICT, ""), options.outcomes, "FAIL")
-    judged = {VERDICT: verdict, "attributes": _attributes({**others, **kept})}
-    present = {name: each for name, each in {**compared, **judged}.items() if each is not None}
-    is_bare = not said["measured_value"] and not present.keys() & compared.keys()
-    if is_bare and verdict in _TRUTHS:
+    measured = said.get("measured_value", "")
+    compared, kept = _compared(said, options)
+    verdict = outcome(said.get(VERDICT, ""), options.outcomes, "FAIL")
+    beside = {VERDICT: verdict, "attributes": _attributes({**others, **kept})}
+    present = {**compared, **{name: each for name, each in beside.items() if each is not None}}
+    if verdict in _TRUTHS and not (measured or compared or kept):
         return pass_fail(test_step, _TRUTHS[verdict], **present)
-    measured = value(said["measured_value"], options.decimal)
-    return {"test_step": test_step, "measured_value": measured, **present}
+    return {"test_step": test_step, "measured_value": value(measured, options.decimal), **present}
 
 
 def value(printed: str, decimal: str) -> float | str | None:
@@ -233,25 +225,32 @@ def _with_point(printed: str, decimal: str) -> str:
     return printed if decimal == "." else printed.translate(_swap_decimal)
 
 
-def _limits(
-    said: Mapping[str, str], decimal: str
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Return the limits that are numbers, and the text of the others, which is kept."""
-    limits: dict[str, float | None] = {}
+def _compared(
+    said: Mapping[str, str], options: DescribedOptions
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what a value is compared with, and the text of limits that are no numbers."""
+    compared: dict[str, Any] = {}
     kept: dict[str, str] = {}
-    for name in _LIMITS:
-        try:
-            limits[name] = text.limit(_with_point(said[name], decimal))
-        except ValueError:
-            kept[name] = said[name]
-    return limits, kept
+    for name, printed in said.items():
+        if name in _LIMITS:
+            try:
+                compared[name] = text.limit(_with_point(printed, options.decimal))
+            except ValueError:
+                kept[name] = printed
+        elif name in {"unit", "limit_unit"}:
+            compared[name] = text.unit(printed, options.units)
+        elif name == "nominal":
+            compared[name] = value(printed, options.decimal)
+        elif name == "comparator":
+            compared[name] = _comparator(printed)
+    return {name: each for name, each in compared.items() if each is not None}, kept
 
 
-def _comparator(printed: str) -> str | None:
-    if printed and printed not in Comparator.__members__:
+def _comparator(printed: str) -> str:
+    if printed not in Comparator.__members__:
         known = frozenset(Comparator.__members__)
         raise ValueError(f"comparator {printed[:40]!r} is none.{closest(printed, known)}")
-    return printed or None
+    return printed
 
 
 def _panel(panel_id: str, position: str) -> dict[str, int | str] | None:
@@ -260,5 +259,7 @@ def _panel(panel_id: str, position: str) -> dict[str, int | str] | None:
 
 
 def _attributes(others: Mapping[str, str]) -> dict[str, str] | None:
+    if not others:
+        return None
     cleaned = {text.name(name): text.clean(each) for name, each in others.items()}
     return {name: each for name, each in cleaned.items() if name and each} or None

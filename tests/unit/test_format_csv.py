@@ -351,7 +351,7 @@ def test_a_step_with_nothing_but_a_verdict_is_pass_or_fail(verdict: str, truth: 
 
 
 @pytest.mark.parametrize(
-    "cells", [";4.75;5.25;V;Failed", "NaN;;;;Failed", ";;;;Info", ";;;V;Failed"]
+    "cells", [";4.75;5.25;V;Failed", ";E0;E0;;Failed", "NaN;;;;Failed", ";;;;Info", ";;;V;Failed"]
 )
 def test_no_value_is_null_where_one_was_wanted(cells: str) -> None:
     row = measured(f"Supply;{cells};")
