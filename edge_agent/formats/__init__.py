@@ -68,6 +68,7 @@ _FORMATS: Final[Mapping[str, _Format]] = {
     "takaya": _Format("edge_agent.formats.takaya:Takaya"),
     "gr228x": _Format("edge_agent.formats.gr228x:Gr228x", _COMMON - {"date_order"}),
     "teststand": _Format("edge_agent.formats.teststand:TestStand", _COMMON - {"date_order"}),
+    "stdf": _Format("edge_agent.formats.stdf:Stdf", _COMMON - {"date_order"}),
 }
 _BINARY: Final = frozenset({"stdf"})
 """Formats that are no text: their first two bytes may look like UTF-16's mark."""
