@@ -68,6 +68,9 @@ _FORMATS: Final[Mapping[str, _Format]] = {
     "takaya": _Format("edge_agent.formats.takaya:Takaya"),
     "gr228x": _Format("edge_agent.formats.gr228x:Gr228x", _COMMON - {"date_order"}),
     "teststand": _Format("edge_agent.formats.teststand:TestStand", _COMMON - {"date_order"}),
+    "openhtf": _Format("edge_agent.formats.openhtf:OpenHtf", _COMMON - {"date_order"}),
+    "ocp": _Format("edge_agent.formats.ocp:Ocp", _COMMON - {"date_order"}),
+    "wsjf": _Format("edge_agent.formats.wsjf:Wsjf", _COMMON - {"date_order"}),
     "stdf": _Format("edge_agent.formats.stdf:Stdf", _COMMON - {"date_order"}),
 }
 _BINARY: Final = frozenset({"stdf"})
