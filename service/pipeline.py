@@ -26,6 +26,7 @@ from service.core.results import (
     encode_result,
     encode_stored,
 )
+from service.core.shadow import Shadow, Shadowed, shadow_runs
 from service.store.batches import Arrival, Committed, Saved
 from service.store.database import Database
 from service.store.queries.results import as_message, results_by_ids
@@ -46,6 +47,8 @@ class Understood(NamedTuple):
     """All of them, for the acknowledgement; also those that nothing is stored of."""
     arrivals: list[Arrival]
     received_at: datetime
+    shadowed: Shadowed | None
+    """What the shadow rulebook says of it, where one runs."""
 
 
 class Pipeline:
@@ -63,6 +66,8 @@ class Pipeline:
         self._warned: set[str] = set()
         self.rulebook = rulebook
         """Replaced between batches, never within one."""
+        self.shadow: Shadow | None = None
+        """Likewise."""
         self.writer = Writer(database, self._answers)
 
     def understand(self, deliveries: Sequence[Delivery]) -> Understood:
@@ -73,7 +78,13 @@ class Pipeline:
             for delivery in deliveries
             if self._is_wanted(delivery)
         ]
-        return Understood(deliveries, arrivals, received_at)
+        shadowed = None
+        if self.shadow is not None:
+            runs = (each for arrival in arrivals for each in arrival.contents)
+            shadowed = shadow_runs(
+                self.shadow, (each for each in runs if isinstance(each, JudgedRun))
+            )
+        return Understood(deliveries, arrivals, received_at, shadowed)
 
     def commit(self, understood: Understood) -> Committed:
         """Store what was understood; return what to publish before it is acknowledged.
@@ -83,7 +94,9 @@ class Pipeline:
         Raises:
             StoreUnavailable: The database is away; nothing is stored, call again with the same.
         """
-        committed = self.writer.save(understood.arrivals, understood.received_at)
+        committed = self.writer.save(
+            understood.arrivals, understood.received_at, understood.shadowed
+        )
         if committed.saved.duplicates:
             repeats = self._repeated_results(committed.saved)
             return committed._replace(answers=[*repeats, *committed.answers])

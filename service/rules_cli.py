@@ -9,6 +9,7 @@ import typer
 
 from broker.errors import RulebookError
 from broker.settings import load_settings
+from service import shadow_cli
 from service.backtest_cli import backtest
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ app = typer.Typer(
     help="Rulebooks: the plant's own limits, in numbered versions.",
     epilog="Example: `yieldline rules check rules.toml`",
 )
+
+app.add_typer(shadow_cli.app, name="shadow")
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default yieldline.toml if there.")

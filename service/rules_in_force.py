@@ -7,10 +7,12 @@ import structlog
 
 from broker.errors import RulebookError, StoreUnavailable
 from service.core.lookup import Rulebook
+from service.core.shadow import Shadow
 from service.pipeline import Pipeline
 from service.rulebook import parse_rulebook
 from service.store.database import Database
 from service.store.rulebooks import StoredRulebook, active_rulebook, active_version
+from service.store.shadows import StoredShadow, running_shadow
 
 _LOOK_S: Final = 1.0
 
@@ -27,26 +29,47 @@ def as_rulebook(stored: StoredRulebook) -> Rulebook:
 
 
 async def follow(database: Database, pipeline: Pipeline) -> None:
-    """Give `pipeline` each new version, between two batches, until cancelled.
+    """Give `pipeline` each new version, and the shadow that runs, until cancelled.
 
-    One that cannot be read is logged once, and the old one goes on judging.
+    Between two batches. One that cannot be read is logged once, and the old one goes on.
     """
-    seen = pipeline.rulebook.version
+    seen, shadow_seen = pipeline.rulebook.version, 0
     while True:
-        await asyncio.sleep(_LOOK_S)
         try:
-            if await asyncio.to_thread(active_version, database) == seen:
-                continue
-            stored = await asyncio.to_thread(active_rulebook, database)
+            if await asyncio.to_thread(active_version, database) != seen:
+                seen = await _follow_active(database, pipeline) or seen
+            shadow = await asyncio.to_thread(running_shadow, database)
         except StoreUnavailable:
-            continue  # the batches say so already
-        if stored is None:
-            continue
-        seen = stored.version
-        try:
-            pipeline.rulebook = await asyncio.to_thread(as_rulebook, stored)
-        except RulebookError as error:
-            in_force = pipeline.rulebook.version
-            log.error("rulebook_refused", reason=str(error), in_force=in_force)  # noqa: TRY400 - a sentence for a person
+            pass  # the batches say so already
         else:
-            log.info("rulebook_in_force", version=stored.version, author=stored.author)
+            number = shadow.shadow_id if shadow else 0
+            if number != shadow_seen:
+                shadow_seen = number
+                pipeline.shadow = await asyncio.to_thread(_as_shadow, shadow)
+        await asyncio.sleep(_LOOK_S)
+
+
+async def _follow_active(database: Database, pipeline: Pipeline) -> int | None:
+    stored = await asyncio.to_thread(active_rulebook, database)
+    if stored is None:
+        return None
+    try:
+        pipeline.rulebook = await asyncio.to_thread(as_rulebook, stored)
+    except RulebookError as error:
+        in_force = pipeline.rulebook.version
+        log.error("rulebook_refused", reason=str(error), in_force=in_force)  # noqa: TRY400 - a sentence for a person
+    else:
+        log.info("rulebook_in_force", version=stored.version, author=stored.author)
+    return stored.version
+
+
+def _as_shadow(stored: StoredShadow | None) -> Shadow | None:
+    if stored is None:
+        return None
+    try:
+        rules = parse_rulebook(stored.body, f"shadow {stored.shadow_id}")
+    except RulebookError as error:
+        log.error("shadow_refused", reason=str(error))  # noqa: TRY400 - a sentence for a person
+        return None
+    log.info("shadow_runs", shadow_id=stored.shadow_id, author=stored.author)
+    return Shadow(stored.shadow_id, Rulebook(0, rules))

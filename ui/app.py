@@ -25,6 +25,7 @@ from ui.api import (
     rejections,
     results,
     rulebooks,
+    shadows,
     units,
 )
 from ui.state import AppState
@@ -88,6 +89,7 @@ def create_api(state: AppState) -> FastAPI:
         rejections,
         backtests,
         rulebooks,
+        shadows,
         live,
         health,
         documents,

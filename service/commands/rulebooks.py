@@ -48,8 +48,8 @@ def activate_rulebook(
     """
     rules = parse_rulebook(draft.body, draft.origin)
     actor, reason = (
-        _checked("author", actor, ACTOR_CHARS_MAX),
-        _checked("reason", reason, REASON_CHARS_MAX),
+        checked_words("author", actor, ACTOR_CHARS_MAX),
+        checked_words("reason", reason, REASON_CHARS_MAX),
     )
     with database.changing() as connection:
         active = newest_rulebook(connection)
@@ -102,7 +102,12 @@ def _check_base(active: StoredRulebook | None, draft: Draft) -> None:
         raise RulebookError(f"{draft.origin} is rulebook {in_force}, which is in force already.")
 
 
-def _checked(name: str, text: str, chars_max: int) -> str:
+def checked_words(name: str, text: str, chars_max: int) -> str:
+    """Return what a person said of a change, without line breaks.
+
+    Raises:
+        RulebookError: Nothing, or too much.
+    """
     text = " ".join(text.split())
     if not text:
         raise RulebookError(f"a rulebook needs a {name}. Say it in a few words.")

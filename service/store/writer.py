@@ -14,6 +14,7 @@ import psycopg
 from broker.errors import StoreRefused, StoreUnavailable
 from broker.link import Outgoing
 from service.core.records import JudgedRun
+from service.core.shadow import Shadowed
 from service.store import lease, outbox
 from service.store.batches import (
     Arrival,
@@ -33,6 +34,7 @@ from service.store.names import Names
 from service.store.rejections import insert_rejections, storable
 from service.store.rows import microseconds, names_of
 from service.store.run_inserts import insert_runs
+from service.store.shadows import keep_shadowed
 
 _NOT_STORABLE = (*ROW_ERRORS, OverflowError, UnicodeError)
 _CLASHES_MAX = 5
@@ -80,8 +82,15 @@ class Writer:
             self.tidy()  # else the next process publishes them again
         self._drop()
 
-    def save(self, batch: Sequence[Arrival], received_at: datetime) -> Committed:
+    def save(
+        self, batch: Sequence[Arrival], received_at: datetime, shadowed: Shadowed | None = None
+    ) -> Committed:
         """Store a batch. What cannot be stored becomes a rejection; the rest is not harmed.
+
+        Args:
+            batch: What arrived.
+            received_at: When, aware.
+            shadowed: What a shadow rulebook says of it; kept where it differs.
 
         Raises:
             StoreUnavailable: The database is away; nothing is stored, the same call can be
@@ -89,11 +98,11 @@ class Writer:
         """
         for _ in range(_CLASHES_MAX):
             try:
-                return self._save_once(batch, received_at)
+                return self._save_once(batch, received_at, shadowed)
             except psycopg.errors.UniqueViolation as error:
                 clash = error  # another service stored one of them between our look and our insert
             except _NOT_STORABLE as error:
-                return self._save_in_halves(batch, received_at, error)
+                return self._save_in_halves(batch, received_at, shadowed, error)
         raise StoreUnavailable(f"another service is storing the same messages: {clash}")
 
     def published(self, outbox_ids: Sequence[int]) -> None:
@@ -148,18 +157,20 @@ class Writer:
 
     # -- one transaction -----------------------------------------------------------------------
 
-    def _save_once(self, batch: Sequence[Arrival], received_at: datetime) -> Committed:
+    def _save_once(
+        self, batch: Sequence[Arrival], received_at: datetime, shadowed: Shadowed | None
+    ) -> Committed:
         with self._trouble_closes():
             driver = self._connected()
             try:
                 driver.begin()
                 try:
-                    saved = self._store(driver, batch, received_at)
+                    saved = self._store(driver, batch, received_at, shadowed)
                 except KeyError:  # a name we have not met: rare, so nobody looks for it beforehand
                     driver.rollback()
-                    self._learn(driver, batch)
+                    self._learn(driver, batch, shadowed)
                     driver.begin()
-                    saved = self._store(driver, batch, received_at)
+                    saved = self._store(driver, batch, received_at, shadowed)
                 answers = self._encode(saved)
                 outbox_id = self._keep(driver, answers)
                 done = self._clear_published(driver)
@@ -170,7 +181,13 @@ class Writer:
         self._forget_published(done)
         return Committed(saved, answers, () if outbox_id is None else (outbox_id,))
 
-    def _store(self, driver: Driver, batch: Sequence[Arrival], received_at: datetime) -> Saved:
+    def _store(
+        self,
+        driver: Driver,
+        batch: Sequence[Arrival],
+        received_at: datetime,
+        shadowed: Shadowed | None,
+    ) -> Saved:
         received_us = microseconds(received_at)
         sorted_out = sort_out(batch, self._known(driver, batch))
         runs = insert_runs(driver, self._names, sorted_out.new, received_us)
@@ -187,6 +204,8 @@ class Writer:
             for number, judged, topic in sorted_out.repeated
         ]
         keep_books(driver, self._names, batch, runs, duplicates, received_us)
+        if shadowed is not None:
+            keep_shadowed(driver, self._names, shadowed, runs)
         return Saved(received_at, runs, duplicates, rejections)
 
     def _known(
@@ -221,7 +240,7 @@ class Writer:
 
     # -- around it -----------------------------------------------------------------------------
 
-    def _learn(self, driver: Driver, batch: Sequence[Arrival]) -> None:
+    def _learn(self, driver: Driver, batch: Sequence[Arrival], shadowed: Shadowed | None) -> None:
         """Make sure that every name of the batch has its id, in a transaction of its own."""
         wanted: set[tuple[NameKind, str]] = set()
         for arrival in batch:
@@ -232,6 +251,9 @@ class Writer:
                     wanted.update(names_of(each))
                 else:
                     wanted.add((NameKind.MACHINE, machine_of(each)))
+        if shadowed is not None:
+            firsts = {each.first_failure for each in shadowed.differing.values()}
+            wanted.update((NameKind.STEP, each) for each in firsts if each is not None)
         try:
             driver.begin()
             self._names.learn(driver, wanted)
@@ -258,7 +280,11 @@ class Writer:
         del self._published[:count]
 
     def _save_in_halves(
-        self, batch: Sequence[Arrival], received_at: datetime, error: Exception
+        self,
+        batch: Sequence[Arrival],
+        received_at: datetime,
+        shadowed: Shadowed | None,
+        error: Exception,
     ) -> Committed:
         """Find what cannot be stored by storing ever smaller parts; the good ones stay together.
 
@@ -266,8 +292,8 @@ class Writer:
         """
         parts = halves(batch)
         if not parts:
-            return self._save_once([not_storable(batch[0], error)], received_at)
-        done = [self.save(part, received_at) for part in parts]
+            return self._save_once([not_storable(batch[0], error)], received_at, shadowed)
+        done = [self.save(part, received_at, shadowed) for part in parts]
         return Committed(
             Saved(
                 received_at,
