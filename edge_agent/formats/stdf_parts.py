@@ -144,6 +144,7 @@ class Touchdown:
             "barcode": ".".join(each for each in (lot_id, sublot, part_id) if each),
             **_lot_fields(lot, options),
             "reported_outcome": end.outcome,
+            "panel": {"position": end.site},
             "attributes": _attributes(part, end, memory, options),
             "measurements": part.rows or [no_measurement(end.outcome or "no verdict")],
             "source": {"file": self._file, "byte_start": part.byte_start, "byte_end": byte_end},

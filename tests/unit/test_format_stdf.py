@@ -73,6 +73,7 @@ def test_a_part_is_a_run_in_both_orders_of_bytes(order: str) -> None:
         "program": "job",
         "program_version": "1.4",
         "operator": "op",
+        "panel": {"position": 1},
         "attributes": {"head": 1, "site": 1, "hard_bin": 5, "soft_bin": 4, "x": -3, "y": 2},
         "measurements": [
             {
@@ -114,6 +115,7 @@ def test_sites_that_overlap_are_one_item_until_none_is_open() -> None:
     assert [
         (run.barcode, [each.measured_value for each in run.measurements]) for run in item.runs
     ] == [("L7.S2.2", [2.0]), ("L7.S2.1", [1.0, 1.25]), ("L7.S2.3", [3.0])]
+    assert [run.panel and run.panel.position for run in item.runs] == [2, 1, 3]
     sources = [run.source for run in item.runs if run.source]
     assert sources[0].byte_start == len(HEAD) + len(W.pir(1))
     assert sources[0].byte_end == len(HEAD + first + W.prr(b"2", site=2))
