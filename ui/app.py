@@ -14,6 +14,7 @@ from broker.messages import Measurement, Run
 from broker.settings import Settings
 from ui.api import (
     backtests,
+    books,
     documents,
     figures,
     health,
@@ -85,6 +86,7 @@ def create_api(state: AppState) -> FastAPI:
         results,
         units,
         machines,
+        books,
         figures,
         rejections,
         backtests,

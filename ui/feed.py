@@ -7,7 +7,7 @@ last one, and visible. Who missed some gets the whole view instead of the change
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -247,6 +247,11 @@ class Feed:
         if machine is None:
             return "unknown"
         return self.model.status(machine, datetime.now(UTC).timestamp())
+
+    def agent_of(self, machine_id: str) -> Mapping[str, object] | None:
+        """Return what a machine's agent last said of itself; None: nothing."""
+        machine = self.model.machines.get(machine_id)
+        return machine.agent if machine else None
 
     def status(self, now_s: float) -> Frame:
         """Return the status line and the pulse: also what is not well, in words."""

@@ -232,7 +232,8 @@ class FloorModel:
             said_s = max(_seconds(state.at, now), machine.last_s or 0.0)
             machine.offline_s = said_s if retained else now.timestamp()
             machine.online_s = None
-        machine.agent = dict(state.agent) if state.agent else None
+        if state.agent:  # a last will has none: what was last said still stands
+            machine.agent = dict(state.agent)
         self.dirty.add(machine_id)
 
     def apply_rejected(self, rejection: Rejection) -> None:

@@ -10,7 +10,7 @@ Pages read `state.live.connected` and `.changed_at` to tell a quiet floor from a
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -122,6 +122,8 @@ class AppState:
         """What ended a task that must never end: a bug. The process ends with it."""
         self.status_of: Callable[[str], str] = lambda _: "unknown"
         """Tells live, stale or offline by machine_id; the floor model knows, once there is one."""
+        self.agent_of: Callable[[str], Mapping[str, object] | None] = lambda _: None
+        """Tells what a machine's agent last said of itself; likewise."""
         self.viewer_count = 0
         """Who reads the live stream of the API."""
         self.started_at = datetime.now(UTC)

@@ -19,7 +19,7 @@ def register_pages(state: AppState) -> Feed:
     theme.serve_files()
     for page in (floor, machine, unit):
         page.register(feed)
-    state.status_of = feed.status_of
+    state.status_of, state.agent_of = feed.status_of, feed.agent_of
     tasks: list[asyncio.Task[None]] = []
 
     @app.on_startup

@@ -1,0 +1,61 @@
+"""The books of a sender: what an agent counted, what the service counted, and whether they meet.
+
+    records read = refused by the agent + spooled
+    spooled = waiting + receipted, and what is receipted was received
+    received = stored + rejected + duplicates
+
+Pure: no I/O.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Facts = dict[str, Any]
+_OF_AGENT: Final = ("read", "refused", "spooled", "receipted")
+
+
+def balance(book: Mapping[str, Any], agent: Mapping[str, Any] | None) -> Facts:
+    """Return a sender's books with their difference.
+
+    Args:
+        book: What the service counted of it: received, stored, rejected, duplicates and names.
+        agent: What its agent last said of itself in `state`; None: it has none, or is not heard.
+
+    Returns:
+        `book` with read, refused, spooled, receipted and waiting (None without an agent),
+        `difference` (records that one of the sums above misses; 0: the books balance) and `hop`,
+        a sentence on where they go apart and what to do, or None.
+    """
+    received = book["received"]
+    counted = {name: _count(agent, name) for name in _OF_AGENT}
+    read, refused, spooled, receipted = counted.values()
+    gaps = {"at the service": received - book["stored"] - book["rejected"] - book["duplicates"]}
+    if read is not None and refused is not None and spooled is not None:
+        gaps["between the log and the spool"] = read - refused - spooled
+    if receipted is not None:
+        # A message can be received more often than it was receipted, never less.
+        gaps["between the spool and the service"] = max(0, receipted - received)
+    waiting = None if spooled is None or receipted is None else spooled - receipted
+    return {
+        **book,
+        **counted,
+        "waiting": waiting,
+        "difference": sum(abs(gap) for gap in gaps.values()),
+        "hop": _sentence(gaps),
+    }
+
+
+def _sentence(gaps: Mapping[str, int]) -> str | None:
+    for where, gap in gaps.items():
+        if gap:
+            return (
+                f"{abs(gap)} {'records are' if abs(gap) > 1 else 'record is'} missing {where}."
+                " Compare the numbers beside it, and keep the log files."
+            )
+    return None
+
+
+def _count(agent: Mapping[str, Any] | None, name: str) -> int | None:
+    """Return a count an agent told; None where it told none, or no number."""
+    value = agent.get(name) if agent else None
+    return value if type(value) is int else None
