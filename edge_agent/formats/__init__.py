@@ -64,6 +64,7 @@ _FORMATS: Final[Mapping[str, _Format]] = {
         "edge_agent.formats.regex_lines:RegexLines",
         options="edge_agent.formats.regex_options:RegexOptions",
     ),
+    "i3070": _Format("edge_agent.formats.i3070:I3070", _COMMON - {"date_order"}),
     "spea": _Format("edge_agent.formats.spea:Spea"),
     "takaya": _Format("edge_agent.formats.takaya:Takaya"),
     "gr228x": _Format("edge_agent.formats.gr228x:Gr228x", _COMMON - {"date_order"}),
