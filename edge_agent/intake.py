@@ -5,13 +5,12 @@ Of the file a chunk, the parser's unit and one batch are in memory, whatever its
 
 import time
 from collections.abc import Callable, Iterator
-from enum import StrEnum
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import structlog
 
 from edge_agent.config import SourceSettings
+from edge_agent.filebook import KnownFile, Place
 from edge_agent.formats import (
     JSON,
     Item,
@@ -24,31 +23,22 @@ from edge_agent.formats import (
     forwards_lines,
     open_parser,
 )
+from edge_agent.looks import Ending
 from edge_agent.payload import first_record_hash, line_payload, message_id, run_payload
-from edge_agent.spool import Batch, KnownFile, Refusal, Spool
-from edge_agent.tail import Mark, OpenFile
+from edge_agent.recognise import recognise
+from edge_agent.spool import Batch, Refusal, Spool
+from edge_agent.tail import HEAD_BYTES, Changed, LogFile, Mark
 
 BATCH_RECORDS_MAX: Final = 200
 BATCH_BYTES_MAX: Final = 8_388_608
 BATCH_S: Final = 0.1
+LOOK_BYTES_MAX: Final = 67_108_864
 REFUSED_CONTENT_BYTES_MAX: Final = 1_048_576
-_CHANGED: Final = "it was changed while it was read"
 
 log = structlog.get_logger()
 
-Keep = Callable[[Batch, str, KnownFile], None]
-"""Commits a batch; waits while the spool is full."""
-
-
-class Ending(StrEnum):
-    """What the end of a file means for its last record."""
-
-    OPEN = "open"
-    """It may grow: half a record waits."""
-    QUIET = "quiet"
-    """Nobody has written for a while: one that lacks only its newline is taken."""
-    FINAL = "final"
-    """Nothing more will come: half a one is refused."""
+Keep = Callable[[Batch, Place, KnownFile], int]
+"""Commits a batch and returns the file's id."""
 
 
 class Live(NamedTuple):
@@ -60,71 +50,102 @@ class Live(NamedTuple):
     file_id: int
 
 
+class Looked(NamedTuple):
+    """What a look came to."""
+
+    known: KnownFile
+    replaced: tuple[int, ...]
+    """Ids of files that stood here before."""
+    live: Live | None
+    """A parser that waits for the rest of its unit; None when nothing is left over."""
+    is_whole: bool
+    """False: there is more to read already."""
+
+
 class Intake:
-    """One look. Make it with the file open, call `read` once."""
+    """One look. Make it with the file open, call `read` once.
+
+    Args:
+        source: Whose file, in which format.
+        options: How to read the format.
+        spool: Where it is remembered.
+        place: Where the file stands.
+        file: Open.
+    """
 
     def __init__(
-        self, source: SourceSettings, options: Options, path: Path, file: OpenFile, spool: Spool
+        self, source: SourceSettings, options: Options, spool: Spool, place: Place, file: LogFile
     ) -> None:
         self._source, self._options = source, options
-        self._path, self._file, self._spool = str(path), file, spool
+        self._spool, self._place, self._file = spool, place, file
         self._chunk_start, self._chunk = 0, b""
-        self._batch = spool.batch(source.machine_id)
         self._batch_began = 0.0
 
-    def read(self, node: str, live: Live | None, keep: Keep, ending: Ending) -> Live | None:
-        """Read from where the last look ended to the end of the file.
+    def read(
+        self, live: Live | None, keep: Keep, ending: Ending, expected: int | None = None
+    ) -> Looked | None:
+        """Read from where the last look ended to the end of the file, or 64 MiB of a long one.
 
         Args:
-            node: The file's device and inode.
             live: What the last look returned.
             keep: Called with each batch.
             ending: What the end of the file means for its last record.
+            expected: Id of the only file that this may be.
 
         Returns:
-            A parser that waits for the rest of its unit; None when nothing is left over.
+            None where it is another file than expected.
 
         Raises:
-            OSError: The file cannot be read.
+            OSError: The file cannot be read, or was changed meanwhile.
+            SpoolFull: There is no room for a batch; what was kept before it is kept.
         """
+        self._first = self._file.read(0, HEAD_BYTES)
+        recognised = recognise(self._spool, self._place, self._file, expected)
+        if recognised is None:
+            return None
         self._keep = keep
-        self._known = known = self._recognise(node)
-        self._committed = known.mark.offset
+        self._known = known = recognised.known
+        self._batch = self._spool.batch(self._place.machine_id)
         self._end, self._state = known.mark.offset, known.state
         self._first_record = known.first_record
         parser, fed = self._parser(live)
-        for start, chunk in self._file.chunks(fed):
-            self._chunk_start, self._chunk = start, chunk
-            fed = start + len(chunk)
-            self._take_all(parser.feed(chunk), parser)
-        if ending is Ending.FINAL:
+        fed, is_whole = self._feed(parser, fed, ending)
+        if is_whole and ending is Ending.FINAL:
             self._take_all(parser.finish(), parser)
-        elif ending is Ending.QUIET and fed > self._end:
+        elif is_whole and ending is Ending.QUIET and fed > self._end:
             self._take_last()
         self._commit()
+        left = self._left(parser, fed)
+        return Looked(self._known, recognised.replaced, left, is_whole)
+
+    def _left(self, parser: Parser, fed: int) -> Live | None:
         if fed <= self._end:
             return None
-        return Live(parser, self._file.mark(fed), known.id)
+        if not self._known.id:  # it may be renamed before its first record is complete
+            file_id = self._spool.place(self._place, self._known, is_anew=False)
+            self._known = self._known.at(self._place)._replace(id=file_id)
+        return Live(parser, self._file.mark(fed, self._known.mark), self._known.id)
 
-    def _recognise(self, node: str) -> KnownFile:
-        """Return what is known of this file: where reading goes on, or a fresh start at 0."""
-        machine_id = self._source.machine_id
-        candidates = self._spool.known_files(machine_id, self._path, node)
-        known = next((each for each in candidates if self._file.is_at(each.mark)), None)
-        file_id = self._spool.claim(machine_id, self._path, node, known)
-        if known is None:
-            self._batch = self._spool.batch(machine_id)  # its epoch may be another one now
-            return KnownFile(file_id, Mark.nothing(), None, {})
-        return known
+    def _feed(self, parser: Parser, start: int, ending: Ending) -> tuple[int, bool]:
+        """Feed what is new; return up to where, and whether that is all."""
+        fed = start
+        for at, chunk in self._file.chunks(start):
+            if fed - start >= LOOK_BYTES_MAX and ending is not Ending.FINAL:
+                return fed, False
+            self._chunk_start, self._chunk = at, chunk
+            fed = at + len(chunk)
+            self._take_all(parser.feed(chunk), parser)
+        return fed, True
 
     def _parser(self, live: Live | None) -> tuple[Parser, int]:
-        if live and live.file_id == self._known.id and self._file.is_at(live.fed):
+        is_alive = live and self._known.id and live.file_id == self._known.id
+        if live and is_alive and self._file.is_at(live.fed, whole=False):
             return live.parser, live.fed.offset
         return self._fresh_parser(), self._end
 
     def _fresh_parser(self) -> Parser:
-        source = self._source
-        return open_parser(source.format, self._options, self._path, self._end, self._state)
+        source, path = self._source, self._place.path
+        return open_parser(source.format, self._options, path, self._end, self._state)
 
     def _take_last(self) -> None:
         """Take the rest of a quiet file if `finish` understands it, without deciding otherwise."""
@@ -159,7 +180,7 @@ class Intake:
         batch = self._batch
         return batch.read_count > 0 and (
             batch.read_count >= BATCH_RECORDS_MAX
-            or batch.payload_bytes >= BATCH_BYTES_MAX
+            or batch.payload_bytes + batch.refused_bytes >= BATCH_BYTES_MAX
             or time.monotonic() - self._batch_began >= BATCH_S
         )
 
@@ -170,7 +191,7 @@ class Intake:
             try:
                 payload = line_payload(raw, item.runs, ids, self._batch.numbering)
             except ValueError as error:  # it was understood a moment ago
-                raise OSError(_CHANGED) from error
+                raise Changed from error
             size, size_max = len(payload.body), self._options.payload_bytes_max
             if size > size_max:
                 reason = f"a message of {size} bytes, above the limit of {size_max}"
@@ -185,8 +206,7 @@ class Intake:
             self._refuse(hole)
 
     def _refuse(self, piece: Unparsed) -> None:
-        self._batch.read_count += 1
-        self._batch.refusals.append(
+        self._batch.refuse(
             Refusal(piece.byte_start, piece.byte_end, piece.reason, self._raw(piece))
         )
 
@@ -200,22 +220,25 @@ class Intake:
             return self._chunk[start - self._chunk_start : end - self._chunk_start]
         raw = self._file.read(start, end)
         if len(raw) < end - start:
-            raise OSError(_CHANGED)
+            raise Changed
         return raw
 
     def _commit(self) -> None:
-        batch = self._batch
-        if not batch.read_count and self._end == self._committed:
+        batch, before = self._batch, self._known
+        if not batch.read_count and self._end == before.mark.offset:
             return
-        mark = self._file.mark(self._end)
-        known = KnownFile(self._known.id, mark, self._first_record, self._state)
-        self._keep(batch, self._path, known)
-        self._committed = self._end
+        mark = self._file.mark(self._end, before.mark)
+        if self._file.read(0, len(self._first)) != self._first:
+            raise Changed  # truncated and written again: the mark would be of another file
+        known = before._replace(mark=mark, first_record=self._first_record, state=self._state)
+        file_id = self._keep(batch, self._place, known)
+        self._known = known.at(self._place)._replace(id=file_id)
+        self._file.keep_from(self._end)
         if batch.refusals:
             log.warning(
                 "records_refused",
                 machine_id=batch.machine_id,
-                file=self._path,
+                file=self._place.path,
                 count=len(batch.refusals),
                 byte_start=batch.refusals[0].byte_start,
                 reason=batch.refusals[0].reason,

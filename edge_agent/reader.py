@@ -2,37 +2,46 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import structlog
-
 from broker.errors import SpoolFull
 from edge_agent.config import Config, SourceSettings
+from edge_agent.filebook import KnownFile, Place, text_of
+from edge_agent.folders import Listing, list_files
 from edge_agent.formats import Options
-from edge_agent.intake import Ending, Intake, Live
-from edge_agent.spool import Batch, KnownFile, Spool
-from edge_agent.tail import OpenFile, Signature, find, signature
+from edge_agent.intake import Intake, Live
+from edge_agent.looks import Ending, Key, Moment, Seen, ending_of, in_turn
+from edge_agent.lost import Folder, Lost, is_given_up
+from edge_agent.spool import Batch, Spool
+from edge_agent.tail import Changed, Signature, signature
+from edge_agent.troubles import FolderOf, Troubles
+from edge_agent.watch import Watch
+from edge_agent.zipped import Damaged, is_zipped, open_log
 
 _LIVE_MAX: Final = 64
 _FULL_WAIT_S: Final = 0.2
-
-log = structlog.get_logger()
+_FULL_RETRY_S: Final = 1.0
+_CHANGED_TRIES: Final = 3
+_SEARCHED_A_ROUND: Final = 100
+_PATIENCE: Final = 3.0
+"""Times settle_s that a file is searched: it may just be compressed."""
+_LOCKED: Final = (32, 33)
+"""Windows' errors where another program has a file, or a part of it, for itself."""
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody wants to go home
     """The reader was asked to stop; what was not kept is still in the log."""
 
 
-class _Look(NamedTuple):
-    """What the last look at a file saw."""
+class _Work(NamedTuple):
+    """A source, and how it is read in this round."""
 
-    signature: Signature
-    since: float
-    """When it was first seen like this."""
-    is_settled: bool
-    """Nothing was left over, or its quiet end was tried."""
+    source: SourceSettings
+    options: Options
+    is_final: bool = False
 
 
 class Reader:
@@ -52,124 +61,294 @@ class Reader:
         stop: threading.Event,
         on_commit: Callable[[], object] = lambda: None,
     ) -> None:
-        self._sources = [(source, config.options_of(source)) for source in config.source]
+        self._works = [_Work(source, config.options_of(source)) for source in config.source]
         self._spool, self._stop, self._on_commit = spool, stop, on_commit
-        self._looks: dict[tuple[str, str], _Look] = {}
-        self._live: dict[tuple[str, str], Live] = {}
-        self._troubles: dict[tuple[str, str], str] = {}
+        self._watch = Watch(spool, config.source)
+        self._live: dict[Key, Live] = {}
+        self._unread: dict[Key, int] = {}
+        self._reading: tuple[Key, int] | None = None  # and how long it is
+        self._troubles = Troubles()
+        self._round = 0
         self.is_spool_full = False
         self.has_failed = False
-        """A file could not be read or kept, at least once."""
+        """A file or folder could not be read, at least once."""
 
     def run(self, poll_s: float) -> None:
         """Read as the files grow, until asked to stop."""
         while not self._stop.is_set():
             try:
-                self.read_all()
+                is_behind = self.read_all()
             except Stopped:
                 return
-            self._stop.wait(poll_s)
+            if not is_behind:
+                self._stop.wait(poll_s)
 
-    def read_all(self, *, is_final: bool = False) -> None:
+    def read_all(self, *, is_final: bool = False) -> bool:
         """Look at every file once and read what is new.
 
         Args:
             is_final: Nothing more will come: the end of a file is the end of its last record.
 
+        Returns:
+            True when a long file was read in part only: come back at once.
+
         Raises:
             Stopped: `stop` was set.
         """
-        seen: set[tuple[str, str]] = set()
-        for source, options in self._sources:
-            paths = find(source.path)
-            pattern = (source.machine_id, source.path)
-            if paths:
-                self._troubles.pop(pattern, None)
-            else:
-                self._complain(pattern, f"no file matches {source.path}.")
-            for path in paths:
-                key = (source.machine_id, str(path))
-                if key not in seen:
-                    seen.add(key)
-                    self._look_at(key, source, options, is_final=is_final)
-        for gone in self._looks.keys() - seen:
-            del self._looks[gone]
-            self._live.pop(gone, None)
-            self._troubles.pop(gone, None)
+        self._round += 1
+        taken: set[Key] = set()
+        works = [work._replace(is_final=is_final) for work in self._works]
+        try:
+            behind = [self._read_source(work, taken) for work in works]
+            self._search(works, taken)
+            self._troubles.keep_files(taken)
+            self._watch.tidy()
+        finally:
+            self._troubles.end()
+        return any(behind)
 
     def troubles(self, machine_id: str | None = None) -> list[str]:
         """Return what a person should know of a machine's files, or of all; often empty."""
-        found = list(self._troubles.items())
-        return [sentence for (owner, _), sentence in found if machine_id in (None, owner)]
+        return self._troubles.of(machine_id)
+
+    def lag_bytes(self, machine_id: str | None = None) -> int:
+        """Return how many bytes of a machine's files, or of all, are not read yet.
+
+        Of the files that are there now, as long as they were at the last look; half a record at a
+        file's end counts. Safe to call from any thread.
+        """
+        unread = list(self._unread.items())
+        return sum(count for (owner, _), count in unread if machine_id in (None, owner))
+
+    # -- a round -------------------------------------------------------------------------------
+
+    def _read_source(self, work: _Work, taken: set[Key]) -> bool:
+        source = work.source
+        self._troubles.begin(source.machine_id, source.path)
+        listing = list_files(source.path)
+        self._judge(work, listing)
+        due = self._due(work, listing, taken)
+        is_behind = False
+        for key, found in due:
+            expected = self._watch.expected(key)
+            is_behind |= self._look_at(work, key, found, expected)
+            if expected is not None and key not in self._watch.seen:
+                taken.discard(key)  # another file stands there; the search may look at it
+        for key in self._watch.part(source, listing, taken):
+            self._live.pop(key, None)
+            self._unread.pop(key, None)
+        return is_behind
+
+    def _judge(self, work: _Work, listing: Listing) -> None:
+        """Say what is wrong with what the pattern names."""
+        machine_id, pattern = work.source.machine_id, work.source.path
+        for folder, why in listing.unreachable.items():
+            sentence = f"{folder} is unreachable since {{since}} ({why})."
+            self._troubles.say((machine_id, FolderOf(pattern, folder)), sentence)
+            self.has_failed |= work.is_final
+        self._troubles.clear_others(machine_id, pattern, listing.unreachable)
+        if listing.paths or listing.unreachable:
+            self._troubles.clear((machine_id, pattern))
+        else:
+            self._troubles.say((machine_id, pattern), f"no file matches {pattern}.")
+
+    def _due(self, work: _Work, listing: Listing, taken: set[Key]) -> list[tuple[Key, Signature]]:
+        """Return what to look at in this round, and how long it all is."""
+        keys = self._watch.keys(work.source, listing, taken)
+        now, due = time.monotonic(), []
+        chosen = keys if work.is_final else in_turn(keys, self._watch.seen, self._round, now)
+        passed = set(keys) - set(chosen)
+        taken |= passed
+        for key in chosen:
+            try:
+                found = signature(key[1])
+            except OSError as error:
+                self._fail(work, key, error)
+                taken.add(key)
+                continue
+            if found is not None:
+                taken.add(key)
+                due.append((key, found))
+                self._count_unread(key, found)
+        return due
+
+    def _count_unread(self, key: Key, found: Signature) -> None:
+        seen = self._watch.seen.get(key)
+        if seen is None or not found.is_unchanged(seen.signature):
+            self._unread[key] = max(0, found.size - (seen.offset if seen else 0))
+
+    # -- a look --------------------------------------------------------------------------------
 
     def _look_at(
-        self, key: tuple[str, str], source: SourceSettings, options: Options, *, is_final: bool
-    ) -> None:
-        if self._stop.is_set():
-            raise Stopped
-        try:
-            found, now = signature(Path(key[1])), time.monotonic()
-            look = self._looks.get(key)
-            if found is None:
-                return
-            since = look.since if look and look.signature == found else now
-            ending = _ending(source, now - since, is_final=is_final)
-            if look and look.signature == found and _has_nothing_new(look, ending):
-                return
-            self._read(key, source, options, (found.node, ending))
-            is_settled = ending is not Ending.OPEN or key not in self._live
-            self._looks[key] = _Look(found, since, is_settled)
-            self._troubles.pop(key, None)
-        except OSError as error:
-            self.has_failed = True
-            self._complain(key, f"{key[1]} cannot be read ({error.strerror or error}).")
-        except SpoolFull as error:  # its disk, not its bound: `_keep` waits for that
-            self.has_failed = True
-            self._complain(key, str(error))
+        self, work: _Work, key: Key, found: Signature, expected: int | None = None
+    ) -> bool:
+        """Read what is new in a file, or in the `expected` one alone; tell whether more is left."""
+        for tries_left in reversed(range(_CHANGED_TRIES)):
+            try:
+                is_behind = self._look_with_room(work, key, found, expected)
+            except FileNotFoundError:
+                return False  # it went just now; the next round looks where
+            except OSError as error:
+                if isinstance(error, Changed) and tries_left:
+                    continue
+                if expected is None or key in self._watch.seen:  # else it is none of ours
+                    self._fail(work, key, error, found)
+                return False
+            seen = self._watch.seen.get(key)
+            if not (seen and seen.is_damaged):
+                self._troubles.clear(key)
+            return is_behind
+        return False
 
-    def _read(
-        self,
-        key: tuple[str, str],
-        source: SourceSettings,
-        options: Options,
-        how: tuple[str, Ending],
-    ) -> None:
-        path, live, (node, ending) = Path(key[1]), self._live.pop(key, None), how
-        with OpenFile(path) as file:
-            intake = Intake(source, options, path, file, self._spool)
-            live = intake.read(node, live, self._keep, ending)
+    def _look_with_room(
+        self, work: _Work, key: Key, found: Signature, expected: int | None
+    ) -> bool:
+        while True:
+            if self._stop.is_set():
+                raise Stopped
+            self._troubles.begin(key[0], text_of(key[1]))
+            try:
+                return self._look_once(work, key, found, expected)
+            except SpoolFull as error:
+                self._wait_for_room(key[0], error)
+
+    def _look_once(self, work: _Work, key: Key, found: Signature, expected: int | None) -> bool:
+        seen, now = self._watch.seen.get(key), time.monotonic()
+        is_same = seen is not None and found.is_unchanged(seen.signature)
+        seen = seen or Seen(work.source.path, found, now)
+        if not is_same:
+            seen = seen._replace(signature=found, since=now, tried=None, is_damaged=False)
+        ending = self._ending(work, key, seen)
+        if is_same and seen.has_nothing_new(ending):
+            return False
+        if is_zipped(key[1]) and ending is not Ending.FINAL:  # whoever compresses it is not done
+            if expected is None:
+                self._watch.note(key, seen)
+            return False
+        return self._read(work, key, seen, (ending, expected))
+
+    def _ending(self, work: _Work, key: Key, seen: Seen) -> Ending:
+        moment = Moment(
+            quiet_s=time.monotonic() - seen.since,
+            age_s=time.time() - seen.signature.modified_ns / 1e9,
+            is_final=work.is_final,
+            is_zipped=is_zipped(key[1]),
+        )
+        successor = self._watch.seen.get((key[0], Path(seen.was_at))) if seen.was_at else None
+        return ending_of(moment, work.source.settle_s, seen, successor)
+
+    def _read(self, work: _Work, key: Key, seen: Seen, how: tuple[Ending, int | None]) -> bool:
+        ending, expected = how
+        with open_log(key[1]) as file:
+            place = Place(key[0], work.source.path, text_of(key[1]), file.signature)
+            self._reading = (key, file.signature.size)
+            intake = Intake(work.source, work.options, self._spool, place, file)
+            looked = intake.read(self._live.pop(key, None), self._keep, ending, expected)
+        if looked is None:
+            self._watch.miss(key)
+            return False
+        known, is_ended = looked.known, is_zipped(key[1])
+        is_same = place.signature.is_unchanged(seen.signature)
+        now_seen = Seen(
+            work.source.path,
+            place.signature,
+            since=seen.since if is_same else time.monotonic(),
+            tried=ending if looked.is_whole else None,
+            has_rest=looked.live is not None or not looked.is_whole,
+            file_id=known.id,
+            offset=known.mark.offset,
+            was_at=known.was_at,
+            is_ended=is_ended,
+        )
+        self._watch.note(key, now_seen, looked.replaced)
+        if is_ended and known.id:
+            self._spool.files.end([known.id])
+        self._unread[key] = 0 if is_ended else max(0, place.signature.size - known.mark.offset)
+        self._hold(key, looked.live)
+        return not looked.is_whole
+
+    def _hold(self, key: Key, live: Live | None) -> None:
         if live:
             self._live[key] = live
             if len(self._live) > _LIVE_MAX:  # it is read again from its unit's start
                 del self._live[next(iter(self._live))]
 
-    def _keep(self, batch: Batch, path: str, known: KnownFile) -> None:
-        """Commit a batch; while the spool is full wait, for the log is the buffer."""
-        while True:
-            try:
-                self._spool.commit(batch, path, known)
-                break
-            except SpoolFull as error:
-                self._complain((batch.machine_id, "spool"), str(error))
-                self.is_spool_full = True
-                self._on_commit()  # somebody has to send what is there
-                if self._stop.wait(_FULL_WAIT_S):
-                    raise Stopped from error
-        self.is_spool_full = False
-        self._troubles.pop((batch.machine_id, "spool"), None)
+    def _keep(self, batch: Batch, place: Place, known: KnownFile) -> int:
+        file_id = self._spool.commit(batch, place, known)
+        self._has_room(batch.machine_id)
+        self._troubles.begin(batch.machine_id, place.path)  # it still answers
+        if self._reading:
+            key, size = self._reading
+            self._unread[key] = max(0, size - known.mark.offset)
         self._on_commit()
+        return file_id
 
-    def _complain(self, key: tuple[str, str], sentence: str) -> None:
-        if self._troubles.get(key) != sentence:
-            log.warning("reading_waits", machine_id=key[0], reason=sentence)
-        self._troubles[key] = sentence
+    def _has_room(self, machine_id: str) -> None:
+        self.is_spool_full = False
+        self._troubles.clear((machine_id, "spool"))
 
+    def _wait_for_room(self, machine_id: str, error: SpoolFull) -> None:
+        """Wait with all files closed until a receipt has come, or a moment for the disk's sake."""
+        self._troubles.say((machine_id, "spool"), str(error))
+        self._troubles.end()
+        self.is_spool_full = True
+        self._on_commit()  # somebody has to send what is there
+        held, until = self._spool.payload_bytes, time.monotonic() + _FULL_RETRY_S
+        while self._spool.payload_bytes >= held and time.monotonic() < until:
+            if self._stop.wait(_FULL_WAIT_S):
+                raise Stopped from error
 
-def _ending(source: SourceSettings, quiet_s: float, *, is_final: bool) -> Ending:
-    if is_final:
-        return Ending.FINAL
-    return Ending.QUIET if quiet_s >= source.settle_s else Ending.OPEN
+    def _fail(self, work: _Work, key: Key, error: OSError, found: Signature | None = None) -> None:
+        self.has_failed = True
+        if found and isinstance(error, Damaged):
+            seen = self._watch.seen.get(key) or Seen(work.source.path, found, time.monotonic())
+            self._watch.note(key, seen._replace(signature=found, is_damaged=True))
+        why = error.strerror or str(error)
+        if getattr(error, "winerror", None) in _LOCKED:
+            why = "another program has it for itself"
+        self._troubles.say(key, f"{text_of(key[1])} cannot be read ({why}).")
 
+    # -- what went from its place --------------------------------------------------------------
 
-def _has_nothing_new(look: _Look, ending: Ending) -> bool:
-    return ending is Ending.OPEN or (ending is Ending.QUIET and look.is_settled)
+    def _search(self, works: Sequence[_Work], taken: set[Key]) -> None:
+        """Look for files that were renamed, copied and emptied, or compressed."""
+        by_source = {(work.source.machine_id, work.source.path): work for work in works}
+        some = list(islice(self._watch.lost.items(), _SEARCHED_A_ROUND))
+        some.sort(key=lambda item: str(item[1].path.parent))
+        paths = {path for _, path in taken}
+        for parent, group in groupby(some, key=lambda item: item[1].path.parent):
+            try:
+                folder = Folder(parent, paths)
+            except FileNotFoundError:
+                folder = None
+            except OSError:
+                continue  # it is said where it is listed
+            for file_id, lost in group:
+                work = by_source[lost.machine_id, lost.pattern]
+                if folder:
+                    self._search_for(file_id, lost, work, folder)
+                self._count_search(file_id, work)
+
+    def _search_for(self, file_id: int, lost: Lost, work: _Work, folder: Folder) -> None:
+        known = self._spool.files.known(file_id)
+        for path in folder.candidates(known) if known else ():
+            key = (lost.machine_id, path)
+            try:
+                found = signature(path)
+            except OSError:
+                continue
+            if found:
+                self._look_at(work, key, found, file_id)
+            if file_id not in self._watch.lost:
+                self._watch.follow(key, lost.pattern)
+                return
+
+    def _count_search(self, file_id: int, work: _Work) -> None:
+        lost = self._watch.lost.pop(file_id, None)
+        if lost is None:
+            return
+        lost = lost._replace(searches=lost.searches + 1)
+        self._watch.lost[file_id] = lost  # behind the others
+        patience_s = _PATIENCE * work.source.settle_s
+        if is_given_up(lost, patience_s, is_final=work.is_final):
+            self._watch.give_up(file_id)

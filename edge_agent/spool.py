@@ -5,8 +5,8 @@ between them does not exist. The books balance: records read = refused + spooled
 """
 
 import contextlib
-import json
 import secrets
+import shutil
 import sqlite3
 import threading
 import time
@@ -16,19 +16,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from broker.errors import SettingsError, SpoolFull
+from edge_agent import filebook
+from edge_agent.filebook import FileBook, KnownFile, Place
 from edge_agent.filelock import FileLock
-from edge_agent.formats import JSON
 from edge_agent.payload import Numbering, Payload
-from edge_agent.tail import Mark
 
-_VERSION: Final = 1
-_SCHEMA: Final = """
-CREATE TABLE files (
-  id INTEGER PRIMARY KEY, machine_id TEXT NOT NULL, path TEXT NOT NULL, node TEXT NOT NULL,
-  is_current INTEGER NOT NULL, offset INTEGER NOT NULL, head BLOB NOT NULL, tail BLOB NOT NULL,
-  first_record BLOB, state TEXT NOT NULL);
-CREATE INDEX files_by_path ON files (machine_id, path) WHERE is_current;
-CREATE INDEX files_by_node ON files (machine_id, node);
+_VERSION: Final = 2
+_SCHEMA: Final = f"""
+{filebook.SCHEMA}
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT, machine_id TEXT NOT NULL, spooled_at REAL NOT NULL,
   payload BLOB NOT NULL);
@@ -46,6 +41,13 @@ CREATE TABLE books (
   read INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
   spooled INTEGER NOT NULL DEFAULT 0, receipted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 """
+_RESERVE_BYTES: Final = 1_048_576
+"""Left free on the disk: receipts take room too, before they give any."""
+_DISK_ERRORS: Final = (
+    "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY",
+)  # fmt: skip
+_DAMAGE_ERRORS: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_MOVE_AWAY: Final = "Move it away; the agent then reads the logs again, the service drops repeats."
 
 
 class Refusal(NamedTuple):
@@ -56,17 +58,6 @@ class Refusal(NamedTuple):
     reason: str
     content: bytes
     """Its bytes, of a very long one the first."""
-
-
-class KnownFile(NamedTuple):
-    """What the spool remembers of a file."""
-
-    id: int
-    mark: Mark
-    first_record: bytes | None
-    """Hash of its first record, None until there is one."""
-    state: dict[str, JSON]
-    """The parser's, at the offset."""
 
 
 class Books(NamedTuple):
@@ -100,6 +91,7 @@ class Batch:
     refusals: list[Refusal] = field(default_factory=list)
     read_count: int = 0
     payload_bytes: int = 0
+    refused_bytes: int = 0
 
     def add(self, payload: Payload) -> None:
         """Take a message and the sequence numbers it used."""
@@ -107,6 +99,12 @@ class Batch:
         self.payload_bytes += len(payload.body)
         epoch, seq = self.numbering
         self.numbering = Numbering(epoch, seq + payload.numbers_used)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Take a record that is not sent."""
+        self.read_count += 1
+        self.refusals.append(refusal)
+        self.refused_bytes += len(refusal.content)
 
 
 class Spool:
@@ -124,6 +122,9 @@ class Spool:
     def __init__(self, file: Path, bytes_max: int, refused_bytes_max: int = 67_108_864) -> None:
         self._bytes_max, self._refused_bytes_max = bytes_max, refused_bytes_max
         self._guard = threading.Lock()
+        self._file, self._folder = file, file.parent
+        self.files = FileBook(self._transaction)
+        """What is remembered of the log files."""
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(file.with_name(f"{file.name}.lock"))
@@ -141,8 +142,7 @@ class Spool:
             if isinstance(error, SettingsError):
                 raise
             raise SettingsError(
-                f"agent.spool_file {str(file)!r} cannot be used ({error})."
-                " Move it away; the agent then reads the logs again, the service drops repeats."
+                f"agent.spool_file {str(file)!r} cannot be used ({error}). {_MOVE_AWAY}"
             ) from error
 
     def close(self) -> None:
@@ -156,112 +156,74 @@ class Spool:
     def batch(self, machine_id: str) -> Batch:
         """Return an empty batch that goes on counting where the last one stopped."""
         with self._transaction() as db:
-            db.execute(
-                "INSERT INTO books (machine_id, epoch) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (machine_id, _new_epoch()),
-            )
             row = db.execute(
                 "SELECT epoch, seq FROM books WHERE machine_id = ?", (machine_id,)
             ).fetchone()
-        return Batch(machine_id, Numbering(*row))
+        return Batch(machine_id, Numbering(*(row or (secrets.token_hex(4), 0))))
 
-    def known_files(self, machine_id: str, path: str, node: str) -> list[KnownFile]:
-        """Return what may be this file, the likeliest first: of this path, then of this inode."""
-        with self._transaction() as db:
-            rows = db.execute(
-                "SELECT id, offset, head, tail, first_record, state FROM files"
-                " WHERE machine_id = ? AND ((path = ? AND is_current) OR (node = ? AND offset > 0))"
-                " ORDER BY (path = ? AND is_current) DESC, id DESC",
-                (machine_id, path, node, path),
-            ).fetchall()
-        return [KnownFile(row[0], Mark(*row[1:4]), row[4], json.loads(row[5])) for row in rows]
-
-    def claim(self, machine_id: str, path: str, node: str, known: KnownFile | None) -> int:
-        """Say which file stands at `path` now, and return its id.
+    def place(self, place: Place, known: KnownFile, *, is_anew: bool) -> int:
+        """Say which file stands at a place now, before anything more of it is read.
 
         Args:
-            machine_id: Whose file.
-            path: Where it stands.
-            node: Its device and inode.
-            known: The file as remembered; None for a new one, which begins at 0. Where another
-                file stood at this path, the machine counts its messages anew (a new epoch).
+            place: Where it stands.
+            known: The file; its id is 0 where it is a new one.
+            is_anew: Another file stood there: the machine counts its messages in a new epoch.
+
+        Returns:
+            The file's id.
+
+        Raises:
+            SpoolFull: The disk takes no more.
         """
         with self._transaction() as db:
-            replaced = db.execute(
-                "UPDATE files SET is_current = 0"
-                " WHERE machine_id = ? AND path = ? AND is_current AND id != ?",
-                (machine_id, path, known.id if known else 0),
-            ).rowcount
-            if known:
-                db.execute(
-                    "UPDATE files SET path = ?, node = ?, is_current = 1 WHERE id = ?",
-                    (path, node, known.id),
-                )
-                return known.id
-            if replaced:
+            if is_anew:
                 db.execute(
                     "UPDATE books SET epoch = ?, seq = 0 WHERE machine_id = ?",
-                    (_new_epoch(), machine_id),
+                    (secrets.token_hex(4), place.machine_id),
                 )
-            row = db.execute(
-                "INSERT INTO files (machine_id, path, node, is_current, offset, head, tail, state)"
-                " VALUES (?, ?, ?, 1, 0, ?, ?, '{}') RETURNING id",
-                (machine_id, path, node, *Mark.nothing()[1:]),
-            ).fetchone()
-            return int(row[0])
+            return self.files.put(db, place, known)
 
-    def commit(self, batch: Batch, path: str, known: KnownFile) -> None:
+    def commit(self, batch: Batch, place: Place, known: KnownFile) -> int:
         """Keep a batch and how far the file was read, all or nothing, on the disk.
 
         Args:
             batch: What was read.
-            path: Its file, as refused records shall name it.
+            place: Where its file stands.
             known: The file's new mark, first record and parser state.
+
+        Returns:
+            The file's id.
 
         Raises:
             SpoolFull: Its bound or the disk is reached; nothing was kept, try again later.
         """
-        if self._bytes and self._bytes + batch.payload_bytes > self._bytes_max:
-            raise SpoolFull(
-                f"the spool holds {self._bytes} of {self._bytes_max} bytes without receipt."
-                " Reading stops until the service takes them."
-            )
+        self._check_room(batch.payload_bytes)
         now, refused_bytes = time.time(), self._refused_bytes
+        refusals = []
+        for refusal in batch.refusals:
+            has_room = refused_bytes + len(refusal.content) <= self._refused_bytes_max
+            refused_bytes += len(refusal.content) if has_room else 0
+            content = refusal.content if has_room else None
+            refusals.append((batch.machine_id, place.path, *refusal[:3], content, now))
         with self._transaction() as db:
-            for payload in batch.messages:
-                self._add_message(db, batch.machine_id, payload, now)
-            for refusal in batch.refusals:
-                has_room = refused_bytes + len(refusal.content) <= self._refused_bytes_max
-                refused_bytes += len(refusal.content) if has_room else 0
-                db.execute(
-                    "INSERT INTO refused (machine_id, file, byte_start, byte_end, reason,"
-                    " content, refused_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        batch.machine_id,
-                        path,
-                        *refusal[:3],
-                        refusal.content if has_room else None,
-                        now,
-                    ),
-                )
-            db.execute(
-                "UPDATE files SET offset = ?, head = ?, tail = ?, first_record = ?, state = ?"
-                " WHERE id = ?",
-                (*known.mark, known.first_record, json.dumps(known.state), known.id),
+            self._add_messages(db, batch, now)
+            db.executemany(
+                "INSERT INTO refused (machine_id, file, byte_start, byte_end, reason, content,"
+                " refused_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                refusals,
             )
+            file_id = self.files.put(db, place, known)
+            counts = (batch.read_count, len(batch.refusals), len(batch.messages))
             db.execute(
-                "UPDATE books SET epoch = ?, seq = ?, read = read + ?, refused = refused + ?,"
-                " spooled = spooled + ? WHERE machine_id = ?",
-                (
-                    *batch.numbering,
-                    batch.read_count,
-                    len(batch.refusals),
-                    len(batch.messages),
-                    batch.machine_id,
-                ),
+                "INSERT INTO books (machine_id, epoch, seq, read, refused, spooled)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " epoch = excluded.epoch, seq = excluded.seq, read = read + excluded.read,"
+                " refused = refused + excluded.refused, spooled = spooled + excluded.spooled",
+                (batch.machine_id, *batch.numbering, *counts),
             )
         self._bytes += batch.payload_bytes
         self._refused_bytes = refused_bytes
+        return file_id
 
     # -- the sender's side ---------------------------------------------------------------------
 
@@ -350,30 +312,58 @@ class Spool:
     def _total(self, query: str) -> int:
         return int(self._connection.execute(query).fetchone()[0])
 
-    def _add_message(
-        self, db: sqlite3.Connection, machine_id: str, payload: Payload, now: float
-    ) -> None:
-        message = db.execute(
-            "INSERT INTO messages (machine_id, spooled_at, payload) VALUES (?, ?, ?)",
-            (machine_id, now, payload.body),
-        ).lastrowid
+    def _check_room(self, payload_bytes: int) -> None:
+        if self._bytes and self._bytes + payload_bytes > self._bytes_max:
+            raise SpoolFull(
+                f"the spool holds {self._bytes} of {self._bytes_max} bytes without receipt."
+                " Reading stops until the service takes them."
+            )
+        free, needed = shutil.disk_usage(self._folder).free, 2 * payload_bytes + _RESERVE_BYTES
+        if free < needed:
+            raise SpoolFull(
+                f"the disk of the spool, {self._folder}, has {free} bytes left and needs {needed}."
+                " Free some space; until then reading stops and nothing is lost."
+            )
+
+    @staticmethod
+    def _add_messages(db: sqlite3.Connection, batch: Batch, now: float) -> None:
+        if not batch.messages:
+            return
+        row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+        first = 1 + (row[0] if row else 0)  # numbered here: lastrowid would need one by one
+        db.executemany(
+            "INSERT INTO messages (id, machine_id, spooled_at, payload) VALUES (?, ?, ?, ?)",
+            [
+                (message, batch.machine_id, now, payload.body)
+                for message, payload in enumerate(batch.messages, first)
+            ],
+        )
         db.executemany(
             "INSERT OR IGNORE INTO awaiting VALUES (?, ?, ?)",
-            [(machine_id, message_id, message) for message_id in payload.message_ids],
+            [
+                (batch.machine_id, message_id, message)
+                for message, payload in enumerate(batch.messages, first)
+                for message_id in payload.message_ids
+            ],
         )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Begin, then commit to the disk or roll back; a full disk becomes SpoolFull."""
+        """Begin, then commit to the disk or roll back; what ails the disk becomes SpoolFull."""
         with self._guard:
             try:
                 with self._connection:
                     yield self._connection
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorname.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            except sqlite3.DatabaseError as error:
+                name = getattr(error, "sqlite_errorname", "")
+                if name.startswith(_DISK_ERRORS):
                     raise SpoolFull(
-                        f"the spool's disk takes no more ({error}). Free some space; until then"
-                        " reading stops and nothing is lost."
+                        f"the spool cannot be written ({error}). Free some space on its disk, check"
+                        " its rights; until then reading stops and nothing is lost."
+                    ) from error
+                if name.startswith(_DAMAGE_ERRORS):
+                    raise SettingsError(
+                        f"agent.spool_file {str(self._file)!r} is damaged ({error}). {_MOVE_AWAY}"
                     ) from error
                 raise
 
@@ -400,7 +390,3 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
             f"agent.spool_file {str(file)!r} was made by another release (version {version})."
             " Use that release, or name another file."
         )
-
-
-def _new_epoch() -> str:
-    return secrets.token_hex(4)

@@ -1,6 +1,5 @@
 """From real files to a real spool: where reading goes on, and what is never sent twice."""
 
-import json
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -9,52 +8,12 @@ from typing import Any
 
 import pytest
 
-from edge_agent.config import Config, SourceSettings
-from edge_agent.reader import Reader, Stopped
+from edge_agent.reader import Stopped
 from edge_agent.spool import Spool
+from tests.support.agent_floor import Floor, line
 from tests.support.waiting import eventually_sync
 
 SAMPLE = Path(__file__).parents[1] / "fixtures/spea/testdata_SN9871234012.csv"
-
-
-def line(number: int, **more: Any) -> bytes:  # noqa: ANN401
-    fields = {
-        "barcode": f"S{number}",
-        "product_id": "P",
-        "test_step": "v",
-        "measured_value": 1.5,
-        "timestamp": "2026-11-23T10:00:00Z",
-        **more,
-    }
-    return json.dumps(fields).encode() + b"\n"
-
-
-class Floor:
-    """A folder with logs, a spool, and readers over both."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.log = folder, folder / "a.log"
-        self.spool = Spool(folder / "spool.db", 10**9)
-        self.stop = threading.Event()
-
-    def config(self, **source: Any) -> Config:  # noqa: ANN401
-        fields = {"machine_id": "M1", "format": "jsonl", "path": str(self.folder / "*.log*")}
-        return Config(source=(SourceSettings(**{**fields, **source}),))
-
-    def reader(self, **source: Any) -> Reader:  # noqa: ANN401
-        return Reader(self.config(**source), self.spool, self.stop)
-
-    def bodies(self) -> list[dict[str, Any]]:
-        found = self.spool.messages_after("M1", 0, 10_000, 10**9)
-        return [json.loads(each.payload) for each in found]
-
-    def barcodes(self) -> list[str]:
-        return [body["barcode"] for body in self.bodies()]
-
-    def again(self, name: str = "spool.db", bytes_max: int = 10**9) -> None:
-        """Start anew, as after a crash; with another name the old spool is lost."""
-        self.spool.close()
-        self.spool = Spool(self.folder / name, bytes_max)
 
 
 @pytest.fixture

@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from broker.errors import SettingsError, SpoolFull
+from edge_agent.filebook import KnownFile, Place
 from edge_agent.payload import Payload
-from edge_agent.spool import KnownFile, Refusal, Spool
-from edge_agent.tail import Mark
+from edge_agent.spool import Refusal, Spool
+from edge_agent.tail import Mark, Signature
 
-NOWHERE = Mark.nothing()
+NOWHERE = KnownFile(0, Mark.nothing())
+
+
+def place(machine: str = "M1", node: str = "1:1", path: str = "log") -> Place:
+    return Place(machine, "*", path, Signature(10, 7, node))
 
 
 @pytest.fixture
@@ -28,8 +33,9 @@ def keep(
     for each in ids:
         batch.add(Payload(body, (each,), 1))
         batch.read_count += 1
-    file_id = spool.claim(machine, "log", "1:1", None) if offset == 10 else 1
-    spool.commit(batch, "log", KnownFile(file_id, Mark(offset, b"h", b"t"), b"f", {"a": 1}))
+    file_id = 0 if offset == 10 else 1
+    known = KnownFile(file_id, Mark(offset, b"h", b"t", 3), b"f", {"a": 1})
+    spool.commit(batch, place(machine), known)
 
 
 def bodies(spool: Spool, machine: str = "M1", after: int = 0) -> list[int]:
@@ -58,8 +64,7 @@ def test_a_receipt_deletes_and_only_for_its_machine(spool: Spool) -> None:
 def test_an_array_is_done_when_all_its_elements_are(spool: Spool) -> None:
     batch = spool.batch("M1")
     batch.add(Payload(b"[]", ("a", "b"), 2))
-    file_id = spool.claim("M1", "log", "1:1", None)
-    spool.commit(batch, "log", KnownFile(file_id, NOWHERE, None, {}))
+    spool.commit(batch, place(), NOWHERE)
     assert spool.receipted("M1", ["b"]) == []
     assert spool.receipted("M1", ["a"]) == [1]
     assert spool.batch("M1").numbering.seq == 2
@@ -71,7 +76,7 @@ def test_a_full_spool_takes_nothing_and_a_receipt_makes_room(spool: Spool) -> No
     with pytest.raises(SpoolFull, match="800 of 1000"):
         keep(spool, "b", offset=20, body=b"x" * 300)
     assert spool.books("M1") == before
-    (known,) = spool.known_files("M1", "log", "?")
+    (known,) = spool.files.likely(place(node="?"))
     assert known.mark.offset == 10
     spool.receipted("M1", ["a"])
     keep(spool, "b", offset=20, body=b"x" * 1_300)  # an empty one takes any batch
@@ -87,8 +92,9 @@ def test_everything_is_there_after_opening_it_again(tmp_path: Path) -> None:
     assert numbering.seq == 2
     assert again.batch("M1").numbering == numbering
     assert again.payload_bytes == 200
-    (known,) = again.known_files("M1", "log", "?")
-    assert known == KnownFile(1, Mark(10, b"h", b"t"), b"f", {"a": 1})
+    (known,) = again.files.likely(place(node="?"))
+    mark = Mark(10, b"h", b"t", 3)
+    assert known == KnownFile(1, mark, b"f", {"a": 1}, "log", "1:1", is_current=True, size=10)
     again.close()
 
 
@@ -98,9 +104,9 @@ def test_a_commit_that_fails_in_the_middle_leaves_nothing(spool: Spool) -> None:
     batch.add(Payload(b"{}", ("b",), 1))
     batch.refusals.append(Refusal(0, 2**70, "too far for SQLite", b""))
     with pytest.raises(OverflowError):
-        spool.commit(batch, "log", KnownFile(1, Mark(99, b"h", b"t"), b"f", {}))
+        spool.commit(batch, place(), KnownFile(1, Mark(99, b"h", b"t"), b"f"))
     assert bodies(spool) == [1]
-    assert spool.known_files("M1", "log", "?")[0].mark.offset == 10
+    assert spool.files.likely(place())[0].mark.offset == 10
     assert spool.batch("M1").numbering.seq == 1
 
 
@@ -109,8 +115,7 @@ def test_refused_records_are_kept_with_bytes_and_reason(tmp_path: Path) -> None:
     batch = spool.batch("M1")
     batch.refusals += [Refusal(0, 4, "no JSON", b"abcd"), Refusal(4, 8, "no JSON", b"efgh")]
     batch.read_count = 2
-    file_id = spool.claim("M1", "log", "1:1", None)
-    spool.commit(batch, "log", KnownFile(file_id, NOWHERE, None, {}))
+    spool.commit(batch, place(), NOWHERE)
     assert spool.books("M1")[:3] == (2, 2, 0)
     spool.close()
     with sqlite3.connect(tmp_path / "spool.db") as db:
@@ -125,7 +130,7 @@ def test_refused_records_are_kept_with_bytes_and_reason(tmp_path: Path) -> None:
 def test_another_file_at_a_path_starts_a_new_epoch(spool: Spool) -> None:
     keep(spool, "a")
     before = spool.batch("M1").numbering
-    spool.claim("M1", "log", "1:2", None)
+    spool.place(place(node="1:2"), NOWHERE, is_anew=True)
     after = spool.batch("M1").numbering
     assert after.epoch != before.epoch
     assert after.seq == 0
