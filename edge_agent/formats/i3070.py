@@ -132,7 +132,8 @@ class I3070:
         limit = self._start + self._options.max_unit_bytes + _MARGIN_BYTES - self._base
         while True:
             if board.head is not None:
-                self._move(board.add_plain_blocks(self._text, self._at, limit))
+                end = board.add_plain_blocks(self._text, self._at, limit)
+                self._move(board.add_plain_tests(self._text, end, limit))
             if is_mark(self._text, self._at) and self._is_next_board(board):
                 return self._close(board)
             bound = max(

@@ -18,6 +18,7 @@ from edge_agent.formats.i3070_steps import (
     field,
     limits,
     match_plain_block,
+    match_plain_test,
     measured_value,
     pass_fail_step,
     step_name,
@@ -145,6 +146,15 @@ class Board:
         self._rows += rows[: max(0, MEASUREMENTS_MAX - len(self._rows))]
         return at
 
+    def add_plain_tests(self, log: str, at: int, end_max: int) -> int:
+        """Take the tests from `at` on that `match_plain_test` knows, likewise."""
+        while found := match_plain_test(log, at, end_max):
+            kind, fields = found.groups()
+            self._open_pass_fail(kind, fields.split("|")[1:])
+            self._pop()
+            at = found.end()
+        return at
+
     def add_hole(self, reason: str, byte_start: int, byte_end: int) -> None:
         """Note a piece that was not understood; neighbours are joined."""
         if self.holes and self.holes[-1].byte_end == byte_start:
@@ -187,21 +197,24 @@ class Board:
             self._open.append(_PART)
         elif record.type == "BLOCK":
             self._open_block(step_name(self._word(field(fields, 0))), field(fields, 1))
+        elif record.type in PASS_FAIL:
+            self._open_pass_fail(record.type, fields)
         else:
-            self._push(_TEST)
-            if record.type in PASS_FAIL:
-                self._row = None  # it has no limits
-                name = step_name(self._word(field(fields, PASS_FAIL[record.type].designator)))
-                name = name or self._block.name or record.type
-                self._add_row(pass_fail_step(record.type, fields, text.name(name)))
-            else:
-                self._open_measured(record)
+            self._open_measured(record)
 
     def _open_block(self, name: str, status: str) -> None:
         self._push(_BLOCK)
         self._block = _Block(name, status, len(self._rows))
 
+    def _open_pass_fail(self, kind: str, fields: Sequence[str]) -> None:
+        self._push(_TEST)
+        self._row = None  # it has no limits
+        name = step_name(self._word(field(fields, PASS_FAIL[kind].designator)))
+        name = name or self._block.name or kind
+        self._add_row(pass_fail_step(kind, fields, text.name(name)))
+
     def _open_measured(self, record: Record) -> None:
+        self._push(_TEST)
         fields, subtest = record.fields, self._word(field(record.fields, 2))
         name = "%".join(each for each in (self._block.name, subtest) if each) or record.type
         self._row = {

@@ -59,6 +59,10 @@ match_plain_block = re.compile(
 
 Its groups: block, A-xxx, value, subtest, nominal, high, low; a limit that is none is None.
 """
+match_plain_test = re.compile(
+    rf"[\r\n]{{0,4}}\{{@({'|'.join(PASS_FAIL)})((?:\|[ -\[\]-z]{{0,60}}){{1,8}})[\r\n]{{0,4}}\}}"
+).match
+"""Match a test without a number and without sub-records, to its brace: its type and its fields."""
 
 
 class Ending(Enum):
