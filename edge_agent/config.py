@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -45,6 +45,14 @@ class AgentSettings(_Section):
     )
     payload_bytes_max: int = Field(
         default=1_048_576, ge=1_024, description="Largest message, in bytes; as at the service."
+    )
+    in_flight_max: int = Field(
+        default=500, ge=1, le=10_000, description="Messages under way without an answer."
+    )
+    delete_on: Literal["receipt", "puback"] = Field(
+        default="receipt",
+        description="When a message leaves the spool: on the service's receipt, or on the broker's"
+        " PUBACK, where no service sends receipts; then what the broker loses is lost.",
     )
     poll_s: float = Field(default=1, ge=0.05, description="Seconds between looks at the files.")
     heartbeat_s: float = Field(default=10, ge=1, description="Seconds between words on its state.")
@@ -119,12 +127,15 @@ class Config(BaseSettings):
 
     def with_paths_from(self, folder: Path) -> Self:
         """Return it with relative paths taken from `folder`."""
+        files = ("password_file", "ca_file", "cert_file", "key_file")
+        named = {key: path for key in files if (path := getattr(self.broker, key)) is not None}
+        broker = self.broker.model_copy(update={key: folder / path for key, path in named.items()})
         agent = self.agent.model_copy(update={"spool_file": folder / self.agent.spool_file})
         sources = tuple(
             each.model_copy(update={"path": os.path.join(folder, each.path)})  # noqa: PTH118 - a glob
             for each in self.source
         )
-        return self.model_copy(update={"agent": agent, "source": sources})
+        return self.model_copy(update={"agent": agent, "broker": broker, "source": sources})
 
 
 _SECTIONS: Final[dict[str, type[BaseModel]]] = {
@@ -154,7 +165,7 @@ def load_config(file: Path) -> Config:
     except ValidationError as error:
         raise SettingsError(_sentence(error, file)) from error
     _check(config, file)
-    return config.with_paths_from(file.parent)
+    return config.with_paths_from(file.parent.absolute())  # the spool remembers paths
 
 
 def setting_names() -> Iterator[tuple[str, str]]:

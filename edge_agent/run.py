@@ -6,27 +6,27 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from typing import Any, Final
 
 import structlog
 
-from broker.errors import YieldlineError
 from broker.settings import LogSettings
 from edge_agent.config import Config
-from edge_agent.progress import OnceProgress, sentence
+from edge_agent.errors import NotDone
+from edge_agent.presence import MachinePresence, Presence, say_goodbye
+from edge_agent.progress import RunProgress, sentence
 from edge_agent.reader import Reader, Stopped
-from edge_agent.sender import Sender, agent_version
+from edge_agent.sender import Sender
 from edge_agent.spool import Books, Spool
+from edge_agent.state import versions
 
 _LOOK_S: Final = 0.1
+_SHOW_S: Final = 0.5
 _GOODBYE_S: Final = 5.0
 
 log = structlog.get_logger()
-
-
-class NotDone(YieldlineError):  # noqa: N818 - the name states the fact
-    """`--once` ended before everything was stored; nothing is lost."""
 
 
 def run_agent(config: Config, *, once: bool, timeout_s: float) -> None:
@@ -71,9 +71,9 @@ async def _run(config: Config, *, once: bool, timeout_s: float) -> None:
     spool = Spool(settings.spool_file, settings.spool_bytes_max, settings.refused_bytes_max)
     try:
         agent = _Agent(config, spool)
-        log.info("agent_started", version=agent_version(), machines=sorted(config.machines()))
-        with _signals(agent.asked_to_stop):
-            await agent.work(agent.do_once(timeout_s) if once else agent.do_forever())
+        log.info("agent_started", **versions(), machines=sorted(config.machines()))
+        with signals(agent.asked_to_stop):
+            await agent.work(agent.do_once(timeout_s) if once else agent.do_forever(), once=once)
         if once and not agent.is_done:
             raise NotDone(
                 "stopped before everything was stored. The rest is sent at the next start."
@@ -100,15 +100,16 @@ class _Agent:
             on_commit=lambda: loop.call_soon_threadsafe(self._wake),
         )
         self._senders = [
-            Sender(config, source, spool, lambda name=name: self._reader.troubles(name))  # type: ignore[misc]
-            for name, source in config.machines().items()
+            Sender(config, source, spool, self._reader) for source in config.machines().values()
         ]
 
-    async def work(self, task: Coroutine[Any, Any, None]) -> None:
+    async def work(self, task: Coroutine[Any, Any, None], *, once: bool) -> None:
         """Run `task` beside the senders; whatever ends first, or fails, ends all."""
         tasks = {
             asyncio.create_task(task, name="reading"),
             asyncio.create_task(self._until_asked(), name="asked to stop"),
+            asyncio.create_task(self._show_progress(is_constant=once), name="progress"),
+            asyncio.create_task(self._show_life(), name="signs of life"),
         }
         sending = {
             asyncio.create_task(each.run(), name=f"sender {each.machine_id}")
@@ -130,10 +131,10 @@ class _Agent:
         reading = asyncio.create_task(asyncio.to_thread(self._read_all), name="reading once")
         try:
             async with asyncio.timeout(timeout_s):
-                with OnceProgress() as progress:
-                    while not reading.done() or (not reading.exception() and self._books().depth):
-                        progress.show(self._books(), is_read=reading.done())
-                        await asyncio.sleep(_LOOK_S)
+                while (  # noqa: ASYNC110 - the books are on the disk
+                    not reading.done() or (not reading.exception() and self._books().depth)
+                ):
+                    await asyncio.sleep(_LOOK_S)
             await reading
         except TimeoutError as error:
             left = _messages(self._books().depth)
@@ -153,10 +154,44 @@ class _Agent:
 
     def _read_all(self) -> None:
         with self._is_reading, contextlib.suppress(Stopped):
-            self._reader.read_all(is_final=True)
+            while self._reader.read_all(is_final=True):
+                pass  # of a long file it read a part
 
     async def _until_asked(self) -> None:
         await self.asked_to_stop.wait()
+
+    async def _show_progress(self, *, is_constant: bool) -> None:
+        with RunProgress(is_constant=is_constant) as progress:
+            while True:
+                await asyncio.sleep(_SHOW_S)
+                left_bytes = await asyncio.to_thread(self._reader.lag_bytes)
+                progress.show(self._books(), left_bytes)
+
+    async def _show_life(self) -> None:
+        """Leave a sign of life beside the spool with every heartbeat, for `agent status`."""
+        started_at, settings = time.time(), self._config.agent
+        try:
+            while True:
+                presence = Presence.of_this_process(
+                    started_at, settings.heartbeat_s, versions()["version"], self._presences()
+                )
+                presence.write(
+                    settings.spool_file
+                )  # some bytes; in a thread it could come too late
+                await asyncio.sleep(settings.heartbeat_s)
+        finally:
+            say_goodbye(settings.spool_file)
+
+    def _presences(self) -> dict[str, MachinePresence]:
+        return {
+            sender.machine_id: MachinePresence(
+                is_connected=sender.is_connected,
+                in_flight_count=sender.in_flight_count,
+                last_error=sender.last_error,
+                troubles=tuple(self._reader.troubles(sender.machine_id)),
+            )
+            for sender in self._senders
+        }
 
     def _books(self) -> Books:
         """Return the sum over the machines of this configuration: only those are sent."""
@@ -187,7 +222,7 @@ def _messages(count: int) -> str:
 
 
 @contextlib.contextmanager
-def _signals(asked_to_stop: asyncio.Event) -> Iterator[None]:
+def signals(asked_to_stop: asyncio.Event) -> Iterator[None]:
     """Set the event on SIGINT and SIGTERM; Windows has its own way, which cancels."""
     loop = asyncio.get_running_loop()
     known = (signal.SIGINT, signal.SIGTERM)

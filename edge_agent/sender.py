@@ -1,46 +1,43 @@
 """From the spool to the broker, and out of the spool when the service has said it is stored.
 
 One connection a machine: it has one last will and one identity. A PUBACK only says that the broker
-has a message in memory; the copy here is deleted on the receipt.
+has a message in memory; the copy here is deleted on the receipt, unless the settings say otherwise.
 """
 
 import asyncio
 import contextlib
-import re
 import secrets
-from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from typing import Any, Final
 
-import orjson
 import structlog
 
 from broker.errors import BrokerRefused, BrokerUnavailable, SpoolFull
 from broker.link import Connection, Delivery, Outgoing, backoff_s
-from broker.messages import format_time
 from broker.topics import Channel
 from edge_agent.config import Config, SourceSettings
+from edge_agent.receipts import Answer, answer_of, message_ids_of
 from edge_agent.spool import Spool, Waiting
+from edge_agent.state import Reading, facts, state_body
 from edge_agent.window import Window
 
 _PUBLISH_BYTES_MAX: Final = 8_388_608
 _IDLE_WAIT_S: Final = 1.0
 _PUBLISH_CHUNK: Final = 100
 
-_id_in_preview = re.compile(r'"message_id"\s*:\s*"([^"\\]{1,128})"').search
-
 log = structlog.get_logger()
 
 
 class Sender:
-    """Sends one machine's messages until they are receipted; reconnects for ever.
+    """Sends one machine's messages until they are settled; reconnects for ever.
 
     Args:
         config: Broker, topics, heartbeat.
         source: The machine and its place in the topics.
         spool: Where the messages wait.
-        troubles: What is wrong with the machine's files, for its state.
+        reading: Who reads the machine's files. None: nobody, and it says nothing of the machine's
+            state, which is somebody else's to say.
+        role: Part of its client id; another one for each sender of a machine.
     """
 
     def __init__(
@@ -48,25 +45,38 @@ class Sender:
         config: Config,
         source: SourceSettings,
         spool: Spool,
-        troubles: Callable[[], list[str]] = list,
+        reading: Reading | None,
+        role: str = "agent",
     ) -> None:
         self._config, self._source, self._spool = config, source, spool
-        self._troubles = troubles
+        self._reading = reading
+        self._client_id = f"yieldline-{role}-{source.machine_id}"
         self._template = config.template()
         self._session = secrets.token_hex(8)
-        self._window = Window()
+        self._window = Window(count_max=config.agent.in_flight_max)
         self._last_id = 0  # the newest message that was read from the spool
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
         self._heartbeat_at = 0.0
         self._attempt = 0
-        self._was_open = False
+        self.is_connected = False
+        self.connection_count = self.rejection_count = 0
         self.last_error: str | None = None
 
     @property
     def machine_id(self) -> str:
         """Whose messages it sends."""
         return self._source.machine_id
+
+    @property
+    def session(self) -> str:
+        """Another one for each start; part of its state."""
+        return self._session
+
+    @property
+    def in_flight_count(self) -> int:
+        """Messages under way without an answer."""
+        return len(self._window)
 
     def wake(self) -> None:
         """Say that the spool has something new. From the loop's thread only."""
@@ -89,7 +99,7 @@ class Sender:
             except BrokerUnavailable as error:
                 self._note("broker_lost", error)
             except BrokerRefused as error:
-                if not self._was_open:
+                if not self.connection_count:
                     raise
                 self._note("broker_refused", error)
             if not self._stop.is_set():
@@ -99,19 +109,20 @@ class Sender:
         connection = self._connection()
         try:
             await self._open(connection)
-            self._was_open, self._attempt = True, 0
+            self.is_connected, self._attempt = True, 0
+            self.connection_count += 1
             await self._serve(connection)
         finally:
+            self.is_connected = False
             await connection.close()
 
     async def _open(self, connection: Connection) -> None:
         await connection.open()
-        await connection.subscribe(
-            *(
-                self._template.subscription(channel, self.machine_id)
-                for channel in (Channel.RECEIPT, Channel.REJECTED)
+        if self._waits_for_receipts:
+            channels = (Channel.RECEIPT, Channel.REJECTED)
+            await connection.subscribe(
+                *(self._template.subscription(each, self.machine_id) for each in channels)
             )
-        )
         log.info("broker_connected", machine_id=self.machine_id)
         self.last_error = None
         self._window.reconnected(self._now())
@@ -120,9 +131,9 @@ class Sender:
     def _connection(self) -> Connection:
         return Connection(
             self._config.broker,
-            f"yieldline-agent-{self.machine_id}",
+            self._client_id,
             clean_session=True,  # a receipt lost with it is earned again
-            will=self._state("offline", {}),
+            will=self._state("offline") if self._reading else None,
         )
 
     async def _serve(self, connection: Connection) -> None:
@@ -153,7 +164,8 @@ class Sender:
                 await self._publish(connection, messages)
             elif not self._stop.is_set():
                 await self._wait_for_work()
-        await connection.publish([self._state("offline", {})])
+        if self._reading:
+            await connection.publish([self._state("offline")])
 
     async def _publish(self, connection: Connection, messages: list[Waiting]) -> None:
         topic = self._config.topic(self._source, Channel.TEST)
@@ -163,6 +175,8 @@ class Sender:
             self._window.sending(ids)
             await connection.publish([Outgoing(topic, message.payload) for message in some])
             self._window.confirmed(ids, self._now())
+            if not self._waits_for_receipts:
+                await self._settle([one for each in some for one in message_ids_of(each.payload)])
 
     async def _next_messages(self) -> list[Waiting]:
         """Return what to send now: repeats that are due, else new ones as far as there is room."""
@@ -201,13 +215,13 @@ class Sender:
 
     async def _listen(self, connection: Connection) -> None:
         while batch := await connection.next_batch():
-            stored = [each for delivery in batch for each in self._stored_ids(delivery)]
-            if stored:
-                await self._settle(stored)
+            answers = [self._answer(delivery) for delivery in batch]
+            if settled := [each for answer in answers for each in answer.settled_ids]:
+                await self._settle(settled)
             connection.ack(batch)
         raise BrokerUnavailable(f"the connection of {self.machine_id} was lost.")
 
-    async def _settle(self, message_ids: list[str]) -> None:
+    async def _settle(self, message_ids: Sequence[str]) -> None:
         try:
             done = await asyncio.to_thread(self._spool.receipted, self.machine_id, message_ids)
         except SpoolFull as error:  # it stays, is repeated and receipted again
@@ -216,28 +230,17 @@ class Sender:
         self._window.receipted(done, self._now())
         self._wake.set()
 
-    def _stored_ids(self, delivery: Delivery) -> list[str]:
-        """Return the message ids that a receipt or rejection settles; never raises."""
+    def _answer(self, delivery: Delivery) -> Answer:
         topic = self._template.parse(delivery.topic)
-        try:
-            body = orjson.loads(delivery.payload)
-        except orjson.JSONDecodeError:
-            return []
-        if topic is None or topic.machine_id != self.machine_id or not isinstance(body, dict):
-            return []
-        if topic.channel is Channel.RECEIPT:
-            named = body.get("message_ids")
-            return (
-                [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
-            )
-        self._note_rejection(body)
-        if body.get("message_id") is not None:
-            return []  # a receipt follows: the service keeps the bytes
-        # It could not read the id, so there will be no receipt; the preview shows the id to us.
-        found = _id_in_preview(str(body.get("payload_preview")))
-        return [found[1]] if found else []
+        if topic is None or topic.machine_id != self.machine_id:
+            return Answer()
+        answer = answer_of(topic.channel, delivery.payload)
+        if answer.rejection is not None:
+            self._note_rejection(answer.rejection)
+        return answer
 
     def _note_rejection(self, body: dict[str, Any]) -> None:
+        self.rejection_count += 1
         self.last_error = f"the service rejected a message: {body.get('reason')}"
         log.warning(
             "message_rejected",
@@ -250,36 +253,17 @@ class Sender:
     # -- its own state -------------------------------------------------------------------------
 
     async def _say_state(self, connection: Connection) -> None:
-        if self._now() < self._heartbeat_at:
+        if self._reading is None or self._now() < self._heartbeat_at:
             return
-        agent = await asyncio.to_thread(self._facts)
+        agent = await asyncio.to_thread(
+            facts, self._spool, self._reading, self.machine_id, self.last_error
+        )
         await connection.publish([self._state("online", agent)])
         self._heartbeat_at = self._now() + self._config.agent.heartbeat_s
 
-    def _facts(self) -> dict[str, Any]:
-        books, troubles = self._spool.books(self.machine_id), self._troubles()
-        return {
-            "version": agent_version(),
-            "spool_depth": books.depth,
-            "spool_bytes": self._spool.payload_bytes,
-            "lag_s": round(self._spool.lag_s(self.machine_id), 1),
-            "last_error": troubles[0] if troubles else self.last_error,
-            "read": books.read,
-            "refused": books.refused,
-            "spooled": books.spooled,
-            "receipted": books.receipted,
-        }
-
-    def _state(self, status: str, agent: dict[str, Any]) -> Outgoing:
-        body: dict[str, Any] = {
-            "status": status,
-            "at": format_time(datetime.now(UTC)),
-            "session": self._session,
-        }
-        if agent:
-            body["agent"] = agent
+    def _state(self, status: str, agent: dict[str, Any] | None = None) -> Outgoing:
         topic = self._config.topic(self._source, Channel.STATE)
-        return Outgoing(topic, orjson.dumps(body), retain=True)
+        return Outgoing(topic, state_body(status, self._session, agent), retain=True)
 
     def _note(self, event: str, error: Exception) -> None:
         if self.last_error != str(error):
@@ -294,14 +278,10 @@ class Sender:
             async with asyncio.timeout(wait_s):
                 await self._stop.wait()
 
+    @property
+    def _waits_for_receipts(self) -> bool:
+        return self._config.agent.delete_on == "receipt"
+
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def agent_version() -> str:
-    """Return the installed release; "unknown" when it runs from a bare folder."""
-    try:
-        return version("yieldline")
-    except PackageNotFoundError:
-        return "unknown"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 COUNT_MAX: Final = 500
+"""How many, unless the settings say otherwise."""
 REPEAT_S: Final = 10.0
 REPEAT_MAX_S: Final = 900.0
 _SPREAD: Final = 0.25
@@ -24,13 +25,15 @@ class _Sent:
 
 
 class Window:
-    """At most 500 messages without receipt, by their spool id. Times are of one clock, in seconds.
+    """Some messages without receipt, by their spool id. Times are of one clock, in seconds.
 
     Args:
         chance: Where the spread of the repeats comes from.
+        count_max: Never more than so many.
     """
 
-    def __init__(self, chance: random.Random | None = None) -> None:
+    def __init__(self, chance: random.Random | None = None, *, count_max: int = COUNT_MAX) -> None:
+        self._count_max = count_max
         self._chance = chance or random.Random()  # noqa: S311 - a spread, no secret
         self._sent: dict[int, _Sent] = {}  # oldest first: ids rise, and only grow at the end
         self._receipt_at = float("-inf")
@@ -41,7 +44,7 @@ class Window:
     @property
     def room(self) -> int:
         """How many more may be sent."""
-        return COUNT_MAX - len(self._sent)
+        return self._count_max - len(self._sent)
 
     def sending(self, messages: Iterable[int]) -> None:
         """Note what is handed to the broker; unconfirmed until `confirmed`."""

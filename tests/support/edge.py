@@ -71,7 +71,8 @@ class TinyService:
 
     def _answer(self, delivery: Delivery) -> list[Outgoing]:
         topic = self.template.parse(delivery.topic)
-        assert topic
+        if topic is None:
+            return []  # `agent check` asks; a service ignores it too
         body = json.loads(delivery.payload)
         if topic.channel is Channel.STATE:
             self.states.append(body)
@@ -137,6 +138,11 @@ path = "*.log"
     @property
     def config(self) -> Path:
         return self.folder / "agent.toml"
+
+    @property
+    def alive(self) -> Path:
+        """Its sign of life."""
+        return self.folder / "agent-spool.db.alive"
 
     def start(self, *options: str) -> Process:
         command = [PYTHON, "-m", "edge_agent", "run", "--config", self.config, *options]
