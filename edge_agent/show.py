@@ -1,17 +1,29 @@
 """`agent parse`: the Runs that a file holds, one JSON a line; sends nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from broker.errors import SettingsError
-from edge_agent.formats import Item, Options, Parsed, Skipped, Unparsed, open_parser
+from edge_agent.formats import Item, Options, Parsed, open_parser
 from edge_agent.formats.runs import run_json
-from edge_agent.tail import OpenFile
+from edge_agent.tally import Tally
+from edge_agent.zipped import open_log
 
 
-def show_file(file: Path, format_name: str, options: Options, out: TextIO, err: TextIO) -> bool:
-    """Print every run to `out`, every piece that was not understood and the sum to `err`.
+class Screen(NamedTuple):
+    """Where it is shown."""
+
+    out: TextIO
+    """Takes the runs."""
+    err: TextIO
+    """Takes the rest."""
+    on_read: Callable[[int], object] = lambda _: None
+    """Told how many bytes have been dealt with, again and again."""
+
+
+def show_file(file: Path, format_name: str, options: Options, screen: Screen) -> bool:
+    """Print every run, every piece that was not understood, and the sum.
 
     Returns:
         True when a run was found, or the file is empty.
@@ -20,45 +32,31 @@ def show_file(file: Path, format_name: str, options: Options, out: TextIO, err: 
         SettingsError: There is no such format, or the file cannot be read.
     """
     parser = open_parser(format_name, options, file.name)
-    sums = _Sums(out, err)
+    tally, byte_count = Tally(), 0
     for chunk in _chunks(file):
-        sums.byte_count += len(chunk)
-        for item in parser.feed(chunk):
-            sums.add(item)
-    for item in parser.finish():
-        sums.add(item)
-    out.flush()
-    explained = sums.byte_count - sums.unparsed_count
-    print(f"explained {explained} of {sums.byte_count} bytes, {sums.run_count} runs", file=err)
-    return sums.run_count > 0 or sums.byte_count == 0
+        byte_count += len(chunk)
+        _show(parser.feed(chunk), tally, screen)
+        screen.on_read(byte_count)
+    _show(parser.finish(), tally, screen)
+    screen.out.flush()
+    explained = byte_count - tally.unparsed_bytes
+    print(f"explained {explained} of {byte_count} bytes, {tally.run_count} runs", file=screen.err)
+    return tally.run_count > 0 or byte_count == 0
 
 
 def _chunks(file: Path) -> Iterator[bytes]:
     try:
-        with OpenFile(file) as opened:
+        with open_log(file) as opened:
             for _, chunk in opened.chunks(0):
                 yield chunk
     except OSError as error:
         raise SettingsError(f"{file} cannot be read ({error.strerror or error}).") from error
 
 
-class _Sums:
-    """Prints items and counts them."""
-
-    def __init__(self, out: TextIO, err: TextIO) -> None:
-        self._out, self._err = out, err
-        self.byte_count = self.unparsed_count = self.run_count = 0
-
-    def add(self, item: Item) -> None:
+def _show(items: Iterator[Item], tally: Tally, screen: Screen) -> None:
+    for item in items:
         if isinstance(item, Parsed):
-            self.run_count += len(item.runs)
             for run in item.runs:
-                print(run_json(run).decode(), file=self._out)
-            for hole in item.holes:
-                self._complain(hole)
-        elif not isinstance(item, Skipped):
-            self._complain(item)
-
-    def _complain(self, piece: Unparsed) -> None:
-        self.unparsed_count += piece.byte_end - piece.byte_start
-        print(f"unparsed {piece.byte_start}-{piece.byte_end}: {piece.reason}", file=self._err)
+                print(run_json(run).decode(), file=screen.out)
+        for piece in tally.add(item):
+            print(f"unparsed {piece.byte_start}-{piece.byte_end}: {piece.reason}", file=screen.err)

@@ -163,3 +163,32 @@ def test_the_agent_starts_on_a_bare_factory_pc() -> None:
         check=False,
     )
     assert ended.stdout == "started\n", ended.stderr
+
+
+_START_AND_LIST = """
+import sys
+
+sys.argv = ["agent", *sys.argv[1:]]
+from edge_agent.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+print("loaded", *sys.modules)
+"""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["run", "--config", "none.toml"]])
+def test_a_command_of_the_agent_loads_only_what_it_needs(words: list[str]) -> None:
+    ended = subprocess.run(
+        [PYTHON, "-c", _START_AND_LIST, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    loaded = set(ended.stdout.splitlines()[-1].split())
+    assert "edge_agent.config" in loaded, ended.stderr
+    tools = {f"edge_agent.{name}" for name in ("check", "init", "replay", "status")}
+    assert {*AGENT_LIVES_WITHOUT, "rich.progress", *tools} & loaded == set()

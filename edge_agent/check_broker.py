@@ -1,0 +1,122 @@
+"""`agent check`, the broker's part: reach it, log in, and prove rights without a made-up result.
+
+The right to publish is asked for on a topic that no machine can have, such as
+`factory/v1/_check/ICT-3/test`: services acknowledge and ignore it. On MQTT 5 the PUBACK says
+whether the broker allowed it, and whether anybody listens to test topics; on 3.1.1 it says Success
+always.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import Final
+
+from broker.errors import BrokerRefused, BrokerUnavailable
+from broker.link import Connection, Outgoing
+from broker.topics import Channel, TopicTemplate
+from edge_agent.config import Config, SourceSettings
+from edge_agent.findings import Finding, fail, ok, warn
+
+_PROBE: Final = b"{}"
+
+
+async def check_broker(config: Config) -> AsyncIterator[Finding]:
+    """Yield whether the broker answers, then each machine's rights."""
+    where = f"broker {config.broker.host}:{config.broker.port}"
+    for number, source in enumerate(config.machines().values()):
+        connection = Connection(config.broker, _client_id(source))
+        try:
+            await connection.open()
+            if number == 0:
+                login = config.broker.username or "anonymous"
+                tls = ", with TLS" if config.broker.tls else ""
+                yield ok(f"{where}: answers and takes the login of {login!r}{tls}.")
+            yield await _check_reading(config, source, connection)
+        except (BrokerUnavailable, BrokerRefused) as error:
+            yield fail(str(error))
+            return  # the next machine would hear the same
+        finally:
+            await connection.close()
+        for finding in await _check_publishing(config, source):
+            yield finding
+
+
+async def _check_reading(config: Config, source: SourceSettings, connection: Connection) -> Finding:
+    if config.agent.delete_on == "puback":
+        return warn(
+            f"{source.machine_id}: agent.delete_on is puback: what the broker loses is lost."
+            " Set it to receipt where the service sends receipts."
+        )
+    template = config.template()
+    wanted = [
+        template.subscription(channel, source.machine_id)
+        for channel in (Channel.RECEIPT, Channel.REJECTED)
+    ]
+    try:
+        await connection.subscribe(*wanted)
+    except BrokerRefused as error:
+        return fail(f"{source.machine_id}: {error}")
+    return ok(f"{source.machine_id}: the broker granted the subscription to {wanted[0]}.")
+
+
+async def _check_publishing(config: Config, source: SourceSettings) -> list[Finding]:
+    """Ask on MQTT 5, whose PUBACK tells the truth."""
+    who = source.machine_id
+    connection = Connection(config.broker, _client_id(source), protocol="5")
+    try:
+        await connection.open()
+    except (BrokerUnavailable, BrokerRefused):
+        return [
+            warn(
+                f"{who}: the broker does not speak MQTT 5, and on 3.1.1 nobody hears whether the"
+                " right to publish is missing. See `yieldline agent status` for receipts."
+            )
+        ]
+    try:
+        return await _ask(config, source, connection)
+    except BrokerUnavailable as error:
+        return [fail(f"{who}: {error}")]
+    finally:
+        await connection.close()
+
+
+async def _ask(config: Config, source: SourceSettings, connection: Connection) -> list[Finding]:
+    who, topic = source.machine_id, probe_topic(config.template(), source.machine_id)
+    real, login = config.topic(source, Channel.TEST), config.broker.username or "anonymous"
+    is_heard = True
+    try:
+        refused = await connection.publish([Outgoing(topic, _PROBE)], must_be_heard=True)
+    except BrokerUnavailable:
+        if connection.is_over:
+            raise
+        refused, is_heard = [], False
+    if refused:
+        return [
+            fail(
+                f"{who}: the broker does not let {login!r} publish to {topic}, so hardly to {real}."
+                " Grant both in its ACL (docs/deploy/mosquitto.acl): without it results are lost."
+            )
+        ]
+    right = ok(f"{who}: the broker lets {login!r} publish test results of this machine.")
+    if is_heard:
+        return [
+            right,
+            ok(f"{who}: somebody listens to test results; a receipt proves the service."),
+        ]
+    return [
+        right,
+        warn(
+            f"{who}: nobody listens to test results at this broker. Start `yieldline service`;"
+            " until it sends receipts the spool keeps everything."
+        ),
+    ]
+
+
+def probe_topic(template: TopicTemplate, machine_id: str) -> str:
+    """Return a test topic of no machine that the rights of `machine_id` should cover."""
+    topic = template.check_topic(machine_id)
+    # A template of the machine alone has no level to spare: ask as a machine that cannot be.
+    return template.check_topic(f"_check-{machine_id}") if template.parse(topic) else topic
+
+
+def _client_id(source: SourceSettings) -> str:
+    return f"yieldline-check-{source.machine_id}-{secrets.token_hex(3)}"

@@ -1,0 +1,64 @@
+"""`agent refused`: the records that were not sent, listed, or written out with their bytes."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from broker.errors import SettingsError
+from edge_agent.formats.text import base_name
+from edge_agent.spool_view import RefusedRecord
+from edge_agent.words import moment
+
+
+def refused_lines(records: Iterable[RefusedRecord]) -> Iterator[str]:
+    """Yield each record in a line: when, machine, file, position, reason."""
+    for record in records:
+        yield (
+            f"{moment(record.refused_at)}  {record.machine_id}  {record.file}"
+            f" {record.byte_start}-{record.byte_end}: {record.reason}"
+        )
+
+
+def export_refused(records: Iterable[RefusedRecord], folder: Path) -> int:
+    """Write each record's bytes to a file of its own, and `index.jsonl` that says what they are.
+
+    Args:
+        records: With their bytes. Where only the position was kept, the index alone names it.
+        folder: Made when missing; must be empty.
+
+    Returns:
+        How many files of bytes there are.
+
+    Raises:
+        SettingsError: The folder is not empty, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise SettingsError(f"--export {folder} is not empty. Name a new folder.")
+        with (folder / "index.jsonl").open("w", encoding="utf-8") as index:
+            return sum(_export(record, folder, index) for record in records)
+    except OSError as error:
+        raise SettingsError(
+            f"--export {folder} cannot be written ({error.strerror or error})."
+        ) from error
+
+
+def _export(record: RefusedRecord, folder: Path, index: TextIO) -> bool:
+    """Write one; tell whether its bytes were there."""
+    file = f"{record.id:06}-{base_name(record.file)}" if record.content is not None else None
+    if file and record.content is not None:
+        (folder / file).write_bytes(record.content)
+    entry = {
+        "export": file,
+        "machine_id": record.machine_id,
+        "file": record.file,
+        "byte_start": record.byte_start,
+        "byte_end": record.byte_end,
+        "kept_bytes": len(record.content or b""),
+        "reason": record.reason,
+        "refused_at": moment(record.refused_at),
+    }
+    index.write(f"{json.dumps(entry, ensure_ascii=False)}\n")
+    return file is not None
