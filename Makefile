@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup system up test check format bench lock clean
+.PHONY: help setup system up test check format bench agent lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help.
@@ -47,6 +47,9 @@ format: setup  ## Let ruff put the code in order.
 
 bench: setup system  ## Measure, beside a yardstick; writes docs/benchmarks.md.
 	@$(BIN)/python -m tests.benchmarks
+
+agent: setup  ## The edge agent as one file for machines like this one: dist/yieldline-agent.pyz.
+	@$(BIN)/python -m edge_agent.pack.build
 
 lock:  ## Compile requirements/*.txt again (needs uv).
 	@for target in agent: all:--extra=all dev:"--extra=all --group=dev"; do \
