@@ -1,6 +1,6 @@
 """New runs on their way into the tables: ids, units and their states, rows, roll-ups."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from service.core.records import JudgedRun
@@ -85,7 +85,8 @@ def _key_runs(
         (units.ids[barcode], procedures[judged.run.procedure])
         for barcode, (judged, _) in zip(barcodes, new, strict=True)
     ]
-    states = _states(driver, set(unit_procedures), units.added)
+    known = {key for key in unit_procedures if key[0] not in units.added}
+    states = read_states(driver, known)
     keyed = []
     changed: dict[tuple[int, int], UnitState] = {}
     for index, (judged, arrival) in enumerate(new):
@@ -178,16 +179,13 @@ def _units(driver: Driver, wanted: Sequence[tuple[str, int]]) -> "_Units":
     return _Units(ids, added)
 
 
-def _states(
-    driver: Driver, keys: set[tuple[int, int]], added: set[int]
+def read_states(
+    driver: Driver, keys: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], UnitState]:
-    """Return the states that exist. Nobody else writes them: their units are locked."""
-    wanted = sorted(key for key in keys if key[0] not in added)
-    if not wanted:
-        return {}
+    """Return the states that exist. Nobody else writes them while their units are locked."""
     columns = ", ".join(f"s.{column}" for column in UNIT_STATE.columns)
     found = driver.match(
-        wanted,
+        sorted(keys),
         ("int8", "int4"),
         f"SELECT {columns} FROM k"  # noqa: S608 - our own column names
         " JOIN unit_state s ON s.unit_id = k.k0 AND s.procedure = k.k1",

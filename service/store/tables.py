@@ -7,7 +7,17 @@ them alike, and a row stays short. What an enum holds is stored as its code in `
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Text, false
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    false,
+    text,
+)
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -113,7 +123,14 @@ class RunRow(SQLModel, table=True):
         Index("run_by_message", "machine", "message_id", unique=True),
         Index("run_by_start", "started_us", "id"),
         Index("run_by_machine", "machine", "started_us"),
-        Index("run_by_unit", "unit_id"),
+        Index("run_by_unit", "unit_id", "procedure", "started_us"),
+        # Who shares a message: only elements of an array do.
+        Index(
+            "run_by_array",
+            "raw_id",
+            sqlite_where=text("element IS NOT NULL"),
+            postgresql_where=text("element IS NOT NULL"),
+        ),
     )
 
     id: int = Field(sa_column=Column(Big, primary_key=True))

@@ -122,26 +122,49 @@ def _with_first(state: UnitState, run: NewRun) -> UnitState:
     )
 
 
-def _with_second(state: UnitState, second: tuple[int, int, int]) -> UnitState:
+def _with_second(
+    state: UnitState, second: tuple[int, int, int] | tuple[None, None, None]
+) -> UnitState:
     run_id, started_us, outcome = second
     return state._replace(
         second_run_id=run_id, second_started_us=started_us, second_outcome=outcome
     )
 
 
+def with_runs_left(
+    state: UnitState, count: int, first: NewRun, second: NewRun | None, last: NewRun
+) -> UnitState:
+    """Return the state after runs were deleted; it stays golden or not.
+
+    Args:
+        state: As it was.
+        count: How many runs are left, at least one.
+        first: The first of them, by start.
+        second: The second; None where one is left.
+        last: The last.
+    """
+    changed = _with_first(state._replace(runs=count), first)._replace(
+        last_run_id=last.run_id, last_started_us=last.started_us, last_outcome=last.outcome
+    )
+    if second is None:
+        return _with_second(changed, (None, None, None))
+    return _with_second(changed, (second.run_id, second.started_us, second.outcome))
+
+
 def unit_hours(
-    changes: Iterable[tuple[UnitState | None, UnitState]],
+    changes: Iterable[tuple[UnitState | None, UnitState | None]],
 ) -> list[tuple[int, ...]]:
     """Return what changed states add to `UNIT_HOUR`, sorted by key.
 
     Args:
-        changes: Each state before (None: there was none) and after.
+        changes: Each state before and after; None: there was or is none.
     """
     sums: dict[tuple[int, ...], list[int]] = {}
     for before, after in changes:
         if before is not None:
             _add(sums, before, -1)
-        _add(sums, after, 1)
+        if after is not None:
+            _add(sums, after, 1)
     return [(*key, *sums[key]) for key in sorted(sums) if any(sums[key])]
 
 

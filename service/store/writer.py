@@ -15,7 +15,7 @@ from broker.errors import StoreRefused, StoreUnavailable
 from broker.link import Outgoing
 from service.core.records import JudgedRun
 from service.core.shadow import Shadowed
-from service.store import lease, outbox
+from service.store import lease, outbox, retention
 from service.store.batches import (
     Arrival,
     Committed,
@@ -31,6 +31,7 @@ from service.store.codes import NameKind
 from service.store.database import ROW_ERRORS, Database
 from service.store.drivers import Driver, PostgresDriver, SqliteDriver
 from service.store.names import Names
+from service.store.queries.old_runs import Portion
 from service.store.rejections import insert_rejections, storable
 from service.store.rows import microseconds, names_of
 from service.store.run_inserts import insert_runs
@@ -108,6 +109,15 @@ class Writer:
     def published(self, outbox_ids: Sequence[int]) -> None:
         """Note that answers are confirmed; their rows go with the next transaction."""
         self._published += outbox_ids
+
+    def forget(self, portion: Portion, horizon: int) -> int | None:
+        """Delete old runs, see `service.store.retention.forget`.
+
+        Raises:
+            StoreUnavailable: The database is away; nothing is deleted.
+        """
+        with self._trouble_closes():
+            return retention.forget(self._connected(), portion, horizon)
 
     def tidy(self) -> None:
         """Remove published batches from the outbox now.
