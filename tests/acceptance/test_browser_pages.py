@@ -1,11 +1,6 @@
 """The whole product in a real browser: from a POST to what a person sees."""
 
-import json
 import time
-import urllib.request
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,66 +8,10 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from tests.support.browser import CHROMEDRIVER, CHROMIUM, Browser
-from tests.support.ports import free_port, listens
-from tests.support.processes import YIELDLINE, Process
-from tests.support.waiting import eventually_sync
+from tests.support.browser import Browser
+from tests.support.product import STALE_AFTER_S, Product, measurement
 
 pytestmark = pytest.mark.browser
-
-NEEDED = CHROMIUM and CHROMEDRIVER
-STALE_AFTER_S = 5
-RULES = Path(__file__).parents[2] / "rules.toml"
-
-
-class Product:
-    """`yieldline up` on ports and in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.http_port = free_port()
-        self.url = f"http://127.0.0.1:{self.http_port}"
-        ports = ("--http-port", str(self.http_port), "--mqtt-port", str(free_port()))
-        environment = {
-            "YIELDLINE_PLANT__STALE_AFTER_S": str(STALE_AFTER_S),
-            "YIELDLINE_PLANT__TIME_ZONE": "Europe/Berlin",
-            "YIELDLINE_RULES__FILE": str(RULES),
-        }
-        self.process = Process(
-            [YIELDLINE, "up", "--no-demo", "--data-dir", folder / "data", *ports],
-            environment=environment,
-            directory=folder,
-        )
-        eventually_sync(self._is_ready, 40, saw=lambda: self.process.output)
-
-    def _is_ready(self) -> bool:
-        assert self.process.exit_code is None, self.process.output
-        if not listens(self.http_port):
-            return False
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2):
-                return True
-        except OSError:
-            return False
-
-    def post(self, *messages: dict[str, Any]) -> None:
-        """POST /ingest."""
-        body = json.dumps(messages if len(messages) > 1 else messages[0]).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/ingest", body, headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert answer.status == 202
-
-
-def measurement(barcode: str, machine_id: str, **changes: object) -> dict[str, Any]:
-    return {
-        "barcode": barcode,
-        "machine_id": machine_id,
-        "product_id": "PROD-A",
-        "test_step": "voltage_test",
-        "measured_value": 85.5,
-        "timestamp": datetime.now(UTC).isoformat(),
-        **changes,
-    }
 
 
 def long_run(barcode: str) -> dict[str, Any]:
@@ -99,33 +38,6 @@ def long_run(barcode: str) -> dict[str, Any]:
         "source": {"file": "lot77.ict", "byte_start": 40112, "byte_end": 81960},
         "measurements": steps,
     }
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    if not NEEDED:
-        pytest.skip("Chromium and chromedriver are not installed")
-    started = Product(tmp_path_factory.mktemp("product"))
-    yield started
-    started.process.interrupt()
-    started.process.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not NEEDED:
-        pytest.skip("Chromium and chromedriver are not installed")
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def browser(chromium: Browser) -> Browser:
-    chromium.resize(1920, 1080)
-    chromium.complaints()
-    chromium.hosts()
-    return chromium
 
 
 def test_the_first_result_of_an_empty_plant_appears_within_a_second(
