@@ -54,6 +54,8 @@ class Feed:
     def __init__(self, state: AppState) -> None:
         self.state = state
         self.model = self._new_model()
+        self.rail: list[dict[str, Any]] = []
+        """What stands in the rail of every page; the registry of the pages says it."""
         self.number = 0
         """Of the newest frame."""
         self.seeded_at: datetime | None = None

@@ -6,18 +6,23 @@ ours. The shell draws the live parts itself, in the browser (ui/components/shell
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from nicegui import app, ui
 
 from ui.components import Shell
 from ui.feed import Feed
+from ui.ranges import plant_of, ranges_at
 
 STATIC: Final = Path(__file__).parent / "static"
 _URL: Final = "/assets"
-_STYLES: Final = ("tokens.css", "shell.css", "floor.css", "machine.css", "unit.css")
+_FIRST_STYLES: Final = ("tokens.css", "shell.css", "base.css")
+"""What every page stands on; each page's own file comes after them."""
+
+Control: TypeAlias = Literal["line", "range"]
 
 # Set before the first paint, so that a light page never flashes dark. ui/static/live/theme.js does
 # the same and goes on from there.
@@ -45,8 +50,14 @@ def serve_files() -> None:
 
 
 @contextlib.contextmanager
-def frame(
-    feed: Feed, title: str, *, active: str, view: str = "shell", crumbs: Sequence[Crumb] = ()
+def frame(  # noqa: PLR0913 - most pages leave most of them out
+    feed: Feed,
+    title: str,
+    *,
+    active: str,
+    view: str = "shell",
+    crumbs: Sequence[Crumb] = (),
+    controls: Sequence[Control] = (),
 ) -> Iterator[None]:
     """Build the frame around a page's content.
 
@@ -56,7 +67,9 @@ def frame(
         active: The rail's entry that is lit.
         view: What the browser gets frames of.
         crumbs: The way here, outermost first.
+        controls: What the top bar offers to choose: the line, the time range.
     """
+    plant = feed.state.settings.plant
     ui.page_title(f"{title} · Yieldline")
     ui.add_head_html(_head())
     ui.add_body_html(_icons())
@@ -67,7 +80,11 @@ def frame(
         crumbs=[{"text": crumb.text, "href": crumb.href} for crumb in crumbs],
         view=view,
         frame=feed.frame(view),
-        zone=feed.state.settings.plant.time_zone,
+        zone=plant.time_zone,
+        rail=feed.rail,
+        controls=list(controls),
+        ranges=ranges_at(datetime.now(UTC), plant_of(plant)),
+        lines=sorted({machine.line for machine in feed.model.machines.values()}),
         version=version("yieldline"),
     )
     with shell:
@@ -77,9 +94,16 @@ def frame(
 def _head() -> str:
     links = [
         f'<link rel="stylesheet" href="{_URL}/{name}?{(STATIC / name).stat().st_mtime_ns}">'
-        for name in _STYLES
+        for name in _styles()
     ]
     return _THEME_SCRIPT + "".join(links)
+
+
+def _styles() -> list[str]:
+    return [
+        *_FIRST_STYLES,
+        *sorted(each.name for each in STATIC.glob("*.css") if each.name not in _FIRST_STYLES),
+    ]
 
 
 def _icons() -> str:

@@ -1,14 +1,19 @@
 """Vue components that render what the server sends: one a page, and the shell around them.
 
-They take values and never fetch; the JavaScript they share is in ui/static/live.
+Live pages take values and never fetch; history pages ask the HTTP API (ui/static/live/api.js). The
+JavaScript they share is in ui/static/live.
 """
 
 from pathlib import Path
 from typing import Any, Final
 
 from nicegui.element import Element
+from nicegui.elements import aggrid, echart
 
 _LIVE: Final = {"yieldline": str(Path(__file__).parents[1] / "static" / "live")}
+BUNDLED: Final = (aggrid, echart)
+"""Importing them puts `nicegui-aggrid` and `nicegui-echart` in every page's import map; a browser
+loads one when a component imports it, from this host."""
 
 
 class _Component(Element):

@@ -1,5 +1,5 @@
 // The floor: what needs attention, the shift's figures, a tile a machine, trend, failing steps, live results.
-import { clock, duration, live, machineLink, machineStatus, Age, Icon, Outcome, Spark, Tape, thousands, unitLink } from "yieldline";
+import { clock, duration, live, machineLink, machineStatus, query, Age, Icon, Outcome, Spark, Tape, thousands, unitLink } from "yieldline";
 import { attentionOf } from "yieldline/attention.js";
 import { Trend } from "yieldline/trend.js";
 import { shallowReactive } from "vue";
@@ -60,7 +60,6 @@ export default {
   <p><button class="btn" type="button" @click="copy"><Icon name="copy"/>{{ copied ? 'Copied' : 'Copy the command' }}</button></p>
 </div>
 <div v-else class="floor" :class="{compact: count >= compactFrom}">
-  <Teleport defer to="#yl-filters"><label class="chip"><Icon name="floor"/><select v-model="line" aria-label="Line filter"><option value="">All lines</option><option v-for="each in lines" :value="each.line">{{ each.line }}</option></select><Icon name="down"/></label></Teleport>
   <section class="att" aria-label="Needs attention">
     <a v-for="card in shown" class="al" :class="card.severity" :href="machineLink(card.machine)"><Icon :class="'c-' + card.severity" :name="card.severity" size="22"/><div><h3><b>{{ card.machine }}</b> {{ card.title }}</h3><p><span v-if="card.step" class="mono">{{ card.step }}</span> {{ card.text }}</p><p class="m"><span class="w">{{ card.severity }}</span>{{ card.since }}</p></div></a>
     <div v-if="!cards.length" class="al calm"><Icon name="pass-line" size="22"/><div><h3>Nothing needs attention. {{ reporting }} machine{{ reporting === 1 ? '' : 's' }} reporting.</h3></div></div>
@@ -97,23 +96,17 @@ export default {
     live,
     tiles: shallowReactive({}),
     lines: [], kpi: {}, trend: null, steps: [], runs: [],
-    line: new URLSearchParams(window.location.search).get("line") ?? "",
     all: false, paused: false, drawer: false, copied: false,
     compactFrom: COMPACT_FROM,
   }),
   created() {
     this.take(live.frame);
     this.$watch(() => live.frame, (frame) => this.take(frame));
-    this.$watch(() => this.line, (line) => {
-      const url = new URL(window.location.href);
-      if (line) url.searchParams.set("line", line);
-      else url.searchParams.delete("line");
-      window.history.replaceState(window.history.state, "", url);
-    });
     window.addEventListener("yieldline-pause", this.togglePause);
   },
   unmounted() { window.removeEventListener("yieldline-pause", this.togglePause); },
   computed: {
+    line() { return query.line; },
     count() { return Object.keys(this.tiles).length; },
     list() { return Object.values(this.tiles).filter((tile) => !this.line || tile.line === this.line); },
     dots() { return this.list.map((tile) => machineStatus(tile, clock.second)); },

@@ -1,24 +1,28 @@
 // The frame of every page: rail, top bar with scan box and pulse, status line, keys, theme.
-import { clock, clockTime, Icon, live, startLive, thousands, unitLink, weekday, zoneName } from "yieldline";
-import { watchKeys } from "yieldline/keys.js";
+import { change, clock, clockTime, has, Icon, live, query, startLive, thousands, unitLink, weekday, zoneName } from "yieldline";
+import { keySettings, pageKeys, turnSingleKeys, watchKeys } from "yieldline/keys.js";
+import { RangeChip } from "yieldline/rangechip.js";
+import { shift, startScope } from "yieldline/scope.js";
 import { nextTheme, theme } from "yieldline/theme.js";
 
+const FOOT_FROM = 9; // places below the gap of the rail
+const COUNT_MAX = 999;
+
 export default {
-  components: { Icon },
-  props: { title: String, active: String, crumbs: Array, view: String, frame: Object, zone: String, version: String },
+  components: { Icon, RangeChip },
+  props: { title: String, active: String, crumbs: Array, view: String, frame: Object, zone: String, version: String, rail: Array, controls: Array, ranges: Array, lines: Array },
   template: `
 <div class="app" :class="{cut: live.isCut}">
   <nav class="rail" aria-label="Main">
     <a class="logo" href="/" aria-label="Yieldline, home"><svg width="34" height="34" viewBox="0 0 34 34" aria-hidden="true"><rect width="34" height="34" rx="8" fill="var(--s3)"/><path d="M6.5 22.5h5l3-9 4.2 12 3.3-8.5h5.5" fill="none" stroke="var(--text)" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"/><path d="M6.5 10h21" stroke="var(--text-3)" stroke-width="1.5" stroke-dasharray="2.5 3" stroke-linecap="round"/></svg></a>
-    <a v-for="page in pages" class="nav" :class="{on: page.id === active}" :href="page.href" :aria-current="page.id === active ? 'page' : null"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span></a>
-    <span class="grow"></span>
-    <a class="nav" href="/docs"><Icon name="docs" size="22"/><span>API</span></a>
+    <template v-for="page in rail"><span v-if="page === firstOfFoot" class="grow"></span><a class="nav" :class="{on: page.id === active}" :href="page.href" :title="page.place < footFrom ? 'Alt+' + page.place : null" :aria-current="page.id === active ? 'page' : null"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="cnt" :class="{soft: !page.is_alarming}">{{ count(page) }}</b></a></template>
   </nav>
   <header class="top">
     <h1>{{ title }}</h1>
     <nav v-if="crumbs.length" class="cr" aria-label="Where you are"><template v-for="(crumb, i) in crumbs"><Icon v-if="i" name="right" size="14"/><a v-if="crumb.href" class="lnk" :href="crumb.href">{{ crumb.text }}</a><span v-else class="mono here">{{ crumb.text }}</span></template></nav>
-    <div id="yl-filters" class="filters"></div>
-    <span v-if="active === 'floor'" class="chip shift" title="The running shift, plant time"><Icon name="clock"/>This shift<em>{{ live.status.shift }}</em></span>
+    <label v-if="has('line')" class="chip"><Icon name="floor"/><select :value="query.line" aria-label="Line filter" @change="change({line: $event.target.value})"><option value="">All lines</option><option v-for="each in knownLines" :value="each">{{ each }}</option></select><Icon name="down"/></label>
+    <RangeChip v-if="has('range')"/>
+    <span v-else-if="active === 'floor'" class="chip shift" title="The running shift, plant time"><Icon name="clock"/>This shift<em>{{ live.status.shift }}</em></span>
     <form class="scan" role="search" @submit.prevent="open(scan)"><Icon name="barcode" size="18"/><input ref="scan" v-model="scan" placeholder="Scan a unit, or type a barcode" aria-label="Scan a unit, or type a barcode" autocomplete="off" spellcheck="false" maxlength="128"><kbd>/</kbd></form>
     <span class="grow"></span>
     <span class="pulse" role="status" :title="pulse.title"><Icon :class="pulse.look" :name="pulse.icon" size="14"/>{{ pulse.word }} <b>{{ pulse.age }}</b></span>
@@ -41,25 +45,45 @@ export default {
     <span v-if="status.rulebook">Rulebook <b>v{{ status.rulebook }}</b> since {{ since }}</span>
     <span>Yieldline {{ version }}</span>
   </footer>
-  <nav class="mob" aria-label="Main"><a :class="{on: active === 'floor'}" href="/"><Icon name="floor" size="22"/><span>Floor</span></a><a href="#" @click.prevent="focusScan" :class="{on: active === 'units'}"><Icon name="barcode" size="22"/><span>Scan</span></a><a href="/docs"><Icon name="docs" size="22"/><span>API</span></a></nav>
-  <dialog ref="help" class="help" aria-label="Keys"><h2>Keys</h2><dl><template v-for="[key, does] in keys"><dt><kbd>{{ key }}</kbd></dt><dd>{{ does }}</dd></template></dl><p class="t2">A barcode scanner works wherever the focus is.</p><form method="dialog"><button class="btn">Close</button></form></dialog>
+  <nav class="mob" aria-label="Main"><template v-for="page in phone"><a v-if="page.id !== 'scan'" :class="{on: page.id === active}" :href="page.href"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="cnt" :class="{soft: !page.is_alarming}">{{ count(page) }}</b></a><button v-else type="button" @click="focusScan"><Icon name="barcode" size="22"/><span>Scan</span></button></template><button type="button" :class="{on: more.some((page) => page.id === active)}" aria-haspopup="dialog" @click="$refs.more.showModal()"><Icon name="more" size="22"/><span>More</span></button></nav>
+  <dialog ref="more" class="help more" aria-label="More pages" @click="$event.target === $refs.more && $refs.more.close()"><a v-for="page in more" :href="page.href" :class="{on: page.id === active}"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="t3">{{ count(page) }}</b></a><form method="dialog"><button class="btn">Close</button></form></dialog>
+  <dialog ref="help" class="help" aria-label="Keys"><h2>Keys</h2><dl><template v-for="[key, does] in keys"><dt><kbd>{{ key }}</kbd></dt><dd>{{ does }}</dd></template></dl><p class="t2">A barcode scanner works wherever the focus is.</p><p><label><input type="checkbox" :checked="keySettings.hasSingle" @change="turnSingleKeys($event.target.checked)"> single keys, such as /</label></p><form method="dialog"><button class="btn">Close</button></form></dialog>
 </div>`,
-  data: () => ({ live, clock, theme, scan: "" }),
+  data: () => ({ live, clock, theme, query, keySettings, scan: "", footFrom: FOOT_FROM, seenLines: [] }),
   created() {
     startLive(this.view, this.frame, this.zone);
-    this.keys = [["/", "scan box"], ["Enter", "open the unit"], ["P", "pause the list of live results"], ["?", "these keys"], ["Esc", "close, leave the scan box"]];
-    this.pages = [{ id: "floor", word: "Floor", icon: "floor", href: "/" }, { id: "units", word: "Units", icon: "barcode", href: "/units" }];
+    startScope(this.ranges, this.controls);
+    this.$watch(() => live.frame, this.seeLines, { immediate: true });
   },
   mounted() {
     watchKeys({
       onScan: (barcode) => this.open(barcode),
       "/": () => this.focusScan(),
       "?": () => this.$refs.help.showModal(),
+      "[": () => has("range") && shift(-1),
+      "]": () => has("range") && shift(1),
+      onPage: (place) => this.openPage(place),
       p: () => window.dispatchEvent(new Event("yieldline-pause")),
       Escape: () => document.activeElement === this.$refs.scan && this.$refs.scan.blur(),
     });
   },
   computed: {
+    firstOfFoot() { return this.rail.find((page) => page.place >= FOOT_FROM); },
+    phone() {
+      const inBar = this.rail.filter((page) => page.is_on_phone);
+      const results = inBar.findIndex((page) => page.id === "results");
+      return inBar.toSpliced(results < 0 ? inBar.length : results, 0, { id: "scan" });
+    },
+    more() { return this.rail.filter((page) => !page.is_on_phone); },
+    keys() {
+      const own = [...pageKeys].map(([key, { words }]) => [key.toUpperCase(), words]);
+      const range = has("range") ? [["[ ]", "earlier, later"]] : [];
+      const pause = this.active === "floor" ? [["P", "pause the list of live results"]] : [];
+      return [["/", "scan box"], ["Enter", "open the unit, or what is selected"], ["Alt+1…8", "pages"], ...range, ...pause, ...own, ["?", "these keys"], ["Esc", "close, leave the scan box"]];
+    },
+    knownLines() {
+      return [...new Set([...this.lines, ...this.seenLines, ...(query.line ? [query.line] : [])])].sort();
+    },
     status: () => live.status,
     books: () => live.status.received !== undefined,
     time: () => clockTime(clock.second),
@@ -80,8 +104,24 @@ export default {
     },
   },
   methods: {
+    change,
     clockTime,
+    has,
     nextTheme,
+    turnSingleKeys,
+    count(page) {
+      const count = this.status[page.count_field];
+      return count > COUNT_MAX ? `${COUNT_MAX}+` : count || "";
+    },
+    openPage(place) {
+      const page = this.rail.find((each) => each.place === place);
+      if (page) window.location.assign(page.href);
+      return page !== undefined;
+    },
+    seeLines(frame) {
+      const names = (frame.lines ?? []).map((each) => each.line);
+      if (names.length !== this.seenLines.length) this.seenLines = names;
+    },
     n: thousands,
     ms: (value) => (value < 10 ? `${value.toFixed(1)} ms` : value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`),
     open(barcode) {

@@ -1,13 +1,30 @@
 """The pages, one module each; `register_pages` adds them all and keeps the live feed going."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from nicegui import app
 
-from ui import theme
+from ui import navigation, theme
 from ui.feed import Feed
 from ui.pages import floor, machine, unit
 from ui.state import AppState
+
+
+class Page(NamedTuple):
+    """A page and its entry in the rail, None for one that others lead to."""
+
+    register: Callable[[Feed], None]
+    entry: navigation.Entry | None = None
+
+
+PAGES: Final = (
+    Page(floor.register, navigation.FLOOR),
+    Page(machine.register),
+    Page(unit.register, navigation.UNITS),
+)
+"""Every page, one line each; docs/pages.md tells how to add one."""
 
 
 def register_pages(state: AppState) -> Feed:
@@ -16,10 +33,11 @@ def register_pages(state: AppState) -> Feed:
     Once per process: NiceGUI has one app.
     """
     feed = Feed(state)
+    feed.rail = navigation.rail([each.entry for each in PAGES if each.entry] + [navigation.API])
     theme.serve_files()
-    for page in (floor, machine, unit):
+    for page in PAGES:
         page.register(feed)
-    state.status_of, state.agent_of = feed.status_of, feed.agent_of
+    state.status_of = feed.status_of
     tasks: list[asyncio.Task[None]] = []
 
     @app.on_startup

@@ -14,5 +14,5 @@ def register(feed: Feed) -> None:
 
     @ui.page("/")
     def floor_page() -> None:
-        with frame(feed, "Floor", active="floor", view="floor"):
+        with frame(feed, "Floor", active="floor", view="floor", controls=["line"]):
             Floor(topic=topic)

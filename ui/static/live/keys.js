@@ -1,9 +1,41 @@
 // Keys and scanners. A scanner types like a person, only faster: six or more keys, half of them less
 // than 35 ms apart, then Enter or Tab. Single keys wait 50 ms, so that a scan never triggers them.
+import { getCurrentInstance, onUnmounted, reactive } from "vue";
+
 const KEYS_MIN = 6;
 const GAP_MS = 35;
 const BURST_MS = 200;
 const WAIT_MS = 50;
+const KEPT = "yieldline.keys";
+
+// Keys of the page that is shown, for the help: key -> {words, action}.
+export const pageKeys = reactive(new Map());
+
+// Single keys may be turned off: who speaks to a computer types them without wanting to.
+export const keySettings = reactive({ hasSingle: kept() !== "off" });
+
+function kept() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null; // storage may be forbidden
+  }
+}
+
+export function turnSingleKeys(isOn) {
+  keySettings.hasSingle = isOn;
+  try {
+    localStorage.setItem(KEPT, isOn ? "on" : "off");
+  } catch {
+    // then it holds for this page only
+  }
+}
+
+// Give a page's component a key of its own, until it goes: onKey("a", "acknowledge", () => …).
+export function onKey(key, words, action) {
+  pageKeys.set(key, { words, action });
+  if (getCurrentInstance()) onUnmounted(() => pageKeys.delete(key));
+}
 
 const isField = (element) =>
   element instanceof HTMLElement && (element.matches("input, textarea, select") || element.isContentEditable);
@@ -50,12 +82,16 @@ export function watchKeys(actions) {
         return;
       }
       if (event.key === "Escape") actions.Escape?.();
+      const digit = event.altKey && !event.ctrlKey && !event.metaKey && /^Digit([1-8])$/.exec(event.code);
+      if (digit && actions.onPage(Number(digit[1]))) return void event.preventDefault();
       if (event.key.length !== 1 || event.ctrlKey || event.altKey || event.metaKey) return;
       if (!times.length || now - times[times.length - 1] > BURST_MS) restart();
       keys.push(event.key);
       times.push(now);
-      const action = actions[event.key] ?? actions[event.key.toLowerCase()];
+      const pressed = event.key.toLowerCase();
+      const action = pageKeys.get(pressed)?.action ?? actions[event.key] ?? actions[pressed];
       if (!action || isField(document.activeElement) || keys.length > 1) return;
+      if (!keySettings.hasSingle && event.key !== "?") return;
       waiting = setTimeout(action, WAIT_MS);
     },
     { capture: true },

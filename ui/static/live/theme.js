@@ -15,11 +15,12 @@ function kept() {
 
 const asked = new URLSearchParams(window.location.search).get("theme");
 const first = [asked, kept()].find((choice) => CHOICES.includes(choice)) ?? "system";
-export const theme = reactive({ choice: first });
+export const theme = reactive({ choice: first, name: "dark" }); // name: what is shown, dark or light
 
 function show() {
   const name = theme.choice === "system" ? (dark.matches ? "dark" : "light") : theme.choice;
   document.documentElement.dataset.theme = name;
+  theme.name = name;
 }
 
 export function nextTheme() {

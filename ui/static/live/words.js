@@ -14,6 +14,7 @@ export function setZone(name) {
     date: make({ day: "numeric", month: "short" }),
     year: make({ day: "numeric", month: "long", year: "numeric" }),
     zone: make({ timeZoneName: "short" }),
+    field: make({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
   };
 }
 setZone(zone);
@@ -26,6 +27,31 @@ export const weekday = (seconds) => formats.day.format(date(seconds)).replace(",
 export const zoneName = (seconds) =>
   formats.zone.formatToParts(date(seconds)).find((part) => part.type === "timeZoneName").value;
 export const utc = (seconds) => date(seconds).toISOString();
+
+// What stands in a field for date and time, in the plant's time: 2026-11-24T06:00.
+export function plantField(seconds) {
+  const part = {};
+  for (const { type, value } of formats.field.formatToParts(date(seconds))) part[type] = value;
+  return `${part.year}-${part.month}-${part.day}T${part.hour}:${part.minute}`;
+}
+
+// The moment that such a field means, in seconds. In an hour that a clock change repeats, the first.
+export function fromPlantField(text) {
+  const wanted = Date.parse(`${text}Z`) / 1000;
+  const shown = (seconds) => Date.parse(`${plantField(seconds)}Z`) / 1000;
+  const guesses = [-86400, 86400].map((apart) => wanted - (shown(wanted + apart) - (wanted + apart)));
+  const exact = guesses.filter((guess) => shown(guess) === wanted);
+  return Math.min(...(exact.length ? exact : guesses));
+}
+
+// A span in the plant's time, as short as it can be said.
+export function spanWords(since, until, now) {
+  const day = (at) => formats.date.format(date(at));
+  const dated = (at) => (day(at) === day(now) ? clockMinute(at) : `${day(at)} ${clockMinute(at)}`);
+  if (since === null) return until === null ? "all time" : `until ${dated(until)}`;
+  if (until === null) return `since ${dated(since)}`;
+  return `${dated(since)} \u2013 ${day(since) === day(until) ? clockMinute(until) : dated(until)}`;
+}
 
 export function thousands(count) {
   return String(count).replace(/\B(?=(\d{3})+$)/g, SPACE);

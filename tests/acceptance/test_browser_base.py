@@ -1,0 +1,180 @@
+"""What every page stands on, in a real browser: rail, keys, filters, panels, charts."""
+
+import json
+from urllib.request import urlopen
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from tests.support.browser import Browser
+from tests.support.product import Product, measurement
+
+pytestmark = pytest.mark.browser
+
+MOUNT = """
+  const done = arguments[arguments.length - 1];
+  const {template, data} = arguments[0];
+  (async () => {
+    const {createApp, reactive} = await import("vue");
+    const parts = {...await import("yieldline"), ...await import("yieldline/chart.js")};
+    document.querySelector("#try")?.remove();
+    const root = Object.assign(document.createElement("div"), {id: "try"});
+    root.style.cssText = "position:fixed;inset:60px 20px 40px 90px;z-index:9;display:flex";
+    document.body.append(root);
+    window.picked = [];
+    const app = createApp({
+      components: {Panel: parts.Panel, Chart: parts.Chart, Sheet: parts.Sheet},
+      template,
+      data: () => ({...data, options: (c) => ({
+        xAxis: {type: "category", data: ["FCT-1", "FCT-2"]}, yAxis: {},
+        series: [{type: "bar", data: [3, 5], itemStyle: {color: c.text}}]})}),
+      created() { if (data.path) this.asks = parts.question(data.path); },
+      methods: {csv: () => ({name: "steps", head: ["step"], rows: [["=1+1"], [-5]]})},
+    });
+    window.tried = app.mount(root);
+    done(true);
+  })();
+"""
+
+
+def mount(browser: Browser, template: str, **data: object) -> None:
+    """Draw a template that uses the shared parts over the page."""
+    assert browser.driver.execute_async_script(MOUNT, {"template": template, "data": data})
+
+
+def press(browser: Browser, key: str) -> None:
+    ActionChains(browser.driver).send_keys(key).perform()
+
+
+def test_every_entry_of_the_rail_leads_to_a_page(product: Product, browser: Browser) -> None:
+    browser.open(product.url)
+    links = browser.run("return [...document.querySelectorAll('.rail a')].map((a) => a.href)")
+    assert len(links) >= 3
+    for link in links:
+        with urlopen(link, timeout=10) as answer:
+            assert answer.status == 200
+
+
+def test_alt_and_a_digit_open_a_page(product: Product, browser: Browser) -> None:
+    browser.open(product.url)
+    ActionChains(browser.driver).key_down(Keys.ALT).send_keys("4").key_up(Keys.ALT).perform()
+    browser.eventually(lambda: browser.driver.current_url.endswith("/units"))
+    browser.eventually(lambda: browser.text('.rail [aria-current="page"]') == "Units")
+
+
+def test_question_mark_shows_the_keys_and_escape_closes_them(
+    product: Product, browser: Browser
+) -> None:
+    browser.open(product.url)
+    press(browser, "?")
+    browser.eventually(lambda: "Alt+1" in browser.text("dialog[open]"))
+    press(browser, Keys.ESCAPE)
+    browser.eventually(lambda: not browser.count("dialog[open]"))
+
+
+def test_the_line_is_in_the_address_and_back_undoes_it(product: Product, browser: Browser) -> None:
+    product.post(measurement("SN-1", "MACH-01"))
+    browser.open(product.url)
+    browser.eventually(lambda: "unassigned" in browser.text("select[aria-label='Line filter']"))
+    browser.run("""
+      const select = document.querySelector("select[aria-label='Line filter']");
+      select.value = "unassigned";
+      select.dispatchEvent(new Event("change"));
+    """)
+    browser.eventually(lambda: browser.driver.current_url.endswith("?line=unassigned"))
+    browser.driver.back()
+    browser.eventually(lambda: "line=" not in browser.driver.current_url)
+    browser.run("localStorage.clear()")
+
+
+def test_on_a_phone_the_other_pages_are_behind_more(product: Product, browser: Browser) -> None:
+    browser.resize(390, 844)
+    browser.open(product.url)
+    browser.run("document.querySelector('.mob > button:last-child').click()")
+    assert "Units" in browser.text("dialog.more[open]")
+
+
+def test_a_panel_shows_what_it_asked_for_and_says_what_it_is(
+    product: Product, browser: Browser
+) -> None:
+    browser.open(product.url)
+    mount(
+        browser,
+        "<Panel title='Machines' what='Whoever ever reported.' :asks='asks' :rows='1' :csv='csv'>"
+        "<template #default='{data}'><p class='got'>{{ data.items.length }} of them</p></template>"
+        "</Panel>",
+        path="/api/v1/machines",
+    )
+    browser.eventually(lambda: "1 of them" in browser.text(".got"))
+    browser.run("document.querySelector('[aria-label=\"About Machines\"]').click()")
+    browser.eventually(lambda: "Whoever ever reported." in browser.text(".popbox:popover-open"))
+    assert "everything" in browser.text(".popbox:popover-open")
+    press(browser, Keys.ESCAPE)
+    browser.eventually(lambda: not browser.count(".popbox:popover-open"))
+
+
+def test_a_panel_says_in_a_sentence_what_went_wrong_and_asks_again(
+    product: Product, browser: Browser
+) -> None:
+    browser.open(product.url)
+    template = "<Panel title='Runs' :asks='asks'><p class='got'>drawn</p></Panel>"
+    mount(browser, template, path="/api/v1/results?limit=0")
+    browser.eventually(lambda: "limit: " in browser.text("#try .failed"))
+    browser.run("window.fetch = () => Promise.reject(new TypeError('no network'))")
+    browser.run("document.querySelector('#try .failed .btn').click()")
+    browser.eventually(lambda: "The server does not answer." in browser.text("#try .failed"))
+    assert browser.count("#try .got") == 0
+
+
+def test_an_empty_panel_says_why_and_offers_one_action(product: Product, browser: Browser) -> None:
+    browser.open(product.url)
+    empty = {"words": "No runs on L3 since 06:00.", "action": "Show last shift", "href": "/?x=1"}
+    template = "<Panel title='Runs' :empty='empty'><p class='got'>drawn</p></Panel>"
+    mount(browser, template, empty=empty)
+    browser.eventually(lambda: "No runs on L3 since 06:00." in browser.text("#try"))
+    assert browser.text("#try a.btn") == "Show last shift"
+    assert browser.count("#try .got") == 0
+
+
+def test_a_chart_is_drawn_from_our_own_host_and_is_a_table_too(
+    product: Product, browser: Browser
+) -> None:
+    browser.open(product.url)
+    table = {"head": ["machine", "fails"], "rows": [["FCT-1", 3], ["FCT-2", 5]]}
+    mount(
+        browser,
+        "<Chart :options='options' summary='FCT-2 fails most.' :table='table'/>",
+        table=table,
+    )
+    browser.eventually(lambda: browser.count("#try canvas"))
+    assert browser.hosts() == {"127.0.0.1"}
+    assert browser.run("return document.querySelector('#try [role=img]').ariaLabel") == (
+        "FCT-2 fails most."
+    )
+    browser.run("document.querySelector('#try .astable').click()")
+    browser.eventually(lambda: "FCT-2" in browser.text("#try table"))
+    assert browser.complaints() == []
+
+
+def test_a_chart_follows_the_theme(product: Product, browser: Browser) -> None:
+    browser.prefer("dark")
+    browser.open(f"{product.url}/?theme=dark")
+    template = "<Chart ref='chart' :options='options' summary='s' :table='{head: [], rows: []}'/>"
+    mount(browser, template)
+    browser.eventually(lambda: browser.count("#try canvas"))
+    colour = "return window.tried.$refs.chart.picture.getOption().series[0].itemStyle.color"
+    assert browser.run(colour) == "#E9EDF0"
+    browser.run("document.querySelector('button[aria-label^=Theme]').click()")
+    browser.eventually(lambda: browser.run(colour) == "#14181B")
+    browser.run("localStorage.clear()")
+
+
+def test_a_table_for_a_spreadsheet_holds_no_formula(product: Product, browser: Browser) -> None:
+    browser.open(product.url)
+    rows = [["=1+1", -5, "-5"], [" \n@x", 'a"b', None]]
+    made = browser.driver.execute_async_script(
+        "import('yieldline/csv.js').then((m) => arguments[1](m.csvOf(arguments[0])))",
+        rows,
+    )
+    assert json.dumps(made) == json.dumps('\'=1+1,-5,\'-5\r\n"\' \n@x","a""b",\r\n')

@@ -1,0 +1,78 @@
+// The HTTP API from a page's component. In `created`:
+//
+//     this.steps = question("/api/v1/pareto", () => ({ group: this.group }));
+//
+// asks with the page's filters and range, and again whenever those or the given parameters change, or
+// the page is refreshed. `steps.data`, `.error` (a sentence), `.isSlow`, `.url`; `steps.ask()` asks anew.
+import { getCurrentInstance, onUnmounted, shallowReactive, watch } from "vue";
+import { clock } from "./connection.js";
+import { parameters, scope } from "./scope.js";
+
+const SLOW_MS = 150; // before that nothing is drawn for it
+const TIMEOUT_MS = 30_000;
+
+export class Trouble extends Error {} // its message is a sentence for people
+
+export function addressOf(path, given = {}) {
+  const said = Object.entries(given).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return said.length ? `${path}?${new URLSearchParams(said)}` : path;
+}
+
+async function sentence(answer, path) {
+  const said = await answer.json().catch(() => ({}));
+  return said.detail ?? `${path} answered ${answer.status}. Try again, or look at the System page.`;
+}
+
+// Ask, and return what the answer's JSON says. Throws Trouble; an abort passes as it is.
+export async function call(path, { method = "GET", body, signal } = {}) {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const request = { method, signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
+  if (body !== undefined) Object.assign(request, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  let answer;
+  try {
+    answer = await fetch(path, request);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    if (error.name === "TimeoutError") throw new Trouble(`No answer to ${path.split("?")[0]} within 30 s. Choose a shorter time range, or try again.`);
+    throw new Trouble("The server does not answer. Look whether it runs, then try again.");
+  }
+  if (!answer.ok) throw new Trouble(await sentence(answer, path.split("?")[0]));
+  return answer.status === 204 ? null : answer.json();
+}
+
+export function question(path, given = () => ({})) {
+  let controller = null;
+  let slow = 0;
+  const state = shallowReactive({ data: null, error: "", isSlow: false, isAsking: false, url: "", at: 0, ask, stop });
+
+  function stop() {
+    controller?.abort();
+    clearTimeout(slow);
+  }
+
+  async function ask() {
+    stop();
+    const mine = new AbortController();
+    controller = mine;
+    slow = setTimeout(() => (state.isSlow = true), SLOW_MS);
+    const url = addressOf(path, { ...parameters(), ...given() });
+    Object.assign(state, { isAsking: true, url });
+    try {
+      const data = await call(url, { signal: mine.signal });
+      if (controller === mine) Object.assign(state, { data: Object.freeze(data), error: "", at: clock.now });
+    } catch (error) {
+      if (error.name === "AbortError" || controller !== mine) return;
+      if (!(error instanceof Trouble)) throw error;
+      state.error = error.message;
+    } finally {
+      if (controller === mine) {
+        clearTimeout(slow);
+        Object.assign(state, { isSlow: false, isAsking: false });
+      }
+    }
+  }
+
+  if (getCurrentInstance()) onUnmounted(stop);
+  watch(() => [scope.number, JSON.stringify(given())], ask, { immediate: true });
+  return state;
+}
