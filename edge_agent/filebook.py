@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edge_agent.formats import JSON
@@ -232,9 +231,9 @@ class FileBook:
         return self._small_offsets[machine_id]
 
 
-def text_of(path: Path) -> str:
+def text_of(path: str) -> str:
     """Return a path as text that can be stored, also where its name is no Unicode."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _known(row: Any) -> KnownFile:  # noqa: ANN401 - of SQLite

@@ -1,14 +1,14 @@
 """What was seen of a file, and what follows: a look or none, and what its end is. Pure: no I/O."""
 
+import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_agent.tail import Signature
 
-Key = tuple[str, Path]
-"""A machine and a path. Windows' paths are equal however their case is written."""
+Key = tuple[str, str]
+"""A machine and a path, as `key_of` makes it."""
 
 COLD_S: Final = 600.0
 COLD_A_ROUND: Final = 500
@@ -32,6 +32,7 @@ _RANK: Final = {None: -1, Ending.OPEN: 0, Ending.QUIET: 1, Ending.FINAL: 2}
 class Seen(NamedTuple):
     """What the last look at a file saw."""
 
+    path: str
     pattern: str
     """Of its source."""
     signature: Signature
@@ -56,6 +57,11 @@ class Seen(NamedTuple):
         """Tell whether another look can find nothing, as long as the signature is the same."""
         is_read = self.tried is not None and not self.has_rest
         return is_read or self.is_damaged or _RANK[self.tried] >= _RANK[ending]
+
+
+def key_of(machine_id: str, path: str) -> Key:
+    """Return what files are told apart by. On Windows two spellings may be one path."""
+    return machine_id, os.path.normcase(path)
 
 
 class Moment(NamedTuple):
@@ -106,16 +112,10 @@ def in_turn(keys: Sequence[Key], seen: Mapping[Key, Seen], number: int, now: flo
         number: Counts the rounds.
         now: On the monotonic clock, in seconds.
     """
-    cold_count = sum(key in seen and _is_cold(seen[key], now) for key in keys)
-    turns, place = 1 + cold_count // COLD_A_ROUND, 0
-    due = []
-    for key in keys:
-        if key in seen and _is_cold(seen[key], now):
-            place += 1
-            if place % turns != number % turns:
-                continue
-        due.append(key)
-    return due
+    cold = [key for key in keys if key in seen and _is_cold(seen[key], now)]
+    turns = 1 + len(cold) // COLD_A_ROUND
+    waits = {key for place, key in enumerate(cold) if place % turns != number % turns}
+    return [key for key in keys if key not in waits]
 
 
 def _is_cold(seen: Seen, now: float) -> bool:

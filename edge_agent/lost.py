@@ -7,8 +7,7 @@ files that are named alike.
 
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from edge_agent.filebook import KnownFile
@@ -25,7 +24,7 @@ class Lost(NamedTuple):
     machine_id: str
     pattern: str
     """Of its source."""
-    path: Path
+    path: str
     since: float
     """On the monotonic clock, in seconds."""
     searches: int = 0
@@ -36,24 +35,23 @@ class Folder:
 
     Args:
         path: The folder.
-        taken: Files that are looked at anyway.
+        taken: Files that are looked at anyway, their names as the system compares them.
 
     Raises:
         OSError: It cannot be listed.
     """
 
-    def __init__(self, path: Path, taken: set[Path]) -> None:
-        self._inodes: dict[int, Path] = {}
-        self._others: list[Path] = []
-        self._heads: dict[Path, tuple[Signature, bytes]] = {}
+    def __init__(self, path: str, taken: Collection[str]) -> None:
+        self._inodes: dict[int, str] = {}
+        self._others: list[str] = []
+        self._heads: dict[str, tuple[Signature, bytes]] = {}
         with os.scandir(path) as entries:
             for entry in entries:
-                found = path / entry.name
-                if found not in taken and entry.is_file():
-                    self._inodes[entry.inode()] = found
-                    self._others.append(found)
+                if os.path.normcase(entry.path) not in taken and entry.is_file():
+                    self._inodes[entry.inode()] = entry.path
+                    self._others.append(entry.path)
 
-    def candidates(self, known: KnownFile) -> Iterator[Path]:
+    def candidates(self, known: KnownFile) -> Iterator[str]:
         """Yield where a file may be now, likeliest first; whoever opens it has to compare."""
         inode = int(known.node.rpartition(":")[2])
         by_inode = self._inodes.get(inode) if inode else None
@@ -64,13 +62,13 @@ class Folder:
                 if path != by_inode and self._begins_like(path, known):
                     yield path
 
-    def _named_like(self, known: KnownFile) -> list[Path]:
+    def _named_like(self, known: KnownFile) -> list[str]:
         alike = [each for each in self._others if _is_named_like(each, known)]
         if len(alike) > SEARCHED_MAX:
             alike.sort(key=_modified_ns, reverse=True)
         return alike[:SEARCHED_MAX]
 
-    def _begins_like(self, path: Path, known: KnownFile) -> bool:
+    def _begins_like(self, path: str, known: KnownFile) -> bool:
         try:
             found, head = self._head(path)
         except OSError:
@@ -78,7 +76,7 @@ class Folder:
         is_long_enough = is_zipped(path) or found.size >= known.mark.offset
         return is_long_enough and hash_of(head[: known.mark.offset]) == known.mark.head
 
-    def _head(self, path: Path) -> tuple[Signature, bytes]:
+    def _head(self, path: str) -> tuple[Signature, bytes]:
         if path not in self._heads:
             with open_log(path) as file:
                 self._heads[path] = (file.signature, file.read(0, HEAD_BYTES))
@@ -91,12 +89,13 @@ def is_given_up(lost: Lost, patience_s: float, *, is_final: bool) -> bool:
     return lost.searches > 0 and (is_final or (lost.searches > 1 and is_late))
 
 
-def _is_named_like(path: Path, known: KnownFile) -> bool:
-    stem = Path(known.path).name.partition(".")[0]
-    return os.path.normcase(path.name).startswith(os.path.normcase(stem))
+def _is_named_like(path: str, known: KnownFile) -> bool:
+    stem = os.path.basename(known.path).partition(".")[0]  # noqa: PTH119
+    name = os.path.basename(path)  # noqa: PTH119
+    return os.path.normcase(name).startswith(os.path.normcase(stem))
 
 
-def _may_be(path: Path, known: KnownFile) -> bool:
+def _may_be(path: str, known: KnownFile) -> bool:
     """Judge by name and size alone: nothing complete was read, so there is nothing to compare."""
     try:
         found = signature(path)
@@ -105,7 +104,7 @@ def _may_be(path: Path, known: KnownFile) -> bool:
     return found is not None and found.size >= known.size and _is_named_like(path, known)
 
 
-def _modified_ns(path: Path) -> int:
+def _modified_ns(path: str) -> int:
     try:
         found = signature(path)
     except OSError:

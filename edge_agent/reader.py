@@ -1,10 +1,11 @@
 """From log files to the spool: look at every source, again and again. Runs in its own thread."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from itertools import groupby, islice
-from pathlib import Path
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from broker.errors import SpoolFull
@@ -13,14 +14,15 @@ from edge_agent.filebook import KnownFile, Place, text_of
 from edge_agent.folders import Listing, list_files
 from edge_agent.formats import Options
 from edge_agent.intake import Intake, Live
-from edge_agent.looks import Ending, Key, Moment, Seen, ending_of, in_turn
+from edge_agent.looks import Ending, Key, Moment, Seen, ending_of, in_turn, key_of
 from edge_agent.lost import Folder, Lost, is_given_up
 from edge_agent.spool import Batch, Spool
 from edge_agent.tail import Changed, Signature, signature
-from edge_agent.troubles import FolderOf, Troubles
+from edge_agent.troubles import FileOf, FolderOf, Troubles
 from edge_agent.watch import Watch
 from edge_agent.zipped import Damaged, is_zipped, open_log
 
+_SPOOL: Final = "spool"
 _LIVE_MAX: Final = 64
 _FULL_WAIT_S: Final = 0.2
 _FULL_RETRY_S: Final = 1.0
@@ -42,6 +44,14 @@ class _Work(NamedTuple):
     source: SourceSettings
     options: Options
     is_final: bool = False
+
+
+class _File(NamedTuple):
+    """A file to look at."""
+
+    key: Key
+    path: str
+    signature: Signature
 
 
 class Reader:
@@ -127,13 +137,12 @@ class Reader:
         self._troubles.begin(source.machine_id, source.path)
         listing = list_files(source.path)
         self._judge(work, listing)
-        due = self._due(work, listing, taken)
         is_behind = False
-        for key, found in due:
-            expected = self._watch.expected(key)
-            is_behind |= self._look_at(work, key, found, expected)
-            if expected is not None and key not in self._watch.seen:
-                taken.discard(key)  # another file stands there; the search may look at it
+        for file in self._due(work, listing, taken):
+            expected = self._watch.expected(file.key)
+            is_behind |= self._look_at(work, file, expected)
+            if expected is not None and file.key not in self._watch.seen:
+                taken.discard(file.key)  # another file stands there; the search may look at it
         for key in self._watch.part(source, listing, taken):
             self._live.pop(key, None)
             self._unread.pop(key, None)
@@ -143,7 +152,7 @@ class Reader:
         """Say what is wrong with what the pattern names."""
         machine_id, pattern = work.source.machine_id, work.source.path
         for folder, why in listing.unreachable.items():
-            sentence = f"{folder} is unreachable since {{since}} ({why})."
+            sentence = f"{text_of(folder)} is unreachable since {{since}} ({why})."
             self._troubles.say((machine_id, FolderOf(pattern, folder)), sentence)
             self.has_failed |= work.is_final
         self._troubles.clear_others(machine_id, pattern, listing.unreachable)
@@ -152,23 +161,24 @@ class Reader:
         else:
             self._troubles.say((machine_id, pattern), f"no file matches {pattern}.")
 
-    def _due(self, work: _Work, listing: Listing, taken: set[Key]) -> list[tuple[Key, Signature]]:
-        """Return what to look at in this round, and how long it all is."""
-        keys = self._watch.keys(work.source, listing, taken)
-        now, due = time.monotonic(), []
-        chosen = keys if work.is_final else in_turn(keys, self._watch.seen, self._round, now)
-        passed = set(keys) - set(chosen)
-        taken |= passed
+    def _due(self, work: _Work, listing: Listing, taken: set[Key]) -> list[_File]:
+        """Return what to look at in this round, and take note of how long it is."""
+        paths = self._watch.paths(work.source, listing, taken)
+        chosen = list(paths)
+        if not work.is_final:
+            chosen = in_turn(chosen, self._watch.seen, self._round, time.monotonic())
+            taken |= paths.keys() - set(chosen)
+        due = []
         for key in chosen:
             try:
-                found = signature(key[1])
+                found = signature(paths[key])
             except OSError as error:
-                self._fail(work, key, error)
+                self._fail(key, paths[key], error)
                 taken.add(key)
                 continue
             if found is not None:
                 taken.add(key)
-                due.append((key, found))
+                due.append(_File(key, paths[key], found))
                 self._count_unread(key, found)
         return due
 
@@ -179,77 +189,78 @@ class Reader:
 
     # -- a look --------------------------------------------------------------------------------
 
-    def _look_at(
-        self, work: _Work, key: Key, found: Signature, expected: int | None = None
-    ) -> bool:
+    def _look_at(self, work: _Work, file: _File, expected: int | None = None) -> bool:
         """Read what is new in a file, or in the `expected` one alone; tell whether more is left."""
+        key = file.key
         for tries_left in reversed(range(_CHANGED_TRIES)):
             try:
-                is_behind = self._look_with_room(work, key, found, expected)
+                is_behind = self._look_with_room(work, file, expected)
             except FileNotFoundError:
                 return False  # it went just now; the next round looks where
             except OSError as error:
                 if isinstance(error, Changed) and tries_left:
                     continue
                 if expected is None or key in self._watch.seen:  # else it is none of ours
-                    self._fail(work, key, error, found)
+                    self._note_damage(work, file, error)
+                    self._fail(key, file.path, error)
                 return False
             seen = self._watch.seen.get(key)
             if not (seen and seen.is_damaged):
-                self._troubles.clear(key)
+                self._troubles.clear((key[0], FileOf(key[1])))
             return is_behind
         return False
 
-    def _look_with_room(
-        self, work: _Work, key: Key, found: Signature, expected: int | None
-    ) -> bool:
+    def _look_with_room(self, work: _Work, file: _File, expected: int | None) -> bool:
         while True:
             if self._stop.is_set():
                 raise Stopped
-            self._troubles.begin(key[0], text_of(key[1]))
+            self._troubles.begin(file.key[0], text_of(file.path))
             try:
-                return self._look_once(work, key, found, expected)
+                return self._look_once(work, file, expected)
             except SpoolFull as error:
-                self._wait_for_room(key[0], error)
+                self._wait_for_room(file.key[0], error)
 
-    def _look_once(self, work: _Work, key: Key, found: Signature, expected: int | None) -> bool:
-        seen, now = self._watch.seen.get(key), time.monotonic()
+    def _look_once(self, work: _Work, file: _File, expected: int | None) -> bool:
+        seen, now = self._watch.seen.get(file.key), time.monotonic()
+        found = file.signature
         is_same = seen is not None and found.is_unchanged(seen.signature)
-        seen = seen or Seen(work.source.path, found, now)
+        seen = seen or Seen(file.path, work.source.path, found, now)
         if not is_same:
             seen = seen._replace(signature=found, since=now, tried=None, is_damaged=False)
-        ending = self._ending(work, key, seen)
+        ending = self._ending(work, file, seen)
         if is_same and seen.has_nothing_new(ending):
             return False
-        if is_zipped(key[1]) and ending is not Ending.FINAL:  # whoever compresses it is not done
-            if expected is None:
-                self._watch.note(key, seen)
+        if is_zipped(file.path) and ending is not Ending.FINAL:
+            if expected is None:  # whoever compresses it is not done
+                self._watch.note(file.key, seen)
             return False
-        return self._read(work, key, seen, (ending, expected))
+        return self._read(work, file, seen, (ending, expected))
 
-    def _ending(self, work: _Work, key: Key, seen: Seen) -> Ending:
+    def _ending(self, work: _Work, file: _File, seen: Seen) -> Ending:
         moment = Moment(
             quiet_s=time.monotonic() - seen.since,
             age_s=time.time() - seen.signature.modified_ns / 1e9,
             is_final=work.is_final,
-            is_zipped=is_zipped(key[1]),
+            is_zipped=is_zipped(file.path),
         )
-        successor = self._watch.seen.get((key[0], Path(seen.was_at))) if seen.was_at else None
+        first = key_of(file.key[0], seen.was_at) if seen.was_at else None
+        successor = self._watch.seen.get(first) if first else None
         return ending_of(moment, work.source.settle_s, seen, successor)
 
-    def _read(self, work: _Work, key: Key, seen: Seen, how: tuple[Ending, int | None]) -> bool:
-        ending, expected = how
-        with open_log(key[1]) as file:
-            place = Place(key[0], work.source.path, text_of(key[1]), file.signature)
-            self._reading = (key, file.signature.size)
-            intake = Intake(work.source, work.options, self._spool, place, file)
+    def _read(self, work: _Work, file: _File, seen: Seen, how: tuple[Ending, int | None]) -> bool:
+        key, (ending, expected) = file.key, how
+        with open_log(file.path) as opened:
+            place = Place(key[0], work.source.path, text_of(file.path), opened.signature)
+            self._reading = (key, place.signature.size)
+            intake = Intake(work.source, work.options, self._spool, place, opened)
             looked = intake.read(self._live.pop(key, None), self._keep, ending, expected)
         if looked is None:
             self._watch.miss(key)
             return False
-        known, is_ended = looked.known, is_zipped(key[1])
+        known, is_ended = looked.known, is_zipped(file.path)
         is_same = place.signature.is_unchanged(seen.signature)
         now_seen = Seen(
+            file.path,
             work.source.path,
             place.signature,
             since=seen.since if is_same else time.monotonic(),
@@ -275,7 +286,8 @@ class Reader:
 
     def _keep(self, batch: Batch, place: Place, known: KnownFile) -> int:
         file_id = self._spool.commit(batch, place, known)
-        self._has_room(batch.machine_id)
+        self.is_spool_full = False
+        self._troubles.clear((batch.machine_id, _SPOOL))
         self._troubles.begin(batch.machine_id, place.path)  # it still answers
         if self._reading:
             key, size = self._reading
@@ -283,13 +295,9 @@ class Reader:
         self._on_commit()
         return file_id
 
-    def _has_room(self, machine_id: str) -> None:
-        self.is_spool_full = False
-        self._troubles.clear((machine_id, "spool"))
-
     def _wait_for_room(self, machine_id: str, error: SpoolFull) -> None:
         """Wait with all files closed until a receipt has come, or a moment for the disk's sake."""
-        self._troubles.say((machine_id, "spool"), str(error))
+        self._troubles.say((machine_id, _SPOOL), str(error))
         self._troubles.end()
         self.is_spool_full = True
         self._on_commit()  # somebody has to send what is there
@@ -298,32 +306,37 @@ class Reader:
             if self._stop.wait(_FULL_WAIT_S):
                 raise Stopped from error
 
-    def _fail(self, work: _Work, key: Key, error: OSError, found: Signature | None = None) -> None:
+    def _note_damage(self, work: _Work, file: _File, error: OSError) -> None:
+        if isinstance(error, Damaged):
+            seen = self._watch.seen.get(file.key)
+            seen = seen or Seen(file.path, work.source.path, file.signature, time.monotonic())
+            self._watch.note(file.key, seen._replace(signature=file.signature, is_damaged=True))
+
+    def _fail(self, key: Key, path: str, error: OSError) -> None:
         self.has_failed = True
-        if found and isinstance(error, Damaged):
-            seen = self._watch.seen.get(key) or Seen(work.source.path, found, time.monotonic())
-            self._watch.note(key, seen._replace(signature=found, is_damaged=True))
         why = error.strerror or str(error)
         if getattr(error, "winerror", None) in _LOCKED:
             why = "another program has it for itself"
-        self._troubles.say(key, f"{text_of(key[1])} cannot be read ({why}).")
+        self._troubles.say((key[0], FileOf(key[1])), f"{text_of(path)} cannot be read ({why}).")
 
     # -- what went from its place --------------------------------------------------------------
 
     def _search(self, works: Sequence[_Work], taken: set[Key]) -> None:
         """Look for files that were renamed, copied and emptied, or compressed."""
         by_source = {(work.source.machine_id, work.source.path): work for work in works}
-        some = list(islice(self._watch.lost.items(), _SEARCHED_A_ROUND))
-        some.sort(key=lambda item: str(item[1].path.parent))
-        paths = {path for _, path in taken}
-        for parent, group in groupby(some, key=lambda item: item[1].path.parent):
+        some = [
+            (os.path.dirname(lost.path), file_id, lost)  # noqa: PTH120
+            for file_id, lost in islice(self._watch.lost.items(), _SEARCHED_A_ROUND)
+        ]
+        names = {name for _, name in taken} if some else set()
+        for parent, group in groupby(sorted(some), key=itemgetter(0)):
             try:
-                folder = Folder(parent, paths)
+                folder = Folder(parent, names)
             except FileNotFoundError:
                 folder = None
             except OSError:
                 continue  # it is said where it is listed
-            for file_id, lost in group:
+            for _, file_id, lost in group:
                 work = by_source[lost.machine_id, lost.pattern]
                 if folder:
                     self._search_for(file_id, lost, work, folder)
@@ -332,13 +345,13 @@ class Reader:
     def _search_for(self, file_id: int, lost: Lost, work: _Work, folder: Folder) -> None:
         known = self._spool.files.known(file_id)
         for path in folder.candidates(known) if known else ():
-            key = (lost.machine_id, path)
+            key = key_of(lost.machine_id, path)
             try:
                 found = signature(path)
             except OSError:
                 continue
             if found:
-                self._look_at(work, key, found, file_id)
+                self._look_at(work, _File(key, path, found), file_id)
             if file_id not in self._watch.lost:
                 self._watch.follow(key, lost.pattern)
                 return

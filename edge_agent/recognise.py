@@ -4,7 +4,6 @@ By its inode or its path, then by content alone: a copy, a compressed one, one t
 content decides in each case, so a wrong guess costs a look and never a line.
 """
 
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_agent.filebook import KnownFile, Place
@@ -70,7 +69,7 @@ def _is_same(file: LogFile, known: KnownFile, place: Place) -> bool:
 
 def _alike(spool: Spool, place: Place, file: LogFile) -> KnownFile | None:
     """Return the file that has the same content, or a twin of it while that is in its place."""
-    size = None if is_zipped(Path(place.path)) else place.signature.size
+    size = None if is_zipped(place.path) else place.signature.size
     first = file.read(0, HEAD_BYTES)
     for known in spool.files.alike(place.machine_id, first, size):
         if file.is_at(known.mark):
@@ -84,7 +83,7 @@ def _stands(known: KnownFile) -> bool:
     if not known.is_current:
         return False
     try:
-        found = signature(Path(known.path))
+        found = signature(known.path)
     except OSError:
         return True  # who knows; then both are read on, into the same messages
     return found is not None and found.node == known.node

@@ -6,7 +6,6 @@ between them does not exist. The books balance: records read = refused + spooled
 
 import contextlib
 import secrets
-import shutil
 import sqlite3
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Final, NamedTuple
 
 from broker.errors import SettingsError, SpoolFull
 from edge_agent import filebook
+from edge_agent.diskroom import lacking_bytes
 from edge_agent.filebook import FileBook, KnownFile, Place
 from edge_agent.filelock import FileLock
 from edge_agent.payload import Numbering, Payload
@@ -41,8 +41,12 @@ CREATE TABLE books (
   read INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
   spooled INTEGER NOT NULL DEFAULT 0, receipted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 """
-_RESERVE_BYTES: Final = 1_048_576
-"""Left free on the disk: receipts take room too, before they give any."""
+_RECEIPTS_WITHOUT_ROOM: Final = 20
+_RECEIPT_BYTES: Final = 24_576
+"""What one may write to SQLite's log: the pages of a message, its ids and their indexes."""
+_PAGE_BYTES: Final = 4_096
+_LOG_PAGES: Final = 4_000
+"""Two of the largest batches are written to the database together."""
 _DISK_ERRORS: Final = (
     "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY",
 )  # fmt: skip
@@ -122,7 +126,7 @@ class Spool:
     def __init__(self, file: Path, bytes_max: int, refused_bytes_max: int = 67_108_864) -> None:
         self._bytes_max, self._refused_bytes_max = bytes_max, refused_bytes_max
         self._guard = threading.Lock()
-        self._file, self._folder = file, file.parent
+        self._file = file
         self.files = FileBook(self._transaction)
         """What is remembered of the log files."""
         try:
@@ -259,6 +263,12 @@ class Spool:
         Ids that nobody waits for are fine: a receipt may come twice.
         """
         done: list[int] = []
+        for some in self._as_room_allows(message_ids):
+            done += self._forget(machine_id, some)
+        return done
+
+    def _forget(self, machine_id: str, message_ids: Sequence[str]) -> list[int]:
+        done: list[int] = []
         freed = 0
         with self._transaction() as db:
             for message_id in message_ids:
@@ -318,12 +328,31 @@ class Spool:
                 f"the spool holds {self._bytes} of {self._bytes_max} bytes without receipt."
                 " Reading stops until the service takes them."
             )
-        free, needed = shutil.disk_usage(self._folder).free, 2 * payload_bytes + _RESERVE_BYTES
-        if free < needed:
+        if self._lacking_bytes(payload_bytes) > 0:
+            self._shorten_log()
+        if (lacking := self._lacking_bytes(payload_bytes)) > 0:
             raise SpoolFull(
-                f"the disk of the spool, {self._folder}, has {free} bytes left and needs {needed}."
+                f"the disk of the spool, {self._file.parent}, lacks {lacking} bytes."
                 " Free some space; until then reading stops and nothing is lost."
             )
+
+    def _lacking_bytes(self, payload_bytes: int) -> int:
+        with self._guard:
+            (spare_pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return lacking_bytes(self._file, payload_bytes, spare_pages * _PAGE_BYTES)
+
+    def _as_room_allows(self, message_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Yield all, or few at a time where the disk has no room for the log of more."""
+        if self._lacking_bytes(len(message_ids) * _RECEIPT_BYTES) <= 0:
+            yield message_ids
+            return
+        for at in range(0, len(message_ids), _RECEIPTS_WITHOUT_ROOM):
+            self._shorten_log()
+            yield message_ids[at : at + _RECEIPTS_WITHOUT_ROOM]
+
+    def _shorten_log(self) -> None:
+        with self._guard, contextlib.suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @staticmethod
     def _add_messages(db: sqlite3.Connection, batch: Batch, now: float) -> None:
@@ -371,8 +400,11 @@ class Spool:
 def _open(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=30, check_same_thread=False)
     try:
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = OFF")  # on, it writes all it deletes once more
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         _prepare(connection, file)
     except BaseException:
         connection.close()

@@ -68,13 +68,13 @@ class Signature(NamedTuple):
 
 def find(pattern: str) -> list[Path]:
     """Return the files that match a path or glob, sorted; what cannot be listed is left out."""
-    return list_files(pattern).paths
+    return [Path(path) for path in list_files(pattern).paths]
 
 
-def signature(path: Path) -> Signature | None:
+def signature(path: Path | str) -> Signature | None:
     """Return a file's signature; None for what is no file, or is gone."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - of thousands, and text is quicker
     except (FileNotFoundError, NotADirectoryError):
         return None
     return _of(found) if stat.S_ISREG(found.st_mode) else None

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import structlog
@@ -16,10 +15,16 @@ class FolderOf(NamedTuple):
     """A folder that a source's pattern leads to."""
 
     pattern: str
-    path: Path
+    path: str
 
 
-Subject = tuple[str, str | Path | FolderOf]
+class FileOf(NamedTuple):
+    """A file of a machine."""
+
+    path: str
+
+
+Subject = tuple[str, str | FileOf | FolderOf]
 """A machine, and what of it: its spool or a pattern, a file, or a folder."""
 
 
@@ -29,7 +34,7 @@ class Troubles:
     def __init__(self) -> None:
         self._sentences: dict[Subject, str] = {}
         self._since: dict[Subject, str] = {}
-        self._busy: tuple[str, str, float, str] | None = None
+        self._busy: tuple[str, str, float] | None = None
 
     def say(self, subject: Subject, sentence: str) -> None:
         """Put a sentence in force; it is logged once. `{since}` in it becomes the time of day."""
@@ -44,7 +49,7 @@ class Troubles:
         self._since.pop(subject, None)
         self._sentences.pop(subject, None)
 
-    def clear_others(self, machine_id: str, pattern: str, still: Collection[Path]) -> None:
+    def clear_others(self, machine_id: str, pattern: str, still: Collection[str]) -> None:
         """Take back what was said of a source's folders, but for those `still` in trouble."""
         for owner, what in list(self._sentences):
             if not isinstance(what, FolderOf) or what.path in still:
@@ -52,15 +57,15 @@ class Troubles:
             if (owner, what.pattern) == (machine_id, pattern):
                 self.clear((owner, what))
 
-    def keep_files(self, still: Collection[tuple[str, Path]]) -> None:
+    def keep_files(self, still: Collection[tuple[str, str]]) -> None:
         """Take back what was said of files that are not there any more."""
         for owner, what in list(self._sentences):
-            if isinstance(what, Path) and (owner, what) not in still:
+            if isinstance(what, FileOf) and (owner, what.path) not in still:
                 self.clear((owner, what))
 
     def begin(self, machine_id: str, what: str) -> None:
         """Note what is being read, and that it answers."""
-        self._busy = (machine_id, what, time.monotonic(), time.strftime("%H:%M"))
+        self._busy = (machine_id, what, time.monotonic())
 
     def end(self) -> None:
         """Note that nothing is being read."""
@@ -74,9 +79,8 @@ class Troubles:
             if machine_id in (None, owner)
         ]
         busy = self._busy
-        if busy and machine_id in (None, busy[0]) and time.monotonic() - busy[2] > _SILENT_S:
-            found.append(
-                f"{busy[1]} has not answered since {busy[3]}. Until it does, or the agent is"
-                " started again, nothing is read."
-            )
+        silent_s = time.monotonic() - busy[2] if busy else 0.0
+        if busy and machine_id in (None, busy[0]) and silent_s > _SILENT_S:
+            since = time.strftime("%H:%M", time.localtime(time.time() - silent_s))
+            found.append(f"{busy[1]} has not answered since {since}; meanwhile nothing is read.")
         return found

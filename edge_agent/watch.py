@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -10,7 +9,7 @@ import structlog
 from edge_agent.config import SourceSettings
 from edge_agent.filebook import Standing
 from edge_agent.folders import Listing
-from edge_agent.looks import COLD_S, FOLLOWED_S, Ending, Key, Seen
+from edge_agent.looks import COLD_S, FOLLOWED_S, Ending, Key, Seen, key_of
 from edge_agent.lost import Lost
 from edge_agent.spool import Spool
 
@@ -40,13 +39,15 @@ class Watch:
             for standing in spool.files.standing(machine_id, pattern):
                 self._restore(machine_id, pattern, standing)
 
-    def keys(self, source: SourceSettings, listing: Listing, taken: set[Key]) -> list[Key]:
-        """Return a source's files that another source has not taken, renamed ones included."""
-        listed = [(source.machine_id, path) for path in listing.paths]
-        for key in self._followed.keys() & set(listed):
+    def paths(self, source: SourceSettings, listing: Listing, taken: set[Key]) -> dict[Key, str]:
+        """Return a source's files that no other source has taken, renamed ones included."""
+        found = {key_of(source.machine_id, path): path for path in listing.paths}
+        for key in self._followed.keys() & found.keys():
             del self._followed[key]  # the pattern matches its new name too
-        followed = [key for key, pattern in self._followed.items() if pattern == source.path]
-        return [key for key in listed + followed if key not in taken]
+        for key, pattern in self._followed.items():
+            if (key[0], pattern) == (source.machine_id, source.path):
+                found[key] = self.seen[key].path
+        return {key: path for key, path in found.items() if key not in taken}
 
     def note(self, key: Key, seen: Seen, replaced: Iterable[int] = ()) -> None:
         """Note what a look saw, and which files stood there before."""
@@ -57,7 +58,7 @@ class Watch:
             self.lost.pop(seen.file_id, None)
         for file_id in replaced:
             if not (before and before.file_id == file_id and before.is_ended):
-                self._lose(file_id, key, seen.pattern)
+                self._lose(file_id, key, before or seen)
         if seen.is_ended:
             self._followed.pop(key, None)
 
@@ -72,8 +73,9 @@ class Watch:
 
     def miss(self, key: Key) -> None:
         """Note that another file stands where one was followed."""
-        if pattern := self._followed.pop(key, None):
-            self._lose(self.seen.pop(key).file_id, key, pattern)
+        if self._followed.pop(key, None):
+            seen = self.seen.pop(key)
+            self._lose(seen.file_id, key, seen)
 
     def part(self, source: SourceSettings, listing: Listing, taken: set[Key]) -> list[Key]:
         """Let go of what is no longer where it was. Returns where."""
@@ -82,13 +84,13 @@ class Watch:
             for key, seen in self.seen.items()
             if key not in taken
             and (key[0], seen.pattern) == (source.machine_id, source.path)
-            and not listing.may_hide(key[1])
+            and not listing.may_hide(seen.path)
         ]
         for key in gone:
             seen = self.seen.pop(key)
             self._followed.pop(key, None)
             if seen.file_id and not seen.is_ended:
-                self._lose(seen.file_id, key, seen.pattern)
+                self._lose(seen.file_id, key, seen)
         return gone
 
     def give_up(self, file_id: int) -> None:
@@ -100,7 +102,7 @@ class Watch:
             log.info(
                 "file_gone",
                 machine_id=lost.machine_id,
-                file=str(lost.path),
+                file=lost.path,
                 unread_bytes=max(0, known.size - known.mark.offset),
             )
         self._spool.files.end([file_id])
@@ -119,18 +121,16 @@ class Watch:
             self._spool.files.forget(time.time() - _FORGET_AFTER_S, standing)
             self._forget_at = now + _FORGET_EVERY_S
 
-    def _lose(self, file_id: int, key: Key, pattern: str) -> None:
+    def _lose(self, file_id: int, key: Key, seen: Seen) -> None:
         if self._key_of.get(file_id, key) == key:  # else it was seen elsewhere since
             self._key_of.pop(file_id, None)
-            self.lost[file_id] = Lost(key[0], pattern, key[1], time.monotonic())
+            self.lost[file_id] = Lost(key[0], seen.pattern, seen.path, time.monotonic())
 
     def _restore(self, machine_id: str, pattern: str, standing: Standing) -> None:
-        key, now = (machine_id, Path(standing.path)), time.monotonic()
-        if not standing.is_current:
-            self._lose(standing.id, key, pattern)
-            return
+        key, now = key_of(machine_id, standing.path), time.monotonic()
         is_read = standing.is_ended or standing.offset >= standing.signature.size
-        self.seen[key] = Seen(
+        seen = Seen(
+            standing.path,
             pattern,
             standing.signature,
             since=now - COLD_S if is_read else now,
@@ -141,6 +141,10 @@ class Watch:
             was_at=standing.was_at,
             is_ended=standing.is_ended,
         )
+        if not standing.is_current:
+            self._lose(standing.id, key, seen)
+            return
+        self.seen[key] = seen
         self._key_of[standing.id] = key
         if standing.was_at and not standing.is_ended:
             self._followed[key] = pattern

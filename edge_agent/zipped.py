@@ -16,18 +16,18 @@ class Damaged(OSError):  # noqa: N818 - the name states the fact
     """It is no complete gzip file: its writer is not done, or it is broken."""
 
 
-def is_zipped(path: Path) -> bool:
+def is_zipped(path: str) -> bool:
     """Tell by its name whether a file is compressed."""
-    return path.suffix.lower() == SUFFIX
+    return path.lower().endswith(SUFFIX)
 
 
-def open_log(path: Path) -> LogFile:
+def open_log(path: str) -> LogFile:
     """Open a log; a compressed one shows what was compressed.
 
     Raises:
         OSError: It cannot be opened.
     """
-    return ZippedFile(path) if is_zipped(path) else OpenFile(path)
+    return ZippedFile(Path(path)) if is_zipped(path) else OpenFile(Path(path))
 
 
 class ZippedFile(LogFile):

@@ -142,7 +142,7 @@ def test_a_half_record_of_a_renamed_log_is_refused_once_its_writer_went_on_in_th
     followed.read_all()
     floor.log.rename(rotated(floor))
     floor.log.write_bytes(b"")
-    key = ("M1", rotated(floor))
+    key = ("M1", str(rotated(floor)))
 
     def is_quiet() -> bool:
         followed.read_all()
@@ -273,7 +273,7 @@ def test_a_compressed_file_waits_until_it_is_complete(floor: Floor) -> None:
 def test_a_broken_compressed_file_is_opened_once_and_the_others_are_read(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[Path] = []
+    opened: list[str] = []
     real = reader.open_log
     monkeypatch.setattr(reader, "open_log", lambda path: (opened.append(path), real(path))[1])
     floor.log.with_name("a.log.gz").write_bytes(b"this is no gzip file")
@@ -497,7 +497,7 @@ def test_names_that_are_swapped_are_not_mixed_up(floor: Floor) -> None:
 def test_a_folder_with_many_names_is_searched_in_bounds(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[Path] = []
+    opened: list[str] = []
     real = lost.open_log
     monkeypatch.setattr(lost, "open_log", lambda path: (opened.append(path), real(path))[1])
     for number in range(300):

@@ -1,8 +1,12 @@
 """The spool: what is in it after a commit, a receipt, a crash."""
 
+import contextlib
+import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +14,7 @@ from broker.errors import SettingsError, SpoolFull
 from edge_agent.filebook import KnownFile, Place
 from edge_agent.payload import Payload
 from edge_agent.spool import Refusal, Spool
-from edge_agent.tail import Mark, Signature
+from edge_agent.tail import Mark, Signature, hash_of
 
 NOWHERE = KnownFile(0, Mark.nothing())
 
@@ -166,3 +170,102 @@ def test_a_full_disk_is_a_full_spool(spool: Spool) -> None:
     with pytest.raises(SpoolFull, match="Free some space"):
         keep(spool, "b", offset=20, body=b"x" * 100_000)
     assert bodies(spool) == [1]
+
+
+SMALL_DISK_BYTES = 8 * 2**20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A disk of 8 MB; where none may be mounted, a folder that says it is one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES}", "tmpfs", str(disk)]
+    is_mounted = bool(shutil.which("mount")) and not subprocess.run(mount, check=False).returncode
+    if not is_mounted:
+
+        def disk_usage(folder: Path) -> SimpleNamespace:
+            used = sum(each.stat().st_size for each in folder.iterdir())
+            assert used <= SMALL_DISK_BYTES
+            return SimpleNamespace(free=SMALL_DISK_BYTES - used)
+
+        monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    yield disk
+    if is_mounted:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(("body_bytes", "count"), [(1_000, 100), (30_000, 5), (400_000, 2)])
+def test_a_spool_that_filled_its_disk_empties_on_receipts_and_takes_more(
+    small_disk: Path, body_bytes: int, count: int
+) -> None:
+    ids: list[str] = []
+
+    def fill(spool: Spool) -> None:
+        while True:
+            some = [f"{len(ids) + number}" for number in range(count)]
+            keep(spool, *some, offset=20 if ids else 10, body=b"x" * body_bytes)
+            ids.extend(some)
+
+    for _ in range(3):
+        before = len(ids)
+        with contextlib.closing(Spool(small_disk / "spool.db", 10**9)) as spool:
+            with pytest.raises(SpoolFull, match="Free some space"):
+                fill(spool)
+            waiting = ids[before:]
+            assert len(waiting) * body_bytes > 1_000_000
+            for at in range(0, len(waiting), 500):
+                spool.receipted("M1", waiting[at : at + 500])
+            assert spool.books("M1") == (len(ids), 0, len(ids), len(ids))
+
+
+def test_a_damaged_spool_is_said_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "spool.db"
+    spool = Spool(file, 10**9)
+    keep(spool, *(f"{number}" for number in range(500)), body=b"x" * 1000)
+    spool.close()
+    content = bytearray(file.read_bytes())
+    content[8192:-8192] = b"\xa5" * len(content[8192:-8192])
+    file.write_bytes(content)
+
+    def use() -> None:
+        spool = Spool(file, 10**9)
+        try:
+            spool.messages_after("M1", 0, 1000, 10**9)
+            keep(spool, "a")
+        finally:
+            spool.close()
+
+    with pytest.raises(SettingsError, match="Move it away"):
+        use()
+
+
+def test_a_folder_that_may_not_be_written_is_waited_for(spool: Spool) -> None:
+    spool._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(SpoolFull, match="cannot be written"):
+        keep(spool, "a")
+    spool._connection.execute("PRAGMA query_only = 0")
+    keep(spool, "a")
+    assert bodies(spool) == [1]
+
+
+def test_files_that_ended_long_ago_are_forgotten_but_for_those_that_stand(spool: Spool) -> None:
+    for path in ("gone", "stands", "new"):
+        spool.place(place(path=path), NOWHERE, is_anew=False)
+    spool.files.end([1, 2])
+    assert spool.files.forget(0, [2]) == 0
+    assert spool.files.forget(9e9, [2]) == 1
+    assert [each.path for each in spool.files.standing("M1", "*")] == ["stands", "new"]
+
+
+def test_files_with_the_same_beginning_are_found_the_longest_first(spool: Spool) -> None:
+    first = b"h" * 1024
+    for offset in (5_000, 2_000, 9_000):
+        mark = Mark(offset, hash_of(first), b"t")
+        spool.place(place(path=f"{offset}"), KnownFile(0, mark), is_anew=False)
+    short = KnownFile(0, Mark(10, hash_of(first[:10]), b"t"))
+    spool.place(place(path="10"), short, is_anew=False)
+    paths = [each.path for each in spool.files.alike("M1", first, 6_000)]
+    assert paths == ["5000", "2000", "10"]
+    assert [each.path for each in spool.files.alike("M1", first[:20], None)] == ["10"]
+    assert spool.files.alike("M2", first, None) == []
