@@ -46,7 +46,7 @@ def show_file(file: Path, format_name: str, options: Options, screen: Screen) ->
 
 def _chunks(file: Path) -> Iterator[bytes]:
     try:
-        with open_log(file) as opened:
+        with open_log(str(file)) as opened:
             for _, chunk in opened.chunks(0):
                 yield chunk
     except OSError as error:

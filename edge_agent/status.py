@@ -178,7 +178,7 @@ def _file(path: Path, offset: int) -> FileStatus:
     except OSError:
         found = None
     size = found.size if found else None
-    if size is not None and is_zipped(path):
+    if size is not None and is_zipped(str(path)):
         size = max(size, offset)  # offsets are those of what was compressed; how long, is not said
     return FileStatus(str(path), offset, size)
 

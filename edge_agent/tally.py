@@ -72,7 +72,7 @@ def cover(path: Path, format_name: str, options: Options) -> Coverage:
         SettingsError: There is no such format.
     """
     parser, tally, fed = open_parser(format_name, options, path.name), Tally(), 0
-    with open_log(path) as file:
+    with open_log(str(path)) as file:
         for start, chunk in file.chunks(0):
             if start >= SAMPLE_BYTES:
                 break
