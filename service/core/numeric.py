@@ -124,6 +124,10 @@ def in_limit_unit(value: Value, unit: str | None, limit: Limit) -> float | Compa
     if not is_number(value):
         reason = f"{say(value)} is not a number, but the limit is"
         return Comparison(Outcome.ERROR, reason, limit.low, limit.high)
+    if not math.isfinite(value):
+        return Comparison(
+            Outcome.ERROR, f"{say(value)} is not a finite number", limit.low, limit.high
+        )
     if unit == limit.unit or not unit or not limit.unit:
         return value
     factor = conversion(unit, limit.unit)
