@@ -8,45 +8,37 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from broker.errors import RulebookError
 from broker.messages import Comparator, Severity
-from service.core.globs import read_glob
-from service.core.numeric import BETWEEN, ONE_SIDED, OUTSIDE
-from service.core.patterns import pattern_fault
 from service.core.rules import SELECTORS, Rule, default_comparator, find_tie
+from service.rulebook_checks import TOLERANCES, Complaint, check_rule
 
 _TEXT_CHARS_MAX: Final = 128
-_TOLERANCES: Final = ("tolerance", "tolerance_percent", "tolerance_ppm")
-_NUMBERS: Final = frozenset({"low", "high", "marginal_percent", *_TOLERANCES})
+_NUMBERS: Final = frozenset({"low", "high", "marginal_percent", *TOLERANCES})
 _TEXTS: Final = frozenset({"id", "unit", *SELECTORS})
 _KEYS: Final = (
     "id",
     *SELECTORS,
+    "expression",
+    "units",
     "comparator",
     "low",
     "high",
     "nominal",
-    *_TOLERANCES,
+    *TOLERANCES,
     "unit",
     "required",
     "marginal_percent",
     "severity",
 )
 """Every key of a rule, in the order in which it is written."""
+_LIMITS: Final = frozenset({"comparator", "low", "high", "nominal"})
 _DEFAULTS: Final[Mapping[str, object]] = {each.name: each.default for each in fields(Rule)}
-_BOUNDED: Final = frozenset({*BETWEEN, *OUTSIDE})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_IN_NOMINAL: Final = {
-    Comparator.EQT: "a number",
-    Comparator.REGEX: "a pattern",
-    Comparator.IN: "a list",
-    Comparator.CASESENSIT: "a text",
-    Comparator.IGNORECASE: "a text",
-}
 
 
 def parse_rulebook(text: str, origin: str) -> tuple[Rule, ...]:
@@ -73,7 +65,7 @@ def parse_rulebook(text: str, origin: str) -> tuple[Rule, ...]:
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         raise RulebookError(f"{origin}: rule is no list of tables. Write [[rule]] above each rule.")
     rules = tuple(
-        _read_rule(table, _Complaint(origin, _name(table, number)))
+        _read_rule(table, Complaint(origin, _name(table, number)))
         for number, table in enumerate(tables, start=1)
     )
     _check_ids(rules, origin)
@@ -92,23 +84,13 @@ def format_rulebook(rules: Iterable[Rule]) -> str:
 # -- reading -------------------------------------------------------------------------------------
 
 
-class _Complaint:
-    """Raises the sentence about one rule."""
-
-    def __init__(self, origin: str, name: str) -> None:
-        self._where = f"{origin}, rule {name}"
-
-    def __call__(self, what: str) -> NoReturn:
-        raise RulebookError(f"{self._where}: {what}")
-
-
 def _name(table: Mapping[str, Any], number: int) -> str:
     """Return a rule's id in quotes, or its place where it has none."""
     given = table.get("id")
     return repr(given[:_TEXT_CHARS_MAX]) if isinstance(given, str) and given else f"no. {number}"
 
 
-def _read_rule(table: Mapping[str, Any], complain: _Complaint) -> Rule:
+def _read_rule(table: Mapping[str, Any], complain: Complaint) -> Rule:
     for key in table:
         if key not in _KEYS:
             close = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.5)
@@ -117,42 +99,54 @@ def _read_rule(table: Mapping[str, Any], complain: _Complaint) -> Rule:
     if "id" not in table:
         complain("id is missing. Give it one that tells what it checks.")
     values: dict[str, Any] = {
-        key: _read_value(key, value, complain) for key, value in table.items()
+        key: _READERS[key](key, value, complain) for key, value in table.items()
     }
+    if "expression" in values and not values.keys() & _LIMITS:
+        values |= {"comparator": Comparator.EQ, "nominal": True}  # it has to be true
     if "comparator" not in values:
         values["comparator"] = _comparator_by_limits(values, complain)
     rule = Rule(**values)
-    _check_selectors(rule, complain)
-    _check_limit(rule, complain)
+    check_rule(rule, complain)
     return rule
 
 
-def _read_value(key: str, value: object, complain: _Complaint) -> object:
-    if key in _NUMBERS:
-        return _read_number(key, value, complain)
-    if key in _TEXTS:
-        if not isinstance(value, str) or not 0 < len(value) <= _TEXT_CHARS_MAX:
-            complain(f"{key} {value!r:.60} is not a text of 1 to {_TEXT_CHARS_MAX} characters.")
-        if _CONTROL.search(value):
-            complain(f"{key} {value!r:.60} holds a control character. Leave it out.")
-        return value
-    if key == "required":
-        if not isinstance(value, bool):
-            complain(f"required is {value!r:.60}. Write true or false.")
-        return value
-    if key == "nominal":
-        return _read_nominal(value, complain)
-    return _read_choice(key, value, Comparator if key == "comparator" else Severity, complain)
+def _read_text(key: str, value: object, complain: Complaint) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= _TEXT_CHARS_MAX:
+        complain(f"{key} {value!r:.60} is not a text of 1 to {_TEXT_CHARS_MAX} characters.")
+    if _CONTROL.search(value):
+        complain(f"{key} {value!r:.60} holds a control character. Leave it out.")
+    return value
 
 
-def _read_number(key: str, value: object, complain: _Complaint) -> float:
+def _read_expression(key: str, value: object, complain: Complaint) -> str:
+    if not isinstance(value, str):
+        complain(f"{key} {value!r:.60} is not a text. Write it in quotes.")
+    return value
+
+
+def _read_truth(key: str, value: object, complain: Complaint) -> bool:
+    if not isinstance(value, bool):
+        complain(f"{key} is {value!r:.60}. Write true or false.")
+    return value
+
+
+def _read_units(key: str, value: object, complain: Complaint) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not value:
+        complain(f"{key} {value!r:.60} is no table. Write {{ v_in = 'V' }}, a step and its unit.")
+    return tuple(
+        (_read_text(key, step, complain), _read_text(f"{key}, {step!r:.60}:", unit, complain))
+        for step, unit in sorted(value.items())
+    )
+
+
+def _read_number(key: str, value: object, complain: Complaint) -> float:
     number = _read_finite(key, value, complain)
     if key not in {"low", "high"} and number < 0:
         complain(f"{key} {number:g} is negative. Write how far from the limit, 0 or more.")
     return number
 
 
-def _read_finite(key: str, value: object, complain: _Complaint) -> float:
+def _read_finite(key: str, value: object, complain: Complaint) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         complain(f"{key} {value!r:.60} is not a number. Write it without quotes.")
     try:
@@ -164,9 +158,8 @@ def _read_finite(key: str, value: object, complain: _Complaint) -> float:
     return number
 
 
-def _read_choice(
-    key: str, value: object, kind: type[Comparator | Severity], complain: _Complaint
-) -> Comparator | Severity:
+def _read_choice(key: str, value: object, complain: Complaint) -> Comparator | Severity:
+    kind: type[Comparator | Severity] = Comparator if key == "comparator" else Severity
     choices = {str(each.value): each for each in kind}
     if isinstance(value, str) and value in choices:
         return choices[value]
@@ -175,15 +168,15 @@ def _read_choice(
     return complain(f"{key} {value!r:.60} is none of {', '.join(choices)}.{hint}")
 
 
-def _read_nominal(value: object, complain: _Complaint) -> object:
+def _read_nominal(key: str, value: object, complain: Complaint) -> object:
     if isinstance(value, list):
         if not value:
-            complain("nominal is an empty list. Name what is allowed.")
+            complain(f"{key} is an empty list. Name what is allowed.")
         return tuple(_read_scalar(each, complain) for each in value)
     return _read_scalar(value, complain)
 
 
-def _read_scalar(value: object, complain: _Complaint) -> float | bool | str:
+def _read_scalar(value: object, complain: Complaint) -> float | bool | str:
     if isinstance(value, bool | str):
         return value
     if isinstance(value, int | float):
@@ -191,7 +184,19 @@ def _read_scalar(value: object, complain: _Complaint) -> float | bool | str:
     return complain(f"nominal {value!r:.60} is not a number, text, boolean or a list of them.")
 
 
-def _comparator_by_limits(values: Mapping[str, Any], complain: _Complaint) -> Comparator:
+_READERS: Final[Mapping[str, Callable[[str, object, Complaint], object]]] = {
+    **dict.fromkeys(_NUMBERS, _read_number),
+    **dict.fromkeys(_TEXTS, _read_text),
+    "expression": _read_expression,
+    "units": _read_units,
+    "required": _read_truth,
+    "nominal": _read_nominal,
+    "comparator": _read_choice,
+    "severity": _read_choice,
+}
+
+
+def _comparator_by_limits(values: Mapping[str, Any], complain: Complaint) -> Comparator:
     comparator = default_comparator(values.get("low"), values.get("high"))
     if comparator is not None:
         return comparator
@@ -200,82 +205,7 @@ def _comparator_by_limits(values: Mapping[str, Any], complain: _Complaint) -> Co
     return complain("has no limit. Give it low, high or both, or comparator LOG.")
 
 
-# -- what a rule must be ---------------------------------------------------------------------------
-
-
-def _check_selectors(rule: Rule, complain: _Complaint) -> None:
-    for name in SELECTORS:
-        try:
-            read_glob(getattr(rule, name))
-        except ValueError as error:
-            complain(f"{name} {getattr(rule, name)!r}: {error}.")
-    if rule.required and not rule.globs()[0].is_exact:
-        complain(
-            f"required needs one exact test_step, not {rule.test_step!r}. Name the step, or leave"
-            " required out. A [ in a name is written [[]."
-        )
-
-
-def _check_limit(rule: Rule, complain: _Complaint) -> None:
-    comparator = rule.comparator
-    if comparator in _BOUNDED:
-        _check_bounds(rule, complain)
-    elif comparator in ONE_SIDED:
-        _check_one_sided(rule, complain)
-    elif comparator in {Comparator.EQ, Comparator.NE}:
-        if (rule.low is None) is (rule.nominal is None) or isinstance(rule.nominal, tuple):
-            complain(
-                f"{comparator} needs one limit. Write a number in low, or anything in nominal."
-            )
-    elif wanted := _IN_NOMINAL.get(comparator):
-        _check_nominal(rule, wanted, complain)
-    _check_unused(rule, complain)
-
-
-def _check_bounds(rule: Rule, complain: _Complaint) -> None:
-    if rule.low is None or rule.high is None:
-        complain(f"{rule.comparator} needs low and high. Add the one that is missing.")
-    if rule.low > rule.high:
-        hint = "" if rule.comparator in OUTSIDE else ", or use comparator LTGT"
-        complain(f"low {rule.low:g} is above high {rule.high:g}. Swap them{hint}.")
-
-
-def _check_one_sided(rule: Rule, complain: _Complaint) -> None:
-    if rule.low is not None and rule.high is not None:
-        complain(f"{rule.comparator} has one limit. Leave out high, or use comparator GELE.")
-    takes_high = rule.comparator in {Comparator.LT, Comparator.LE}
-    if rule.low is None and (rule.high is None or not takes_high):
-        complain(f"{rule.comparator} needs its limit in low. Add it.")
-
-
-def _check_nominal(rule: Rule, wanted: str, complain: _Complaint) -> None:
-    nominal = rule.nominal
-    kinds = {"a number": float, "a list": tuple, "a pattern": str, "a text": str}
-    if nominal is None or type(nominal) is not kinds[wanted]:
-        complain(f"{rule.comparator} needs {wanted} in nominal. Write it there.")
-    if rule.comparator is Comparator.REGEX:
-        fault = pattern_fault(str(nominal))
-        if fault:
-            complain(f"nominal {nominal!r:.60} is not a pattern: {fault}. Correct it.")
-
-
-def _check_unused(rule: Rule, complain: _Complaint) -> None:
-    """Refuse what the comparator would silently ignore: its writer expects something of it."""
-    comparator = rule.comparator
-    given = [name for name in _TOLERANCES if getattr(rule, name) is not None]
-    if comparator is Comparator.EQT and len(given) != 1:
-        complain(f"EQT needs exactly one of {', '.join(_TOLERANCES)}.")
-    if comparator is not Comparator.EQT and given:
-        complain(f"{given[0]} belongs to comparator EQT, not {comparator}. Leave out one of them.")
-    has_span = comparator in _BOUNDED or comparator in ONE_SIDED or comparator is Comparator.EQT
-    if rule.marginal_percent is not None and not has_span:
-        complain(f"marginal_percent means nothing with comparator {comparator}. Leave it out.")
-    if comparator in _IN_NOMINAL or comparator is Comparator.LOG:
-        bound = next((name for name in ("low", "high") if getattr(rule, name) is not None), None)
-        if bound:
-            complain(f"{bound} means nothing with comparator {comparator}. Leave it out.")
-    if comparator in {Comparator.EQ, Comparator.NE} and rule.high is not None:
-        complain(f"high means nothing with comparator {comparator}. Leave it out.")
+# -- what a rulebook must be -----------------------------------------------------------------------
 
 
 def _check_ids(rules: Sequence[Rule], origin: str) -> None:
@@ -306,7 +236,9 @@ def _format_rule(rule: Rule) -> str:
     lines = ["[[rule]]"]
     for key in _KEYS:
         value = getattr(rule, key)
-        if key in {"id", "comparator"} or value != _DEFAULTS[key]:
+        if key == "units" and value:
+            lines.append(f"units = {_format_table(value)}")
+        elif key in {"id", "comparator"} or value != _DEFAULTS[key]:
             lines.append(f"{key} = {_format_value(value)}")
     return "\n".join([*lines, ""])
 
@@ -320,6 +252,11 @@ def _format_value(value: object) -> str:
         return f"[{', '.join(map(_format_value, value))}]"
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + _CONTROL.sub(_escape, escaped) + '"'
+
+
+def _format_table(pairs: Sequence[tuple[str, str]]) -> str:
+    inside = ", ".join(f"{_format_value(key)} = {_format_value(value)}" for key, value in pairs)
+    return f"{{ {inside} }}"
 
 
 def _escape(found: re.Match[str]) -> str:

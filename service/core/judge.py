@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 
 from broker.messages import Comparator, Outcome, ReportedOutcome, Run
 from service.core.compare import compare
+from service.core.derived import judge_derived
+from service.core.expressions import RunValues
 from service.core.lookup import Rulebook
 from service.core.numeric import Comparison
 from service.core.records import AnyMeasurement, Counts, DecodedRun, JudgedMeasurement, JudgedRun
@@ -39,7 +41,7 @@ def judge(run: DecodedRun, rulebook: Rulebook) -> JudgedRun:
 
     Returns:
         The run's outcome, whether the machine agrees, and one judged measurement for each, in
-        order. Never raises on what a machine sent.
+        order; behind them those that expressions make. Never raises on what a machine sent.
     """
     rules = rulebook.scope(run.machine_id, run.message.product_id, run.procedure)
     judged: list[JudgedMeasurement] = []
@@ -48,9 +50,13 @@ def judge(run: DecodedRun, rulebook: Rulebook) -> JudgedRun:
         each, its_word = judge_measurement(measurement, rules[measurement.test_step])
         judged.append(each)
         says.append(its_word)
+    missing = _missing_step(run, rules.required) if rules.required else None
+    if rules.expressions and isinstance(run.message, Run):
+        for derived in _derive(run, rules.expressions, judged, is_step_missing=missing is not None):
+            judged.append(derived)
+            says.append(derived.outcome)
     outcomes = [each.outcome for each in judged]
     counts = _COUNTS_OF_ONE[outcomes[0]] if len(outcomes) == 1 else _count(outcomes)
-    missing = _missing_step(run, rules.required) if rules.required else None
     reported, is_step_missing = run.reported_outcome, missing is not None
     first_failure = missing
     if counts.failed:
@@ -245,6 +251,25 @@ def _missing_step(run: DecodedRun, required: Sequence[Rule]) -> str | None:
     present = {each.test_step for each in run.measurements}
     steps = (rule.globs()[0].prefix for rule in required)
     return next((step for step in steps if step not in present), None)
+
+
+def _derive(
+    run: DecodedRun,
+    rules: Sequence[Rule],
+    judged: Sequence[JudgedMeasurement],
+    *,
+    is_step_missing: bool,
+) -> list[JudgedMeasurement]:
+    """Return the measurements that expressions make of a run.
+
+    Like a required step they concern a Run only. One that is bad without them may have stopped at
+    its first failure: there an expression that lacks a step has nothing to say.
+    """
+    counts = _count([each.outcome for each in judged])
+    outcome = _run_outcome(run.reported_outcome, judged, counts, is_step_missing=is_step_missing)
+    values, is_bad = RunValues(run.measurements), outcome in {_FAIL, _ERROR}
+    derived = (judge_derived(rule, values, may_lack_steps=is_bad) for rule in rules)
+    return [each for each in derived if each is not None]
 
 
 def _run_outcome(

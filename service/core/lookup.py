@@ -10,27 +10,37 @@ _KEYS_MAX: Final = 200_000
 
 
 class StepRules(dict[str, Rule | None]):
-    """The rules of one scope by test step, filled on first sight of a step: `rules[step]`."""
+    """The rules of one scope by test step, filled on first sight of a step: `rules[step]`.
+
+    A step that an expression makes has none: what a machine sends under its name is left to the
+    machine.
+    """
 
     def __init__(self, rules: Sequence[Rule], count_key: Callable[[], None]) -> None:
         super().__init__()
         self._count_key = count_key
-        self._exact: dict[str, Rule] = {}
         self._globs: list[tuple[Callable[[str], bool], Rule]] = []
+        best: dict[str, Rule] = {}
         for rule in rules:  # the most specific first
             step = rule.globs()[0]
             if step.is_exact:
-                self._exact.setdefault(step.prefix, rule)
+                best.setdefault(step.prefix, rule)
             else:
                 self._globs.append((step.matches, rule))
-        self.required: tuple[Rule, ...] = tuple(
-            rule for rule in self._exact.values() if rule.required
+        self.expressions: tuple[Rule, ...] = tuple(
+            rule for _, rule in sorted(best.items()) if rule.expression is not None
         )
+        """Those that make a measurement of their own, by its name."""
+        self._exact = {
+            step: None if rule.expression is not None else rule for step, rule in best.items()
+        }
+        self.required: tuple[Rule, ...] = tuple(rule for rule in best.values() if rule.required)
         """Those whose step must be there; a more specific rule that is not required lifts it."""
 
     def __missing__(self, test_step: str) -> Rule | None:
-        found = self._exact.get(test_step)
-        if found is None:
+        if test_step in self._exact:
+            found = self._exact[test_step]
+        else:
             found = next((rule for matches, rule in self._globs if matches(test_step)), None)
         self[test_step] = found
         self._count_key()
@@ -70,7 +80,7 @@ class Rulebook:
     def rule_for(
         self, machine_id: str, product_id: str, procedure: str, test_step: str
     ) -> Rule | None:
-        """Return the most specific rule that applies; None if none does."""
+        """Return the most specific rule that applies to what is sent; None if none does."""
         return self.scope(machine_id, product_id, procedure)[test_step]
 
     def required_for(self, machine_id: str, product_id: str, procedure: str) -> tuple[Rule, ...]:

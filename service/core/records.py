@@ -106,3 +106,4 @@ class JudgedRun(NamedTuple):
     counts: Counts
     rulebook_version: int
     measurements: Sequence[JudgedMeasurement]
+    """As sent, in order; behind them those that a rule's expression made."""

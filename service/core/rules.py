@@ -52,6 +52,11 @@ class Rule:
     """A Run in which the step is missing fails."""
     marginal_percent: float | None = None
     severity: Severity = Severity.MAJOR
+    expression: str | None = None
+    """What makes the value that is compared, out of all measurements of a Run; its verdict is a
+    measurement of its own, named by `test_step`."""
+    units: tuple[tuple[str, str], ...] = ()
+    """(step, the unit of measure in which the expression wants its value), sorted."""
     limit: Limit = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ that the draft would let pass was never finished, and nobody knows how it would 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Final, NamedTuple
 
 from broker.messages import Outcome
@@ -181,7 +182,7 @@ class _CompleteRuns:
 
     def shape_of(self, judged: JudgedRun, changed: Sequence[ChangedStep]) -> _Shape:
         steps = _step_names(judged)
-        last = judged.measurements[-1].measurement.test_step
+        last = judged.run.measurements[-1].test_step
         ends_with_change = any(each.test_step == last for each in changed)
         return _Shape(self._known.setdefault(steps, steps), ends_with_change)
 
@@ -255,13 +256,47 @@ def _changed_run(run: HistoricRun, after: JudgedRun, steps: Sequence[ChangedStep
 
 
 def _step_names(judged: JudgedRun) -> frozenset[str]:
-    return frozenset(each.measurement.test_step for each in judged.measurements)
+    """Return the steps that the machine sent; what expressions make says nothing of its end."""
+    return frozenset(each.test_step for each in judged.run.measurements)
 
 
 def _changed_steps(before: JudgedRun, after: JudgedRun) -> Iterator[ChangedStep]:
-    for old, new in zip(before.measurements, after.measurements, strict=True):
+    sent = len(before.run.measurements)
+    pairs = zip(before.measurements[:sent], after.measurements[:sent], strict=True)
+    for old, new in chain(pairs, _derived_pairs(before, after, sent)):
         if old.outcome is not new.outcome:
             yield ChangedStep(old, new)
+
+
+def _derived_pairs(before: JudgedRun, after: JudgedRun, sent: int) -> Iterator[ChangedStep]:
+    """Yield what expressions made of a run, by name: a name has one rule in a rulebook's scope.
+
+    Where one of the two rulebooks makes no such measurement, nobody judged it there.
+    """
+    old, new = (
+        {each.measurement.test_step: each for each in judged.measurements[sent:]}
+        for judged in (before, after)
+    )
+    for step in old | new:
+        if step not in new:
+            yield ChangedStep(old[step], _unjudged(old[step]))
+        else:
+            yield ChangedStep(old.get(step) or _unjudged(new[step]), new[step])
+
+
+def _unjudged(judged: JudgedMeasurement) -> JudgedMeasurement:
+    return JudgedMeasurement(
+        judged.measurement,
+        Outcome.UNJUDGED,
+        comparator=None,
+        low=None,
+        high=None,
+        nominal=None,
+        rule_id=None,
+        reason=None,
+        marginal=False,
+        agrees=None,
+    )
 
 
 def _change_of(step: ChangedStep) -> StepChange:

@@ -48,6 +48,33 @@ def test_a_rule_has_the_comparator_that_its_limits_mean(body: str, comparator: s
     assert read(body).comparator == comparator
 
 
+@pytest.mark.parametrize(
+    ("body", "comparator", "limits"),
+    [
+        ("", "EQ", {"nominal": True}),
+        ("nominal = false\ncomparator = 'EQ'", "EQ", {"nominal": False}),
+        ("low = 0.9", "GE", {"low": 0.9}),
+        ("low = 0.9\nhigh = 1.1", "GELE", {"low": 0.9, "high": 1.1}),
+        ("comparator = 'LOG'", "LOG", {}),
+    ],
+)
+def test_an_expression_without_a_limit_has_to_be_true(
+    body: str, comparator: str, limits: dict[str, Any]
+) -> None:
+    found = read(f'test_step = "ratio"\nexpression = "steps.a > 1"\n{body}')
+    expected = Rule(
+        "r", Comparator(comparator), test_step="ratio", expression="steps.a > 1", **limits
+    )
+    assert found == expected
+
+
+def test_the_units_of_an_expression_have_no_order() -> None:
+    rule = 'test_step = "x"\nexpression = "steps.a > steps.b"\nunits = '
+    one, other = read(rule + '{ b = "mV", a = "V" }'), read(rule + '{ a = "V", b = "mV" }')
+    assert one == other
+    assert one.units == (("a", "V"), ("b", "mV"))
+
+
 FAULTS = [
     ("low = 5.25\nhigh = 4.75", "low 5.25 is above high 4.75. Swap them, or use comparator LTGT."),
     ('low = 5\nhigh = 4\ncomparator = "LTGT"', "low 5 is above high 4. Swap them."),
@@ -96,6 +123,36 @@ FAULTS = [
     ('comparator = "CASESENSIT"\nnominal = 7', "CASESENSIT needs a text in nominal."),
     ('comparator = "LOG"\nmarginal_percent = 5', "marginal_percent means nothing"),
     ('comparator = "LOG"\nlow = 5', "low means nothing with comparator LOG."),
+    ('units = { a = "V" }\nlow = 1', "units belongs to expression."),
+    *[
+        (f'test_step = "x"\n{body}', words)
+        for body, words in [
+            ("expression = 5", "expression 5 is not a text. Write it in quotes."),
+            ('expression = ""', "expression: it ends too early at character 1."),
+            ('expression = "steps.a >"', "expression: it ends too early at character 10."),
+            ('expression = "fabs(steps.a)"', "expression: 'fabs' at character 1 is not known."),
+            (f'expression = "{"steps.a > 1 || " * 70}true"', "more than 1,000 characters."),
+            ('expression = "steps.a"\nhigh = "1"', "high '1' is not a number."),
+            ('expression = "steps.a"\nrequired = true', "required means nothing with expression."),
+            (
+                'expression = "steps.a"\ncomparator = "REGEX"\nnominal = "x"',
+                "expression gives a number, true or false.",
+            ),
+            (
+                'expression = "steps.a"\ncomparator = "EQ"\nnominal = "x"',
+                "expression gives a number, true or false.",
+            ),
+            ('expression = "steps.a"\nunits = "V"', "units 'V' is no table. Write { v_in = 'V' }"),
+            ('expression = "steps.a"\nunits = {}', "units {} is no table."),
+            ('expression = "steps.a"\nunits = { a = 1 }', "units, 'a': 1 is not a text of 1"),
+            (
+                'expression = "steps.a"\nunits = { b = "V" }',
+                "units names 'b', which the expression does not. Leave it out.",
+            ),
+        ]
+    ],
+    ('expression = "steps.a > 1"', "expression needs one exact test_step, not '*'."),
+    ('expression = "steps.a > 1"\ntest_step = "r*"', "exact test_step, not 'r*'."),
 ]
 
 
@@ -163,6 +220,27 @@ def limits_of(comparator: Comparator) -> st.SearchStrategy[dict[str, Any]]:
     return by_name.get(comparator.value, TWO if len(comparator) == 4 else by_name["GE"])
 
 
+EXPRESSIONS = st.sampled_from(
+    [
+        {"expression": "steps['a'] / steps['b']", "low": 0.9, "units": (("a", "V"), ("b", "µV"))},
+        {
+            "expression": "steps.all(k, k < '€')",
+            "nominal": True,
+            "units": (('"', "\\"), ("x", "°")),
+        },
+        {"expression": "values['\"'].all(x, x > 1)\n\t&& true // \\", "nominal": False},
+    ]
+)
+
+
+@st.composite
+def any_expression_rule(draw: st.DrawFn) -> Rule:
+    fields: dict[str, Any] = draw(EXPRESSIONS)
+    comparator = Comparator.EQ if "nominal" in fields else Comparator.GE
+    step = draw(st.sampled_from(["a", "ratio", "[[]x"]))
+    return Rule(draw(NAMES), comparator, test_step=step, **fields)
+
+
 @st.composite
 def any_rule(draw: st.DrawFn) -> Rule:
     comparator = draw(st.sampled_from([each for each in Comparator if each is not Comparator.NE]))
@@ -172,6 +250,7 @@ def any_rule(draw: st.DrawFn) -> Rule:
         test_step=draw(st.sampled_from(["*", "a", "b*", "[[]x"])),
         product=draw(st.sampled_from(["*", "P-1", "P-*"])),
         procedure=draw(st.sampled_from(["*", "F?"])),
+        machine=draw(st.sampled_from(["*", "M-[!1]"])),
         unit=draw(st.none() | NAMES),
         severity=draw(st.sampled_from(list(Severity))),
         **draw(limits_of(comparator)),
@@ -179,7 +258,7 @@ def any_rule(draw: st.DrawFn) -> Rule:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(any_rule(), max_size=6, unique_by=lambda rule: rule.id))
+@given(st.lists(any_rule() | any_expression_rule(), max_size=6, unique_by=lambda rule: rule.id))
 def test_a_rulebook_survives_export_and_import(rules: list[Rule]) -> None:
     while tie := find_tie(rules):
         rules.remove(tie[0])

@@ -148,7 +148,20 @@ RULE_FIELDS = st.fixed_dictionaries(
 )
 
 
-def naive(rules: list[Rule], machine: str, product: str, procedure: str, step: str) -> None:
+WORDS = ["a", "b", "ab", "c"]
+EXACT = st.sampled_from(["a", "b", "[a]b"])
+
+
+def any_fields() -> st.SearchStrategy[dict[str, Any]]:
+    """Rules of every sort; required ones and those with an expression name one step."""
+    named = st.tuples(RULE_FIELDS, EXACT).map(lambda two: {**two[0], "test_step": two[1]})
+    required = named.map(lambda fields: {**fields, "required": True})
+    expression = named.map(lambda fields: {**fields, "expression": "steps.a > 1"})
+    return RULE_FIELDS | required | expression
+
+
+def naive(rules: list[Rule], machine: str, product: str, procedure: str, step: str) -> Rule | None:
+    """Match every rule and take the most specific one."""
     texts = {"machine": machine, "product": product, "procedure": procedure, "test_step": step}
     matching = [
         each
@@ -160,18 +173,24 @@ def naive(rules: list[Rule], machine: str, product: str, procedure: str, step: s
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.lists(RULE_FIELDS, max_size=12),
-    st.lists(st.tuples(*[st.sampled_from(["a", "b", "ab", "c"])] * 4)),
+    st.lists(any_fields(), max_size=12),
+    st.lists(st.tuples(*[st.sampled_from(WORDS)] * 3), max_size=6),
 )
 def test_the_lookup_finds_what_matching_every_rule_finds(
-    fields: dict[str, Any], keys: list[tuple[str, str, str, str]]
+    fields: list[dict[str, Any]], scopes: list[tuple[str, str, str]]
 ) -> None:
     rules = [rule(f"r{index}", **each) for index, each in enumerate(fields)]
     while tie := find_tie(rules):
         rules.remove(tie[0])
     book = Rulebook(1, rules)
-    for key in keys * 2:  # the second time from memory
-        assert book.rule_for(*key) == naive(rules, *key)
+    for scope in scopes * 2:  # the second time from memory
+        best = {step: naive(rules, *scope, step) for step in sorted(WORDS)}
+        for step, applies in best.items():
+            is_of_machine = applies is not None and applies.expression is None
+            assert book.rule_for(*scope, step) is (applies if is_of_machine else None)
+        found = [each for each in best.values() if each is not None]
+        assert book.scope(*scope).expressions == tuple(each for each in found if each.expression)
+        assert set(book.required_for(*scope)) == {each for each in found if each.required}
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,6 +255,47 @@ def test_a_tie_is_found_where_comparing_every_pair_finds_one(fields: dict[str, A
     tie = find_tie(rules)
     assert (tie is not None) is bool(ties)
     assert tie is None or {each.id for each in tie} in ties
+
+
+EXPRESSION = {"test_step": "ratio", "expression": "steps.a > 1"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_tie"),
+    [
+        (EXPRESSION, EXPRESSION, True),
+        (EXPRESSION, {**EXPRESSION, "expression": "steps.b > 1"}, True),
+        (EXPRESSION, {"test_step": "ratio"}, True),
+        (EXPRESSION, {**EXPRESSION, "test_step": "other"}, False),
+        (EXPRESSION, {**EXPRESSION, "product": "PROD-A"}, False),
+        (EXPRESSION, {"test_step": "r*"}, False),
+    ],
+)
+def test_two_rules_that_make_or_judge_one_name_in_one_scope_tie(
+    one: dict[str, str], other: dict[str, str], *, is_tie: bool
+) -> None:
+    assert (find_tie([rule("one", **one), rule("other", **other)]) is not None) is is_tie
+
+
+# -- what an expression makes ----------------------------------------------------------------------
+
+
+def test_a_more_specific_rule_stands_in_for_an_expression() -> None:
+    book = Rulebook(
+        1,
+        [
+            rule("all", **EXPRESSION),
+            rule("here", **{**EXPRESSION, "product": "PROD-A"}),
+            rule("sent", test_step="ratio", product="PROD-B"),
+        ],
+    )
+    scopes = {product: book.scope("M", product, "FCT") for product in ("PROD-A", "PROD-B", "X")}
+    assert [[each.id for each in scope.expressions] for scope in scopes.values()] == [
+        ["here"],
+        [],
+        ["all"],
+    ]
+    assert [scope["ratio"] is None for scope in scopes.values()] == [True, False, True]
 
 
 # -- required ------------------------------------------------------------------------------------
