@@ -169,6 +169,17 @@ class DatabaseSettings(_Section):
         return text
 
 
+class RetentionSettings(_Section):
+    """How long results are kept."""
+
+    days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Once an hour the service deletes runs that started, and arrived, longer ago:"
+        " with their measurements, their messages and what they add to figures. Default: keep all.",
+    )
+
+
 class RulesSettings(_Section):
     """The plant's own limits."""
 
@@ -281,6 +292,7 @@ class Settings(BaseSettings):
     topics: TopicsSettings = TopicsSettings()
     service: ServiceSettings = ServiceSettings()
     database: DatabaseSettings = DatabaseSettings()
+    retention: RetentionSettings = RetentionSettings()
     rules: RulesSettings = RulesSettings()
     http: HttpSettings = HttpSettings()
     plant: PlantSettings = PlantSettings()

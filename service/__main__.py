@@ -13,6 +13,7 @@ import typer
 from broker.errors import YieldlineError
 from broker.settings import Settings, load_settings
 from service import rules_cli
+from service.prune_cli import prune
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 
@@ -166,6 +167,12 @@ def db_stats(*, config: Config = None) -> None:
 
     for name, count in count_rows(Database(_settings(config).database)).items():
         typer.echo(f"{name:<14}{count:>12,}".replace(",", "\N{THIN SPACE}"))
+
+
+db_app.command(
+    epilog="Examples: `yieldline db prune --older-than 365 --dry-run`,"
+    ' or `yieldline db prune --older-than 365 --reason "disk"`'
+)(prune)
 
 
 @app.command(epilog="Example: `yieldline health --url http://127.0.0.1:8080`")

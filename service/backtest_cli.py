@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import typer
 
@@ -41,6 +41,7 @@ def backtest(  # noqa: PLR0913 - one flag a filter
     how a run would have ended that the draft lets go on.
     """
     from service.commands.backtest import backtest as judge_again
+    from service.progress_bar import ProgressBar
     from service.store.database import Database
     from service.store.queries.filters import Filters
 
@@ -56,7 +57,7 @@ def backtest(  # noqa: PLR0913 - one flag a filter
         until=_time("--until", until),
     )
     database = Database(load_settings(config).database)
-    with _Bar() as bar:
+    with ProgressBar() as bar:
         report = judge_again(
             database, _text_of(draft), filters, origin=str(draft), progress=bar.show
         )
@@ -149,28 +150,3 @@ def _text_of(file: Path) -> str:
         return file.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise RulebookError(f"{file} cannot be read: {error}.") from error
-
-
-class _Bar:
-    """Runs judged of runs in all, on a terminal's stderr; nothing elsewhere."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-        columns = (BarColumn(), MofNCompleteColumn(), "runs", TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("judging", total=None)
-        self._is_shown = self._bar.console.is_terminal
-
-    def __enter__(self) -> Self:
-        if self._is_shown:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_shown:
-            self._bar.stop()
-
-    def show(self, done: int, total: int) -> None:
-        self._bar.update(self._task, completed=done, total=total)

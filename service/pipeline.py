@@ -56,7 +56,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings, database: Database, rulebook: Rulebook) -> None:
         self._settings = settings
-        self._database = database
+        self.database = database
         self.template = TopicTemplate(settings.topics.template)
         self._decode_settings = DecodeSettings(
             self.template, settings.service.payload_bytes_max, self._zone_of
@@ -192,7 +192,7 @@ class Pipeline:
             Outgoing(_on(topics[run_id], Channel.RESULT), encode_stored(as_message(result)))
             for start in range(0, len(run_ids), _REPEATED_MAX)
             for run_id, result in results_by_ids(
-                self._database, run_ids[start : start + _REPEATED_MAX]
+                self.database, run_ids[start : start + _REPEATED_MAX]
             ).items()
         ]
 

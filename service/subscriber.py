@@ -21,6 +21,7 @@ from broker.errors import BrokerRefused, BrokerUnavailable, StoreUnavailable
 from broker.link import Connection, Outgoing, backoff_s
 from broker.settings import Settings
 from broker.topics import Channel
+from service import retention
 from service.pipeline import Pipeline, Understood
 from service.store.batches import Committed
 
@@ -52,12 +53,17 @@ class Subscriber:
             BrokerRefused: Login or rights are wrong; only a person can help.
             StoreRefused: So says the database.
         """
-        beat = asyncio.create_task(self._heartbeat(), name="heartbeat")
+        beside = [asyncio.create_task(self._heartbeat(), name="heartbeat")]
+        if (days := self._settings.retention.days) is not None:
+            pipeline = self._pipeline
+            keeping = retention.keep(days, pipeline.database, pipeline.writer, self._in_worker)
+            beside.append(asyncio.create_task(keeping, name="retention"))
         try:
             await self._connect_again_and_again()
         finally:
-            beat.cancel()
-            await asyncio.wait([beat])
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
             await self._in_worker(self._pipeline.writer.close)
             self._worker.shutdown()
 

@@ -1,0 +1,83 @@
+"""Delete old runs by hand."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from broker.errors import StoreUnavailable
+from broker.messages import format_time
+from service.store.audit import Change, record
+from service.store.database import Database
+from service.store.queries.base import moment
+from service.store.queries.old_runs import OldRuns, count_old_runs, horizon_us, old_portions
+from service.store.retention import connect, forget
+from service.store.rows import microseconds
+
+
+class Pruning(NamedTuple):
+    """What would be deleted."""
+
+    days: int
+    horizon: int
+    """Microseconds: runs that started and arrived before then."""
+    found: OldRuns
+
+    @property
+    def before(self) -> str:
+        """The horizon as text."""
+        return format_time(moment(self.horizon))
+
+
+def plan_pruning(database: Database, days: int, now: datetime) -> Pruning:
+    """Return what is older than so many days; nothing is changed.
+
+    Raises:
+        StoreUnavailable: The database is away.
+    """
+    horizon = horizon_us(microseconds(now), days)
+    return Pruning(days, horizon, count_old_runs(database, horizon))
+
+
+def prune(  # noqa: PLR0913 - who, why and when belong to every change
+    database: Database,
+    pruning: Pruning,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> int:
+    """Delete old runs, also beside running services; return how many.
+
+    The audit row comes first: whatever ends the work, it is known who began it. After each
+    transaction the database is left alone for as long as that took.
+
+    Raises:
+        StoreUnavailable: The database is away, or another process is deleting old runs. What is
+            deleted is deleted; the rest goes with the next call.
+    """
+    total = pruning.found.runs
+    details = {"before": pruning.before, **pruning.found._asdict()}
+    change = Change(actor, "prune", f"runs older than {pruning.days} days", reason, details)
+    with database.changing() as connection:
+        record(connection, change, now)
+    deleted = 0
+    progress(0, total)
+    with database.translated():
+        driver = connect(database)
+        try:
+            for portion in old_portions(database, pruning.horizon):
+                begun = time.monotonic()
+                runs = forget(driver, portion, pruning.horizon)
+                if runs is None:
+                    raise StoreUnavailable(
+                        f"a service is deleting old runs of {database.label} at this moment."
+                        " Wait until it has finished, and call again."
+                    )
+                deleted += runs
+                progress(deleted, total)
+                time.sleep(time.monotonic() - begun)
+        finally:
+            driver.close()
+    return deleted

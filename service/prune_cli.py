@@ -1,0 +1,53 @@
+"""`yieldline db prune`: delete old runs by hand. Commands import late."""
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.settings import load_settings
+
+
+def prune(
+    *,
+    older_than: Annotated[int, typer.Option(min=1, help="Days, from start and from arrival.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how much would be deleted.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit trail.")] = "",
+    author: Annotated[
+        str | None, typer.Option(help="Who; default your login on this machine.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Settings file.")] = None,
+) -> None:
+    """Delete runs that started, and arrived, longer ago, with all that belongs to them alone.
+
+    Services may run meanwhile. `retention.days` has them do it by themselves.
+    """
+    from service.commands.retention import plan_pruning
+    from service.commands.retention import prune as delete_old
+    from service.progress_bar import ProgressBar
+    from service.store.database import Database
+
+    database, now = Database(load_settings(config).database), datetime.now(UTC)
+    pruning = plan_pruning(database, older_than, now)
+    found = pruning.found
+    typer.echo(
+        f"{found.runs:,} runs with {found.measurements:,} measurements started and arrived before"
+        f" {pruning.before}."
+    )
+    if dry_run or not found.runs:
+        typer.echo("Nothing was deleted.")
+        return
+    with ProgressBar() as bar:
+        deleted = delete_old(
+            database,
+            pruning,
+            actor=author or getpass.getuser(),
+            reason=" ".join(reason.split()),
+            now=now,
+            progress=bar.show,
+        )
+    typer.echo(f"{deleted:,} runs are deleted.")
