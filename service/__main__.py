@@ -13,6 +13,7 @@ import typer
 from broker.errors import YieldlineError
 from broker.settings import Settings, load_settings
 from service import rules_cli
+from service.export_cli import export
 from service.prune_cli import prune
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -173,6 +174,12 @@ db_app.command(
     epilog="Examples: `yieldline db prune --older-than 365 --dry-run`,"
     ' or `yieldline db prune --older-than 365 --reason "disk"`'
 )(prune)
+
+
+app.command(
+    epilog="Examples: `yieldline export runs.csv --since 2026-11-01 --line L1`,"
+    " or `yieldline export values.parquet --rows measurements`"
+)(export)
 
 
 @app.command(epilog="Example: `yieldline health --url http://127.0.0.1:8080`")

@@ -16,6 +16,7 @@ from ui.api import (
     backtests,
     books,
     documents,
+    exports,
     figures,
     health,
     ingest,
@@ -85,6 +86,7 @@ def create_api(state: AppState) -> FastAPI:
     for module in (
         ingest,
         results,
+        exports,
         units,
         machines,
         books,

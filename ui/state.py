@@ -126,6 +126,8 @@ class AppState:
         """Tells what a machine's agent last said of itself; likewise."""
         self.viewer_count = 0
         """Who reads the live stream of the API."""
+        self.export_count = 0
+        """Exports that are being read from the API."""
         self.started_at = datetime.now(UTC)
 
     @contextlib.asynccontextmanager

@@ -95,6 +95,24 @@ async def test_since_and_until_take_iso_times(stored: Stored, web: Web, since: s
     assert len(raw.json()["items"]) == 1
 
 
+async def test_results_can_be_sorted_the_other_way_and_counted(stored: Stored, web: Web) -> None:
+    stored.save(run_message("A"), run_message("B", minutes=1, passes=False))
+    query = {"sort": "asc", "measurements": "false"}
+    items = (await web.get("/api/v1/results", **query)).json()["items"]
+    assert [each["barcode"] for each in items] == ["A", "B"]
+    assert items[0]["measurements"] == []
+    counted = (await web.get("/api/v1/results/count", outcome="FAIL")).json()
+    assert counted == {"count": 1, "is_complete": True, "newest_run_id": items[1]["run_id"]}
+    problem_of(await web.get("/api/v1/results", sort="barcode"), 422)
+    problem_of(await web.get("/api/v1/results/count", after=-1), 422)
+
+
+async def test_the_ranges_of_the_pages_are_told(web: Web) -> None:
+    items = (await web.get("/api/v1/ranges")).json()["items"]
+    assert items[0]["name"] == "shift"
+    assert items[1]["until"] == items[0]["since"]
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [

@@ -18,7 +18,13 @@ from service.store.queries.rejections import (
     rejection,
     rejection_bytes,
 )
-from service.store.queries.results import as_message, list_results, results_by_ids
+from service.store.queries.results import (
+    ListView,
+    as_message,
+    count_results,
+    list_results,
+    results_by_ids,
+)
 from service.store.queries.run_details import raw_message, run_details
 from service.store.queries.steps import failing_steps
 from service.store.queries.units import unit_life
@@ -95,6 +101,44 @@ def test_a_new_result_does_not_disturb_a_list_that_is_being_read(stored: Stored)
     second, end = list_results(stored.database, Filters(), 2, cursor)
     assert [each["barcode"] for each in [*first, *second]] == ["B3", "B2", "B1", "B0"]
     assert end is None
+
+
+def test_a_list_can_begin_with_the_oldest(stored: Stored) -> None:
+    minutes = [3, 1, 2, 2, 0]
+    for number, minute in enumerate(minutes):
+        stored.save(run_message(f"B{number}", minutes=minute))
+    newest_first = barcodes(stored)
+    found: list[str] = []
+    cursor = None
+    while len(found) < len(minutes):
+        page, cursor = list_results(
+            stored.database, Filters(), 2, cursor, ListView(is_oldest_first=True)
+        )
+        found += [each["barcode"] for each in page]
+    assert found == newest_first[::-1]
+    assert cursor is None
+
+
+def test_a_list_without_measurements_says_that_they_are_missing(stored: Stored) -> None:
+    stored.save(run_message("A"))
+    view = ListView(has_measurements=False)
+    (bare,), _ = list_results(stored.database, Filters(), view=view)
+    (whole,), _ = list_results(stored.database, Filters())
+    assert bare == whole | {"measurements": [], "measurements_complete": False}
+
+
+def test_a_count_tells_what_came_since(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert count_results(stored.database, Filters()).newest_run_id == 0
+    stored.save(run_message("A"), run_message("B", passes=False))
+    then = count_results(stored.database, Filters())
+    assert (then.count, then.is_complete) == (2, True)
+    stored.save(run_message("OLD", minutes=-60), run_message("C", passes=False))
+    assert count_results(stored.database, Filters(), then.newest_run_id).count == 2
+    failed = Filters(outcome=Outcome.FAIL)
+    assert count_results(stored.database, failed, then.newest_run_id).count == 1
+    monkeypatch.setattr("service.store.queries.results.COUNT_MAX", 3)
+    everything = count_results(stored.database, Filters())
+    assert (everything.count, everything.is_complete) == (3, False)
 
 
 def test_every_filter_keeps_what_it_says(stored: Stored) -> None:

@@ -8,10 +8,18 @@ from broker.messages import Counts, Outcome, Rejection, ReportedOutcome, Result,
 
 
 class ResultPage(BaseModel):
-    """A part of a list of Results, newest first."""
+    """A part of a list of Results."""
 
     items: list[Result] = Field(description="Long ones are cut as on the result topic.")
     next_cursor: str | None = Field(description="Where the list goes on; null at its end.")
+
+
+class ResultCounted(BaseModel):
+    """How many runs a list holds."""
+
+    count: int = Field(description="Runs; never more than 100,000 are counted.")
+    is_complete: bool = Field(description="false: there are more.")
+    newest_run_id: int = Field(description="Stored last of all; 0: none is stored.")
 
 
 class MeasurementDetails(BaseModel):

@@ -1,20 +1,36 @@
 """Judged runs: `/api/v1/results`."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
 
-from service.store.queries.results import list_results
+from service.store.queries.results import ListView, count_results, list_results
 from service.store.queries.run_details import raw_message, run_details
 from ui.api.answers import answer
-from ui.api.models import DetailedResult, ResultPage
-from ui.api.parameters import ListQuery, State
+from ui.api.models import DetailedResult, ResultCounted, ResultPage
+from ui.api.parameters import FilterQuery, ListQuery, State
 from ui.api.problems import Problem, answers, not_found
 
 router = APIRouter(prefix="/api/v1/results", tags=["results"])
 RunId = Annotated[int, Path(ge=1, lt=2**63, description="run_id of a Result.")]
+
+
+class ResultListQuery(ListQuery):
+    """Which runs, which part of the list, and how."""
+
+    sort: Literal["desc", "asc"] = Field(
+        default="desc", description="By start of the run: newest first, or oldest first."
+    )
+    measurements: bool = Field(default=True, description="false leaves them out: a smaller answer.")
+
+
+class ResultCountQuery(FilterQuery):
+    """Which runs are counted."""
+
+    after: int = Field(default=0, ge=0, lt=2**63, description="Only runs stored after this run_id.")
 
 
 @router.get(
@@ -22,13 +38,26 @@ RunId = Annotated[int, Path(ge=1, lt=2**63, description="run_id of a Result.")]
     response_model=ResultPage,
     responses=answers(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def get_results(state: State, query: Annotated[ListQuery, Query()]) -> Response:
-    """List Results, newest start first; `cursor` goes on where the part before ended."""
+def get_results(state: State, query: Annotated[ResultListQuery, Query()]) -> Response:
+    """List Results by start; `cursor` goes on where the part before ended."""
+    view = ListView(query.sort == "asc", query.measurements)
     try:
-        items, following = list_results(state.database, query.filters(), query.limit, query.cursor)
+        items, following = list_results(
+            state.database, query.filters(), query.limit, query.cursor, view
+        )
     except ValueError as error:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
     return answer({"items": items, "next_cursor": following})
+
+
+@router.get(
+    "/count",
+    response_model=ResultCounted,
+    responses=answers(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+def get_result_count(state: State, query: Annotated[ResultCountQuery, Query()]) -> Response:
+    """Count the runs of a list; `after` tells what has come since."""
+    return answer(count_results(state.database, query.filters(), query.after))
 
 
 @router.get(

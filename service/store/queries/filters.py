@@ -138,3 +138,11 @@ def before(table: Table, column: str, cursor: str | None) -> list[Condition]:
         return []
     at, number = decode_cursor(cursor)
     return [tuple_(table.c[column], table.c.id) < tuple_(at, number)]
+
+
+def behind(table: Table, column: str, cursor: str | None) -> list[Condition]:
+    """Return what rows after `cursor` hold in a list that is oldest first by (`column`, id)."""
+    if cursor is None:
+        return []
+    at, number = decode_cursor(cursor)
+    return [tuple_(table.c[column], table.c.id) > tuple_(at, number)]

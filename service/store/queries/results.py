@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, func, select
 
@@ -10,14 +11,44 @@ from broker.messages import Outcome
 from service.store.codes import COMPARATOR_OF, OUTCOME_CODE, OUTCOME_OF, REPORTED_OF, ValueKind
 from service.store.database import Database
 from service.store.queries.base import MEASUREMENT, RUN, UNIT, Facts, as_time, connected, names_of
-from service.store.queries.filters import Filters, before, encode_cursor, run_conditions
+from service.store.queries.filters import (
+    Filters,
+    before,
+    behind,
+    encode_cursor,
+    run_conditions,
+)
 
 LISTED_WHOLE_MAX: Final = 50
 """With more measurements only those that are not PASS are listed ..."""
 LISTED_MAX: Final = 200
 """... and of those so many."""
 LIMIT_MAX: Final = 1_000
+COUNT_MAX: Final = 100_000
+"""A count goes no further: who lists so many does not read them one by one."""
 _RUNS_A_QUERY = 500
+
+
+class ListView(NamedTuple):
+    """How a list of Results is shown."""
+
+    is_oldest_first: bool = False
+    has_measurements: bool = True
+    """Without them a page of a long list is a tenth as large."""
+
+
+NEWEST_FIRST: Final = ListView()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCount:
+    """How many runs a list holds."""
+
+    count: int
+    is_complete: bool
+    """False: there are more than `COUNT_MAX`."""
+    newest_run_id: int
+    """Of all runs, whatever the filters; 0: none. Ask later what came after it."""
 
 
 def results_by_ids(database: Database, run_ids: Collection[int]) -> dict[int, Facts]:
@@ -38,24 +69,41 @@ def results_by_ids(database: Database, run_ids: Collection[int]) -> dict[int, Fa
 
 
 def list_results(
-    database: Database, filters: Filters, limit: int = 100, cursor: str | None = None
+    database: Database,
+    filters: Filters,
+    limit: int = 100,
+    cursor: str | None = None,
+    view: ListView = NEWEST_FIRST,
 ) -> tuple[list[Facts], str | None]:
     """Return Results, newest start first, and the cursor of what follows (None at the end).
 
-    Long ones are cut as on the result topic, see `as_message`.
+    Long ones are cut as on the result topic, see `as_message`. A cursor belongs to its order.
 
     Raises:
         ValueError: The cursor is none of ours.
     """
-    after = before(RUN, "started_us", cursor)
+    at, number = RUN.c.started_us, RUN.c.id
+    order = (at.asc(), number.asc()) if view.is_oldest_first else (at.desc(), number.desc())
+    after = (behind if view.is_oldest_first else before)(RUN, "started_us", cursor)
     with connected(database) as connection:
-        query = _runs().where(*run_conditions(connection, filters), *after)
-        newest_first = query.order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
-        runs = connection.execute(newest_first.limit(min(limit, LIMIT_MAX) + 1)).all()
+        query = _runs().where(*run_conditions(connection, filters), *after).order_by(*order)
+        runs = connection.execute(query.limit(min(limit, LIMIT_MAX) + 1)).all()
         shown = runs[: min(limit, LIMIT_MAX)]
-        results = _as_results(database, connection, shown, cut=True)
+        results = _as_results(database, connection, shown, cut=True, bare=not view.has_measurements)
     has_more = len(runs) > len(shown)
     return results, encode_cursor(shown[-1].started_us, shown[-1].id) if has_more else None
+
+
+def count_results(database: Database, filters: Filters, after: int = 0) -> ResultCount:
+    """Count the runs of a list, up to `COUNT_MAX`; `after`: only those stored after this run id."""
+    with connected(database) as connection:
+        newest = connection.execute(select(func.max(RUN.c.id))).scalar() or 0
+        conditions = run_conditions(connection, filters)
+        if after:
+            conditions.append(RUN.c.id > after)
+        some = select(RUN.c.id).where(*conditions).limit(COUNT_MAX + 1).subquery()
+        count = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return ResultCount(min(count, COUNT_MAX), count <= COUNT_MAX, newest)
 
 
 def as_message(result: Mapping[str, Any]) -> Facts:
@@ -80,10 +128,13 @@ def _as_results(
     runs: Sequence[Row[Any]],
     *,
     cut: bool,
+    bare: bool = False,
 ) -> list[Facts]:
-    """Turn rows into Results; `cut` those that the result topic would cut."""
+    """Turn rows into Results; `cut` those that the result topic would cut, `bare` of values."""
     long = {run.id for run in runs if cut and _count(run) > LISTED_WHOLE_MAX}
     short = {run.id for run in runs} - long
+    if bare:
+        long, short = set(), set()
     values = [*_measurements_of(connection, short), *_not_passed(connection, long)]
     names = names_of(database, connection, _name_ids(runs, values))
     measurements: dict[int, list[Facts]] = defaultdict(list)
@@ -91,7 +142,10 @@ def _as_results(
         measurements[value.run_id].append(_measurement(value, names))
     return [
         _result(run, names)
-        | {"measurements": measurements[run.id], "measurements_complete": run.id not in long}
+        | {
+            "measurements": measurements[run.id],
+            "measurements_complete": run.id in short or not cut,
+        }
         for run in runs
     ]
 

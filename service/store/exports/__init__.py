@@ -1,0 +1,1 @@
+"""Runs and measurements as files, written while they are read: memory does not grow with them."""
