@@ -16,7 +16,13 @@ from service.rulebook import parse_rulebook
 from service.store.database import Database
 from service.store.queries.base import Facts
 from service.store.queries.filters import Filters
-from service.store.queries.history import StoredRun, payloads, runs_of_units, stored_runs
+from service.store.queries.history import (
+    StoredRun,
+    latest_runs,
+    payloads,
+    runs_of_units,
+    stored_runs,
+)
 from service.store.rulebooks import rulebook
 
 _CHUNK: Final = 500  # runs at a time: of board testers some 50 MB of measurements
@@ -62,7 +68,9 @@ def backtest(
             before = judge(run, books.version(stored.rulebook_version))
             what_if.add(_historic(stored), before, judge(run, draft))
         progress(start + len(chunk), len(run_ids))
-    return as_facts(what_if.report(), origin, len(draft.rules))
+    report = what_if.report()
+    latest = latest_runs(database, (each.run.unit_id for each in report.changes))
+    return as_facts(report, latest) | {"draft": {"origin": origin, "rule_count": len(draft.rules)}}
 
 
 class _Books:

@@ -1,32 +1,37 @@
 """A back-test's report in the words of the API. Pure: no I/O."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from broker.messages import Outcome, format_time
 from service.core.whatif import ChangedRun, ChangedStep, Report, StepChange, YieldChange
 from service.core.yields import YieldCounts, rolled_throughput_yield
 from service.store.queries.base import Facts
+from service.store.queries.history import LatestRun
 
 NAMED_MAX: Final = 10_000
 """Runs named in each list; the counts beside it are of all."""
 
 
-def as_facts(report: Report, origin: str, rule_count: int) -> Facts:
+def as_facts(report: Report, latest: Mapping[int, LatestRun]) -> Facts:
     """Return the report as JSON.
 
     `runs`, `runs_changed`, `not_reproduced`; `before` and `after` with the yields over all
     procedures, `procedures` with those of each, where `after` has each yield as an interval
     (`…_low`, `…_high`: equal unless runs that stopped at a failure would be let pass);
     `rescued` and `newly_failing`, the runs that change by name; `steps`, how many verdicts of which
-    step change under which rule.
+    step change under which rule. `afterwards` of a run is its unit's last run, null where it is
+    that itself.
+
+    Args:
+        report: What the draft would have changed.
+        latest: The last run of each unit that changes, by unit_id.
     """
     procedures = report.procedures
     rescued = [each for each in report.changes if each.after is Outcome.PASS]
     failing = [each for each in report.changes if each.run.outcome is Outcome.PASS]
     others = len(report.changes) - len(rescued) - len(failing)
     return {
-        "draft": {"origin": origin, "rule_count": rule_count},
         "runs": report.runs,
         "runs_changed": report.changed,
         "not_reproduced": report.not_reproduced,
@@ -36,9 +41,9 @@ def as_facts(report: Report, origin: str, rule_count: int) -> Facts:
             {"procedure": name, **_yields(change, [change])} for name, change in procedures.items()
         ],
         "rescued_count": len(rescued),
-        "rescued": [_run(each) for each in rescued[:NAMED_MAX]],
+        "rescued": [_run(each, latest) for each in rescued[:NAMED_MAX]],
         "newly_failing_count": len(failing),
-        "newly_failing": [_run(each) for each in failing[:NAMED_MAX]],
+        "newly_failing": [_run(each, latest) for each in failing[:NAMED_MAX]],
         "otherwise_changed_count": others,
         "steps": sorted(_steps(report.steps), key=lambda each: (-each["count"], each["test_step"])),
     }
@@ -80,7 +85,7 @@ def _share(good: int, counts: YieldCounts) -> float | None:
     return good / counts.units if counts.units else None
 
 
-def _run(changed: ChangedRun) -> Facts:
+def _run(changed: ChangedRun, latest: Mapping[int, LatestRun]) -> Facts:
     run = changed.run
     return {
         "run_id": run.run_id,
@@ -95,7 +100,19 @@ def _run(changed: ChangedRun) -> Facts:
         "outcome_after": changed.after,
         "first_failure": changed.first_failure,
         "is_unfinished": changed.is_unfinished,
+        "afterwards": _afterwards(latest.get(run.unit_id), run.run_id),
         "steps": [_step(each) for each in changed.steps],
+    }
+
+
+def _afterwards(last: LatestRun | None, run_id: int) -> Facts | None:
+    if last is None or last.run_id == run_id:
+        return None
+    return {
+        "run_id": last.run_id,
+        "procedure": last.procedure,
+        "outcome": last.outcome,
+        "timestamp": format_time(last.started_at),
     }
 
 

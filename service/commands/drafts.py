@@ -16,12 +16,21 @@ from service.store.rulebooks import StoredRulebook, active_rulebook, rulebook
 _FIELDS = tuple(each.name for each in fields(Rule) if each.init)
 
 
-def check_draft(database: Database, body: str, origin: str = "the draft") -> Facts:
+def check_draft(
+    database: Database, body: str, origin: str = "the draft", *, against: int | None = None
+) -> Facts:
     """Tell whether a draft could be activated.
+
+    Args:
+        database: Whose rulebook is in force.
+        body: The draft, TOML.
+        origin: Where it is from, for sentences.
+        against: The version to compare it with; None: the one in force.
 
     Returns:
         valid, error (one sentence, or null), rule_count, based_on (the version in force; 0: none)
-        and changes against it. Of a draft with a fault the last are null.
+        and changes against the one it is compared with: all rules are added where that does not
+        exist. Of a draft with a fault the last are null.
     """
     active = active_rulebook(database)
     based_on = 0 if active is None else active.version
@@ -30,7 +39,8 @@ def check_draft(database: Database, body: str, origin: str = "the draft") -> Fac
     except RulebookError as error:
         found = {"valid": False, "error": str(error), "rule_count": None, "changes": None}
         return {**found, "based_on": based_on}
-    before = () if active is None else rules_of(active)
+    other = active if against is None else rulebook(database, against)
+    before = () if other is None else rules_of(other)
     return {
         "valid": True,
         "error": None,

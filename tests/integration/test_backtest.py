@@ -257,6 +257,21 @@ def test_a_retest_counts_with_its_units_first_run_wherever_it_was(stored: Stored
     assert [each["barcode"] for each in report["newly_failing"]] == ["A"]
 
 
+def test_what_became_of_a_unit_afterwards_is_said_beside_its_run(stored: Stored) -> None:
+    runs = [
+        run_message("A", minutes=0, reported_outcome="PASS"),
+        run_message("A", minutes=90, reported_outcome="FAIL", procedure="EOL"),
+        run_message("B", minutes=5, reported_outcome="PASS"),
+    ]
+    fill(stored, runs, "")
+    report = backtest(
+        stored.database, toml({"vcc": Limit(8.0, 9.0)}), Filters(until=NOON.replace(hour=13))
+    )
+    afterwards = {each["barcode"]: each["afterwards"] for each in report["newly_failing"]}
+    assert afterwards["B"] is None, "its last run is the one that changes"
+    assert (afterwards["A"]["procedure"], afterwards["A"]["outcome"]) == ("EOL", "FAIL")
+
+
 def test_a_required_step_that_is_missing_is_said_by_its_name(stored: Stored) -> None:
     fill(stored, [run_message("A", reported_outcome="PASS")], "")
     draft = '[[rule]]\nid = "seal"\ntest_step = "seal"\ncomparator = "LOG"\nrequired = true\n'

@@ -136,6 +136,19 @@ def test_a_draft_is_checked_against_the_one_in_force(stored: Stored) -> None:
     assert bad["error"].startswith("the draft, rule 'vcc': low 9 is above high 5.25.")
 
 
+def test_a_draft_may_be_compared_with_another_version_than_the_one_in_force(
+    stored: Stored,
+) -> None:
+    activate(stored, ONE)
+    activate(stored, TWO)
+    found = check_draft(stored.database, TWO, against=1)
+    assert [each["kind"] for each in found["changes"]] == ["changed"]
+    assert found["based_on"] == 2, "what it would follow is still the one in force"
+    assert [each["kind"] for each in check_draft(stored.database, TWO, against=0)["changes"]] == [
+        "added"
+    ]
+
+
 def test_two_versions_are_compared_and_one_that_is_not_there_is_not(stored: Stored) -> None:
     activate(stored, ONE)
     activate(stored, TWO)

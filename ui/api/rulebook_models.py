@@ -61,7 +61,9 @@ class CheckedDraft(BaseModel):
     valid: bool = Field(description="It could.")
     error: str | None = Field(description="What is wrong, where, and what to do.")
     rule_count: int | None = Field(description="How many rules it has.")
-    changes: list[RuleDifference] | None = Field(description="Against the version in force.")
+    changes: list[RuleDifference] | None = Field(
+        description="Against the version in force, or `against`."
+    )
     based_on: int = Field(description="The version in force; 0: none. Send it with POST.")
 
 

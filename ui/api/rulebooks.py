@@ -51,6 +51,17 @@ class DraftBody(BaseModel):
     toml: str = Field(max_length=_BODY_CHARS_MAX, description="The rulebook.")
 
 
+class CheckBody(DraftBody):
+    """A draft, and what it is compared with."""
+
+    against: int | None = Field(
+        default=None,
+        ge=0,
+        lt=2**31,
+        description="Version to compare it with; left out: the one in force.",
+    )
+
+
 class Activation(DraftBody):
     """A rulebook that shall be in force."""
 
@@ -102,9 +113,9 @@ def get_difference(state: State, version: Version, other: Version) -> Response:
 
 
 @router.post("/rulebooks/check", response_model=CheckedDraft, responses=_SENT)
-def post_check(state: State, body: DraftBody) -> Response:
+def post_check(state: State, body: CheckBody) -> Response:
     """Tell whether a draft could be activated and what would change; a fault is no HTTP error."""
-    return answer(check_draft(state.database, body.toml))
+    return answer(check_draft(state.database, body.toml, against=body.against))
 
 
 @router.post(

@@ -1,9 +1,10 @@
 """Stored runs with their messages, to judge them again: which, and in what form."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, select
 
@@ -20,6 +21,17 @@ from service.store.queries.base import (
 )
 from service.store.queries.filters import Filters
 from service.store.queries.unit_sets import unit_states
+
+_UNITS_AT_ONCE: Final = 500
+
+
+class LatestRun(NamedTuple):
+    """A unit's last run of all, by start time: what became of it."""
+
+    run_id: int
+    procedure: str
+    outcome: Outcome
+    started_at: datetime
 
 
 class StoredRun(NamedTuple):
@@ -80,6 +92,41 @@ def payloads(database: Database, raw_ids: Sequence[int]) -> dict[int, bytes]:
         row.id: zlib.decompress(row.payload) if row.is_compressed else bytes(row.payload)
         for row in rows
     }
+
+
+def latest_runs(database: Database, unit_ids: Iterable[int]) -> dict[int, LatestRun]:
+    """Return the last run of each unit, whatever its procedure; a golden sample's too."""
+    state = UNIT_STATE.c
+    columns = (
+        state.unit_id,
+        state.procedure,
+        state.last_run_id,
+        state.last_outcome,
+        state.last_started_us,
+    )
+    latest: dict[int, Row[Any]] = {}
+    wanted = iter(sorted(set(unit_ids)))
+    with connected(database) as connection:
+        while chunk := list(islice(wanted, _UNITS_AT_ONCE)):
+            for row in connection.execute(select(*columns).where(state.unit_id.in_(chunk))):
+                known = latest.get(row.unit_id)
+                if known is None or _place(row) > _place(known):
+                    latest[row.unit_id] = row
+        names = names_of(database, connection, {row.procedure for row in latest.values()})
+    return {
+        unit_id: LatestRun(
+            row.last_run_id,
+            names[row.procedure],
+            OUTCOME_OF[row.last_outcome],
+            moment(row.last_started_us),
+        )
+        for unit_id, row in latest.items()
+    }
+
+
+def _place(state: Row[Any]) -> tuple[int, int]:
+    """Return what puts the last runs of a unit's procedures in order."""
+    return state.last_started_us, state.last_run_id
 
 
 def _stored(row: Row[object], machine_id: str, line: str) -> StoredRun:

@@ -11,7 +11,13 @@ import { parameters, scope } from "./scope.js";
 const SLOW_MS = 150; // before that nothing is drawn for it
 const TIMEOUT_MS = 30_000;
 
-export class Trouble extends Error {} // its message is a sentence for people
+// Its message is a sentence for people; `status` is the answer's, 0 where none came.
+export class Trouble extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
 
 export function addressOf(path, given = {}) {
   const said = Object.entries(given).filter(([, value]) => value !== undefined && value !== null && value !== "");
@@ -36,7 +42,7 @@ export async function call(path, { method = "GET", body, signal } = {}) {
     if (error.name === "TimeoutError") throw new Trouble(`No answer to ${path.split("?")[0]} within 30 s. Choose a shorter time range, or try again.`);
     throw new Trouble("The server does not answer. Look whether it runs, then try again.");
   }
-  if (!answer.ok) throw new Trouble(await sentence(answer, path.split("?")[0]));
+  if (!answer.ok) throw new Trouble(await sentence(answer, path.split("?")[0]), answer.status);
   return answer.status === 204 ? null : answer.json();
 }
 
