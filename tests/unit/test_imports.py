@@ -29,11 +29,13 @@ HOMES = {
     "psycopg": ("service/store/",),
     "alembic": ("service/store/",),
     "nicegui": ("ui/",),
+    "cel": ("service/core/expressions.py",),
 }
 
 AGENT_LIVES_WITHOUT = (
     "aiomqtt",
     "alembic",
+    "cel",
     "iotcore",
     "nicegui",
     "numpy",
