@@ -12,6 +12,7 @@ from edge_agent.folders import Listing
 from edge_agent.looks import COLD_S, FOLLOWED_S, Ending, Key, Seen, key_of
 from edge_agent.lost import Lost
 from edge_agent.spool import Spool
+from edge_agent.zipped import is_zipped
 
 _FORGET_EVERY_S: Final = 3_600.0
 _FORGET_AFTER_S: Final = 30 * 86_400.0
@@ -128,7 +129,8 @@ class Watch:
 
     def _restore(self, machine_id: str, pattern: str, standing: Standing) -> None:
         key, now = key_of(machine_id, standing.path), time.monotonic()
-        is_read = standing.is_ended or standing.offset >= standing.signature.size
+        is_zip = is_zipped(standing.path)  # then the offset is not one of the file
+        is_read = standing.is_ended or (standing.offset >= standing.signature.size and not is_zip)
         seen = Seen(
             standing.path,
             pattern,

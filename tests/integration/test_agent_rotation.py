@@ -5,6 +5,7 @@ testers that keep their own archive.
 """
 
 import gzip
+import json
 import os
 import shutil
 import tracemalloc
@@ -15,9 +16,11 @@ import pytest
 
 from edge_agent import lost, reader
 from edge_agent.reader import Reader
+from edge_agent.spool import Spool
 from edge_agent.tail import signature
 from tests.support.agent_floor import Floor, line
-from tests.support.waiting import eventually_sync
+from tests.support.edge import Agent, TinyService
+from tests.support.waiting import eventually, eventually_sync
 
 SINGLE, GLOB = "a.log", "a.log*"
 
@@ -205,6 +208,25 @@ def test_a_log_that_was_compressed_meanwhile_is_read_to_its_end(
     floor.again()
     watching(floor).read_all()
     assert floor.spool.books("M1").read == 5
+
+
+def test_an_agent_that_died_as_it_began_to_read_a_compressed_log_reads_it_after_all(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor.log.write_bytes(lines(1, 2))
+    watching(floor).read_all()
+    append(floor.log, lines(3))
+    compress(floor.log, rotated(floor, "a.log.1.gz"))
+
+    def dying(*_: object) -> int:
+        raise RuntimeError("killed here")
+
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        patched.setattr(Spool, "commit", dying)
+        watching(floor).read_all(is_final=True)
+    floor.again()
+    watching(floor).read_all(is_final=True)
+    assert read_once_each(floor, 1, 2, 3)
 
 
 def test_a_renamed_log_that_is_compressed_later_is_not_read_again(floor: Floor) -> None:
@@ -511,3 +533,53 @@ def test_a_folder_with_many_names_is_searched_in_bounds(
     own.read_all()
     assert read_once_each(floor, 1, 2, 3)
     assert len(opened) <= lost.SEARCHED_MAX
+
+
+# -- the agent as a process ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["rename", "rename and compress", "copy and empty"])
+async def test_rotated_again_and_again_and_killed_in_between_it_loses_and_doubles_nothing(
+    agent: Agent, service: TinyService, way: str
+) -> None:
+    def arrived() -> set[str]:
+        return {json.loads(payload)["barcode"] for payload in service.payloads}
+
+    count = 0
+    agent.start()
+    for turn in range(8):
+        append(agent.log, lines(*range(count, count + 40)))
+        count += 40
+        await eventually(lambda seen=f"S{count - 40}": seen in arrived())
+        is_killed = turn % 3 == 2
+        if is_killed:
+            agent.processes[-1].kill()
+        append(agent.log, line(count))
+        count += 1
+        rotate(agent.log, agent.folder / f"a.log.{turn}", way)
+        if is_killed:
+            agent.start()
+    expected = set(names(*range(count)))
+    await eventually(lambda: arrived() == expected, 30, saw=lambda: expected - arrived())
+    agent.processes[-1].stop()
+    assert agent.books() == (count, 0, count, count)
+
+
+def rotate(log: Path, target: Path, way: str) -> None:
+    if way == "copy and empty":
+        shutil.copy(log, target)
+        os.truncate(log, 0)
+        return
+    log.rename(target)
+    log.touch()
+    if way == "rename and compress":
+        os.utime(target, (1, 1))  # as if it was old: its .gz is complete at once
+        compress(target, target.with_name(f"{target.name}.gz"))
+
+
+async def test_a_damaged_spool_ends_the_agent_with_a_sentence(agent: Agent) -> None:
+    (agent.folder / "agent-spool.db").write_bytes(b"SQLite format 3\0" + b"x" * 10_000)
+    process = await agent.once()
+    assert process.exit_code == 2
+    assert "Move it away" in process.output
+    assert "Traceback" not in process.output
