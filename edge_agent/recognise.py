@@ -11,7 +11,7 @@ from edge_agent.spool import Spool
 from edge_agent.tail import HEAD_BYTES, LogFile, Mark, signature
 from edge_agent.zipped import is_zipped
 
-_WHOLE_BYTES_MAX: Final = 1_048_576
+_WHOLE_BYTES_MAX: Final = 65_536
 """Up to here a file that grows in its place is compared whole; beyond, by head and tail."""
 
 

@@ -54,6 +54,17 @@ def test_a_growing_file_is_read_as_it_grows(floor: Floor) -> None:
     assert floor.barcodes() == [f"S{number}" for number in range(8)]
 
 
+def test_an_agent_that_starts_anew_after_every_byte_reads_each_line_once(floor: Floor) -> None:
+    floor.spool._connection.execute("PRAGMA synchronous = OFF")  # to be here sooner
+    content = b"".join(line(number) for number in range(3))
+    with floor.log.open("ab", buffering=0) as file:
+        for at in range(len(content)):
+            file.write(content[at : at + 1])
+            floor.reader().read_all()
+    assert floor.barcodes() == ["S0", "S1", "S2"]
+    assert floor.spool.books("M1") == (3, 0, 3, 0)
+
+
 def test_a_half_unit_goes_on_after_a_restart(floor: Floor) -> None:
     whole = SAMPLE.read_bytes()[:251_256]
     floor.log.write_bytes(whole[:200_000])

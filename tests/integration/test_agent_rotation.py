@@ -221,9 +221,10 @@ def test_an_agent_that_died_as_it_began_to_read_a_compressed_log_reads_it_after_
     def dying(*_: object) -> int:
         raise RuntimeError("killed here")
 
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patched:
         patched.setattr(Spool, "commit", dying)
-        watching(floor).read_all(is_final=True)
+        with pytest.raises(RuntimeError):
+            watching(floor).read_all(is_final=True)
     floor.again()
     watching(floor).read_all(is_final=True)
     assert read_once_each(floor, 1, 2, 3)
