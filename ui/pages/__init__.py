@@ -8,7 +8,7 @@ from nicegui import app
 
 from ui import navigation, theme
 from ui.feed import Feed
-from ui.pages import floor, machine, unit
+from ui.pages import floor, machine, results, rules, unit
 from ui.state import AppState
 
 
@@ -22,7 +22,9 @@ class Page(NamedTuple):
 PAGES: Final = (
     Page(floor.register, navigation.FLOOR),
     Page(machine.register),
+    Page(results.register, navigation.RESULTS),
     Page(unit.register, navigation.UNITS),
+    Page(rules.register, navigation.RULES),
 )
 """Every page, one line each; docs/pages.md tells how to add one."""
 
@@ -37,7 +39,7 @@ def register_pages(state: AppState) -> Feed:
     theme.serve_files()
     for page in PAGES:
         page.register(feed)
-    state.status_of = feed.status_of
+    state.status_of, state.agent_of = feed.status_of, feed.agent_of
     tasks: list[asyncio.Task[None]] = []
 
     @app.on_startup
