@@ -4,6 +4,7 @@
     ├── SettingsError        a setting, flag or file is wrong                  exit 2
     ├── RulebookError        a rulebook cannot be used                         exit 2
     │   └── RulebookConflict     somebody else activated another meanwhile
+    ├── AlertError           an alert cannot be acted on as asked
     ├── BrokerUnavailable    the MQTT broker cannot be reached: wait, retry
     ├── BrokerRefused        the broker said no (login, rights): a person acts exit 2
     ├── StoreUnavailable     the database cannot be reached: hold, retry
@@ -28,6 +29,10 @@ class RulebookError(YieldlineError):
 
 class RulebookConflict(RulebookError):  # noqa: N818 - the name states the fact
     """A rulebook was made from a version that is no longer in force."""
+
+
+class AlertError(YieldlineError):
+    """An alert cannot be acknowledged or shelved as asked; nothing was changed."""
 
 
 class BrokerUnavailable(YieldlineError):  # noqa: N818 - the name states the fact

@@ -6,11 +6,12 @@ generated from it). Reads the file and the environment, never the network.
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -30,6 +31,36 @@ from broker.topics import ID_PATTERN, TopicTemplate
 ENV_PREFIX = "YIELDLINE_"
 CONFIG_ENV = "YIELDLINE_CONFIG"
 """Environment variable that names another file than yieldline.toml."""
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_is_break = re.compile(
+    r"(?:(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? )?"
+    r"(?P<start>[0-2]\d:[0-5]\d)-(?P<end>[0-2]\d:[0-5]\d)"
+).fullmatch
+_DAY_MINUTES: Final = 24 * 60
+
+
+def parse_break(text: str) -> tuple[int, int, int, int]:
+    """Return a planned break such as `sat-sun 00:00-24:00` as numbers.
+
+    Returns:
+        The first and the last of its days, 0 is Monday; minutes after midnight of its start and of
+        its end.
+
+    Raises:
+        ValueError: It is not written so.
+    """
+    found = _is_break(text)
+    days = [found["first"] or "mon", found["last"] or found["first"] or "sun"] if found else []
+    minutes = [_minutes(found[name]) for name in ("start", "end")] if found else []
+    is_known = bool(found) and set(days) <= set(WEEKDAYS)
+    if not is_known or minutes[0] >= _DAY_MINUTES or minutes[1] > _DAY_MINUTES:
+        raise ValueError(f"{text!r} is not a break such as 12:00-12:30 or sat-sun 00:00-24:00")
+    return WEEKDAYS.index(days[0]), WEEKDAYS.index(days[1]), minutes[0], minutes[1]
+
+
+def _minutes(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
 
 
 class _Section(BaseModel):
@@ -208,6 +239,11 @@ class PlantSettings(_Section):
     shift_starts: tuple[str, ...] = Field(
         default=("06:00", "14:00", "22:00"), description="Local times at which a shift begins."
     )
+    breaks: tuple[str, ...] = Field(
+        default=(),
+        description="Local times in which silence raises no alert, such as 12:00-12:30 or"
+        " sat-sun 00:00-24:00.",
+    )
     target_fpy_percent: float = Field(
         default=95.0, ge=0, le=100, description="First pass yield below this is said so."
     )
@@ -241,6 +277,13 @@ class PlantSettings(_Section):
             raise ValueError("shift_starts must rise through the day, at least one")
         return starts
 
+    @field_validator("breaks")
+    @classmethod
+    def _are_breaks(cls, breaks: tuple[str, ...]) -> tuple[str, ...]:
+        for each in breaks:
+            parse_break(each)
+        return breaks
+
     @field_validator("golden_barcodes")
     @classmethod
     def _are_globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
@@ -251,6 +294,64 @@ class PlantSettings(_Section):
     def is_golden(self, barcode: str) -> bool:
         """Tell whether a unit is a golden sample."""
         return any(fnmatchcase(barcode, glob) for glob in self.golden_barcodes)
+
+
+class AlertsSettings(_Section):
+    """What the service calls attention to, and whom it tells. Yields: see plant."""
+
+    enabled: bool = Field(default=True, description="False: no alert is raised or closed.")
+    check_s: float = Field(
+        default=2, ge=0.1, le=60, description="Seconds between two looks at what is stored."
+    )
+    silent_forget_s: float = Field(
+        default=86_400,
+        gt=0,
+        description="A machine silent for longer is no longer expected: its alert closes.",
+    )
+    offline_after_s: float = Field(
+        default=10, ge=0, description="Seconds a machine may be offline before that is an alert."
+    )
+    offline_together: int = Field(
+        default=5, ge=2, description="So many machines offline at once are one alert."
+    )
+    yield_units_min: int = Field(
+        default=20, ge=1, description="Fewer units of a shift say nothing of its yield."
+    )
+    yield_clear_percent: float = Field(
+        default=1,
+        ge=0,
+        le=50,
+        description="A yield alert closes when the interval reaches so far above the target.",
+    )
+    step_repeats: int = Field(
+        default=3,
+        ge=2,
+        le=20,
+        description="So many runs in a row failing first at one step are an alert, and so many"
+        " without close it.",
+    )
+    unit_runs_max: int = Field(
+        default=3, ge=1, description="More runs of one procedure on one unit are an alert."
+    )
+    retests_quiet_s: float = Field(
+        default=3_600, gt=0, description="... that closes when the unit rests so long."
+    )
+    rejections: int = Field(
+        default=20, ge=2, description="So many messages not understood of one machine ..."
+    )
+    rejections_within_s: float = Field(
+        default=600, ge=10, le=86_400, description="... within so many seconds are an alert."
+    )
+    notify_urls: tuple[SecretStr, ...] = Field(
+        default=(),
+        description="Apprise URLs that hear of new alerts, such as mailto:// or msteams://."
+        " Best in the environment.",
+    )
+    notify_from: str = Field(
+        default="major",
+        pattern="^(critical|major|minor)$",
+        description="Least severity that is notified.",
+    )
 
 
 class MachineSettings(_Section):
@@ -296,6 +397,7 @@ class Settings(BaseSettings):
     rules: RulesSettings = RulesSettings()
     http: HttpSettings = HttpSettings()
     plant: PlantSettings = PlantSettings()
+    alerts: AlertsSettings = AlertsSettings()
     log: LogSettings = LogSettings()
     machines: dict[str, MachineSettings] = Field(
         default_factory=dict, description="One table a machine: [machines.FCT-12]."

@@ -19,6 +19,7 @@ from service.store.database import Database
 from service.store.rulebooks import StoredRulebook, active_rulebook
 from service.store.schema import upgrade
 from service.subscriber import Subscriber
+from service.watcher import Watcher
 
 log = structlog.get_logger()
 
@@ -50,9 +51,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     log.info("serving", database=database.label, rulebook_version=rulebook.version)
     pipeline = Pipeline(settings, database, rulebook)
     async with asyncio.TaskGroup() as group:
-        following = group.create_task(rules_in_force.follow(database, pipeline), name="rulebook")
+        beside = [group.create_task(rules_in_force.follow(database, pipeline), name="rulebook")]
+        if settings.alerts.enabled:
+            beside.append(group.create_task(Watcher(settings, database).run(), name="watcher"))
         await Subscriber(settings, pipeline, stop).run()
-        following.cancel()
+        for task in beside:
+            task.cancel()
     database.dispose()
 
 

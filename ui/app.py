@@ -13,6 +13,7 @@ from starlette.routing import Match
 from broker.messages import Measurement, Run
 from broker.settings import Settings
 from ui.api import (
+    alerts,
     backtests,
     books,
     documents,
@@ -93,6 +94,7 @@ def create_api(state: AppState) -> FastAPI:
         ranges,
         figures,
         rejections,
+        alerts,
         backtests,
         rulebooks,
         shadows,

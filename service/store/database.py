@@ -92,11 +92,15 @@ class Database:
             StoreUnavailable, StoreRefused: Database trouble; nothing was changed.
         """
         with self.translated(), self.engine.begin() as connection:
-            if self.is_sqlite:  # its driver would begin only at the first change, after our reads
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CHANGE_LOCK})")
+            self.await_other_changes(connection)
             yield connection
+
+    def await_other_changes(self, connection: Connection) -> None:
+        """Wait, at the start of a transaction, until it is the only one that `changing` gives."""
+        if self.is_sqlite:  # its driver would begin only at the first change, after our reads
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CHANGE_LOCK})")
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ restarted process takes the lowest free number, and with it its predecessor's me
 
 import os
 import sys
+import threading
 import time
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ _TAKEN_WAIT_S = 60.0
 which PostgreSQL notices sooner (database.py asks it to look)."""
 
 _held_files: dict[str, int] = {}
+_claiming = threading.Lock()
+"""The writer and the watcher claim in threads of their own; to a file lock they would be two."""
 
 
 def claim_file(database: Database) -> int:
@@ -33,8 +36,14 @@ def claim_file(database: Database) -> int:
         StoreRefused: Another service process holds it, or we may not write there.
     """
     path = f"{os.path.realpath(database.file)}.service-lock"
-    if path in _held_files:
-        return 0
+    with _claiming:
+        if path not in _held_files:
+            _held_files[path] = _claimed(path, database)
+    return 0
+
+
+def _claimed(path: str, database: Database) -> int:
+    """Return the descriptor of the locked file."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
@@ -48,8 +57,7 @@ def claim_file(database: Database) -> int:
             f"another service already writes to {database.file}. Stop it first, or use PostgreSQL,"
             " which takes several."
         )
-    _held_files[path] = descriptor
-    return 0
+    return descriptor
 
 
 class Lease:

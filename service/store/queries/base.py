@@ -32,6 +32,8 @@ RULEBOOK: Final[Table] = _TABLES["rulebook"]
 SHADOW: Final[Table] = _TABLES["shadow"]
 SHADOW_VERDICT: Final[Table] = _TABLES["shadow_verdict"]
 AUDIT: Final[Table] = _TABLES["audit"]
+ALERT: Final[Table] = _TABLES["alert"]
+ALERT_EVENT: Final[Table] = _TABLES["alert_event"]
 SERVICE: Final[Table] = _TABLES["service"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

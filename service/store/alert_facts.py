@@ -1,0 +1,186 @@
+"""The facts behind alerts, read from what is committed, with bounded work a look.
+
+Nothing is read "since last time": rows become visible in another order than their numbers, so that
+a reader with a position would pass over a row that commits late. Each look asks what is true now.
+Only the newest runs of a machine are kept between two looks, until the count of its stored runs,
+which is committed with them, says that there are others.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from broker.topics import Channel, TopicTemplate
+from service.core.alert_facts import RUNS_READ, MachineFacts, RunFact, usual_interval_s
+from service.store.batches import UNKNOWN_MACHINE
+from service.store.codes import HOUR_US, OUTCOME_OF
+from service.store.database import Database
+from service.store.queries.base import (
+    MACHINE,
+    RAW_MESSAGE,
+    REJECTION,
+    RUN,
+    UNIT,
+    UNIT_HOUR,
+    microseconds,
+    moment,
+    names_of,
+)
+
+_REREAD_MAX: Final = 100
+"""Machines whose runs are read at one look; with more that changed each waits its turn."""
+_REJECTIONS_MAX: Final = 10_000
+
+
+class _Kept(NamedTuple):
+    stored: int
+    runs: tuple[RunFact, ...]
+    interval_s: float | None
+
+
+class FactReader:
+    """Reads the facts, look after look. One thread at a time."""
+
+    def __init__(self, database: Database, template: TopicTemplate) -> None:
+        self._database = database
+        self._template = template
+        self._kept: dict[int, _Kept] = {}
+
+    def machines(self, connection: Connection) -> dict[str, MachineFacts]:
+        """Return every machine that ever sent something, by name."""
+        rows = connection.execute(_MACHINES).all()
+        names = self._names(connection, rows, ("machine", "line", "topic"))
+        rows = [row for row in rows if names[row.machine] != UNKNOWN_MACHINE]
+        self._reread(connection, rows)
+        return {names[row.machine]: self._facts(row, names) for row in rows}
+
+    def yields(
+        self, connection: Connection, since: datetime
+    ) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return units and units good at first pass by machine and procedure.
+
+        Of whole hours: where a shift begins within one, its first minutes are left out.
+        """
+        hours = UNIT_HOUR.c.hour >= -(-microseconds(since) // HOUR_US)
+        group = (UNIT_HOUR.c.machine, UNIT_HOUR.c.procedure)
+        sums = (
+            func.sum(UNIT_HOUR.c.units).label("units"),
+            func.sum(UNIT_HOUR.c.first_passed).label("passed"),
+        )
+        query: Select[Any] = select(*group, *sums).where(hours).group_by(*group)
+        rows = connection.execute(query).all()
+        names = self._names(connection, rows, ("machine", "procedure"))
+        return {
+            (names[row.machine], names[row.procedure]): (int(row.units), int(row.passed))
+            for row in rows
+        }
+
+    def rejections(
+        self, connection: Connection, now: datetime, within: timedelta
+    ) -> dict[str, int]:
+        """Return how many messages of each machine were not understood of late; repeats are one."""
+        newest = (
+            select(REJECTION.c.machine)
+            .where(REJECTION.c.received_us >= microseconds(now - within))
+            .order_by(REJECTION.c.received_us.desc(), REJECTION.c.id.desc())
+            .limit(_REJECTIONS_MAX)
+            .subquery()
+        )
+        query: Select[Any] = select(newest.c.machine, func.count().label("messages"))
+        rows = connection.execute(query.group_by(newest.c.machine)).all()
+        names = self._names(connection, rows, ("machine",))
+        return {names[row.machine]: row.messages for row in rows if row.machine is not None}
+
+    def _reread(self, connection: Connection, rows: Sequence[Row[Any]]) -> None:
+        """Read the runs of machines with new ones; all the first time, then in turns."""
+        changed = [
+            row
+            for row in rows
+            if row.machine not in self._kept or self._kept[row.machine].stored != row.stored
+        ]
+        new = [row for row in changed if row.machine not in self._kept]
+        old = [row for row in changed if row.machine in self._kept]
+        for row in (*new, *old[:_REREAD_MAX]):
+            runs = self._runs(connection, row.machine)
+            interval_s = usual_interval_s(run.started_at for run in runs)
+            self._kept.pop(row.machine, None)
+            self._kept[row.machine] = _Kept(row.stored, runs, interval_s)
+
+    def _runs(self, connection: Connection, machine: int) -> tuple[RunFact, ...]:
+        rows = connection.execute(_RUNS.where(RUN.c.machine == machine)).all()
+        names = self._names(connection, rows, ("product", "procedure", "first_failure"))
+        return tuple(
+            RunFact(
+                row.id,
+                moment(row.started_us),
+                moment(row.received_us),
+                names[row.product],
+                names[row.procedure],
+                row.barcode,
+                OUTCOME_OF[row.outcome],
+                names.get(row.first_failure),
+                row.attempt,
+            )
+            for row in rows
+            if not row.is_golden
+        )
+
+    def _facts(self, row: Row[Any], names: Mapping[int | None, str]) -> MachineFacts:
+        machine_id, line = names[row.machine], names[row.line]
+        kept = self._kept[row.machine]
+        last = None if row.received_us is None else moment(row.received_us)
+        topic = alert_topic(self._template, machine_id, line, names.get(row.topic))
+        return MachineFacts(machine_id, line, topic, last, kept.runs, kept.interval_s)
+
+    def _names(
+        self, connection: Connection, rows: Iterable[Row[Any]], columns: Sequence[str]
+    ) -> Mapping[int | None, str]:
+        ids = {getattr(row, column) for row in rows for column in columns}
+        return names_of(self._database, connection, ids)
+
+
+def alert_topic(template: TopicTemplate, machine_id: str, line: str, test_topic: str | None) -> str:
+    """Return where a machine's alerts are published.
+
+    Args:
+        template: The plant's.
+        machine_id: Which machine.
+        line: Where it stands.
+        test_topic: Where its newest result came from; a template may have levels beside the line.
+    """
+    if test_topic is not None and template.parse(test_topic) is not None:
+        return f"{test_topic.rpartition('/')[0]}/{Channel.ALERT.value}"
+    return template.format(machine_id, Channel.ALERT, line=line)
+
+
+_MACHINES: Final[Select[Any]] = (
+    select(
+        MACHINE.c.machine,
+        MACHINE.c.line,
+        MACHINE.c.stored,
+        RUN.c.received_us,
+        RAW_MESSAGE.c.topic,
+    )
+    .select_from(MACHINE)
+    .outerjoin(RUN, RUN.c.id == MACHINE.c.last_run_id)
+    .outerjoin(RAW_MESSAGE, RAW_MESSAGE.c.id == RUN.c.raw_id)
+)
+_RUNS: Final[Select[Any]] = (
+    select(
+        RUN.c.id,
+        RUN.c.started_us,
+        RUN.c.received_us,
+        RUN.c.product,
+        RUN.c.procedure,
+        RUN.c.outcome,
+        RUN.c.first_failure,
+        RUN.c.attempt,
+        RUN.c.is_golden,
+        UNIT.c.barcode,
+    )
+    .join(UNIT, UNIT.c.id == RUN.c.unit_id)
+    .order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
+    .limit(RUNS_READ)
+)

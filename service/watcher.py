@@ -1,0 +1,242 @@
+"""The watcher: committed results -> alerts. One at a time, whatever the number of services.
+
+Every other second it looks at what is true now, concludes, and commits what changes. Only then is
+it published, and what is not confirmed stays marked in the database: whoever watches next
+publishes it. People act on alerts through the database too, so the watcher tells of that as well.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final, NamedTuple, TypeVar
+
+import structlog
+
+from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
+from broker.link import Connection, Outgoing
+from broker.messages import Alert, AlertSubject
+from broker.settings import Settings
+from broker.topics import Channel
+from service.core.alert_facts import Facts, still_offline
+from service.core.alert_rules import Rules
+from service.core.alerts import AlertRecord, announce, conclude
+from service.notify import Notifier, after_attempt
+from service.store.alert_facts import FactReader
+from service.store.alerts import (
+    alert_topics,
+    living_alerts,
+    mark_published,
+    note_notification,
+    open_alert,
+    save_change,
+    unnotified_alerts,
+    unpublished_alerts,
+)
+from service.store.database import Database
+from service.store.election import Mandate, stand
+from service.store.queries.base import connected
+from service.watcher_link import Hearing, WatcherLink
+
+log = structlog.get_logger()
+
+Answer = TypeVar("Answer")
+PLANT: Final = "plant"
+"""Stands for the machine in the topic of alerts that are about no single one."""
+_OPENED_MAX: Final = 200
+
+
+class _Pending(NamedTuple):
+    versions: dict[int, int]
+    """By alert: what is confirmed when all is published."""
+    messages: list[Outgoing]
+
+
+class Watcher:
+    """The part of a service process that raises and closes alerts, while it is elected."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._template = settings.template()
+        self._rules = Rules(settings.alerts, settings.plant, settings.machines)
+        self._notifier = Notifier(settings)
+        self._plant_topic = self._template.format(PLANT, Channel.ALERT)
+
+    async def run(self) -> None:
+        """Stand for election, and watch while elected, until cancelled."""
+        with ThreadPoolExecutor(1, "watcher") as worker:
+            while True:
+                try:
+                    await self._stand(worker)
+                except* (StoreUnavailable, StoreRefused):
+                    pass  # the batches say so already
+                await asyncio.sleep(self._settings.alerts.check_s)
+
+    async def _stand(self, worker: ThreadPoolExecutor) -> None:
+        work = _In(worker)
+        mandate = await work(stand, self._database)
+        if mandate is None:
+            return
+        log.info("watching")
+        try:
+            link = WatcherLink(self._settings.broker, self._template)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(link.run(), name="watcher link")
+                group.create_task(self._keep_notifying(mandate, work), name="notify")
+                await self._keep_watching(mandate, link, work)
+        finally:
+            await work(mandate.end)
+            log.info("watching_ended")
+
+    async def _keep_watching(self, mandate: Mandate, link: WatcherLink, work: "_In") -> None:
+        reader = FactReader(self._database, self._template)
+        greeted: object = None
+        while True:
+            hearing = link.hearing
+            await work(self._look, mandate, reader, hearing)
+            if hearing is not None:
+                is_new = hearing.connection is not greeted
+                if await self._tell(mandate, hearing.connection, work, is_new=is_new):
+                    greeted = hearing.connection
+            await asyncio.sleep(self._settings.alerts.check_s)
+
+    # -- conclude ------------------------------------------------------------------------------
+
+    def _look(self, mandate: Mandate, reader: FactReader, hearing: Hearing | None) -> None:
+        """Read the facts, conclude, and commit what changes."""
+        now = datetime.now(UTC)
+        facts, living = self._read(reader, hearing, now)
+        assessment = self._rules.assess(facts, living, now)
+        if not any(conclude(living, assessment, now, _OPENED_MAX)):
+            return
+        with mandate.changing() as connection:  # again: somebody may have acted meanwhile
+            living = living_alerts(connection)
+            opened, changed = conclude(living, assessment, now, _OPENED_MAX)
+            for finding in opened:
+                topic = finding.topic or self._plant_topic
+                notify = self._notifier.wants(finding.severity)
+                open_alert(connection, finding, topic, now, notify=notify)
+            for change in changed:
+                save_change(connection, change)
+        for finding in opened:
+            log.info("alert_opened", kind=finding.kind.value, message=finding.message)
+        for change in changed:
+            log.info(
+                "alert_changed", alert_id=change.alert.alert_id, action=change.event.action.value
+            )
+
+    def _read(
+        self, reader: FactReader, hearing: Hearing | None, now: datetime
+    ) -> tuple[Facts, list[AlertRecord]]:
+        settings = self._rules.alerts
+        with connected(self._database) as connection:
+            machines = reader.machines(connection)
+            within = timedelta(seconds=settings.rejections_within_s)
+            forget = timedelta(seconds=settings.silent_forget_s)
+            facts = Facts(
+                machines,
+                reader.yields(connection, self._rules.shift_start(now)),
+                reader.rejections(connection, now, within),
+                still_offline(hearing.offline if hearing else {}, machines, now, forget),
+                hearing.since if hearing else None,
+            )
+            return facts, living_alerts(connection)
+
+    # -- tell ----------------------------------------------------------------------------------
+
+    async def _tell(
+        self, mandate: Mandate, connection: Connection, work: "_In", *, is_new: bool
+    ) -> bool:
+        """Publish what the broker has not confirmed; tells whether it has confirmed all of it.
+
+        A new connection may be to a broker that has forgotten: it is told all it should keep.
+        """
+        pending = await work(self._pending, is_new)
+        try:
+            refused = await connection.publish(pending.messages)
+        except BrokerUnavailable:
+            return False  # the link says so and comes back; what is not confirmed stays marked
+        if refused:
+            log.error("alerts_refused", reasons=sorted(set(refused)), count=len(refused))
+        await work(self._confirm, mandate, pending)
+        return True
+
+    def _pending(self, everything: bool) -> _Pending:  # noqa: FBT001 - handed to a thread
+        with connected(self._database) as connection:
+            behind = unpublished_alerts(connection)
+            changed = [alert for _, alert in behind.values()]
+            topics = alert_topics(connection) if everything else []
+            wanted = None if everything else sorted({each.topic for each in changed})
+            living = living_alerts(connection, wanted)
+        messages = [
+            Outgoing(topic, b"" if alert is None else encode_alert(alert), retain)
+            for topic, alert, retain in announce(changed, living, topics)
+        ]
+        return _Pending({each: version for each, (version, _) in behind.items()}, messages)
+
+    def _confirm(self, mandate: Mandate, pending: _Pending) -> None:
+        if pending.versions:
+            with mandate.changing() as connection:
+                mark_published(connection, pending.versions)
+
+    async def _keep_notifying(self, mandate: Mandate, work: "_In") -> None:
+        while self._settings.alerts.notify_urls:
+            await self._notify(mandate, work)
+            await asyncio.sleep(self._settings.alerts.check_s)
+
+    async def _notify(self, mandate: Mandate, work: "_In") -> None:
+        """Tell of what is due, and note how that went. A crash in between tells twice."""
+        alerts = await work(self._due)
+        if alerts:
+            is_told = await self._notifier.tell([alert for alert, _ in alerts])
+            await work(self._note, mandate, alerts, is_told)
+
+    def _due(self) -> list[tuple[AlertRecord, int]]:
+        with connected(self._database) as connection:
+            return unnotified_alerts(connection, datetime.now(UTC))
+
+    def _note(
+        self,
+        mandate: Mandate,
+        alerts: Sequence[tuple[AlertRecord, int]],
+        is_told: bool,  # noqa: FBT001 - handed to a thread
+    ) -> None:
+        now = datetime.now(UTC)
+        with mandate.changing() as connection:
+            for alert, attempts in alerts:
+                again_at, event = after_attempt(attempts, now, is_told=is_told)
+                note_notification(connection, alert.alert_id, again_at=again_at, event=event)
+
+
+class _In:
+    """Runs blocking work in one thread: a mandate is never used by two at once."""
+
+    def __init__(self, worker: ThreadPoolExecutor) -> None:
+        self._worker = worker
+
+    async def __call__(self, work: Callable[..., Answer], *arguments: object) -> Answer:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, partial(work, *arguments))
+
+
+def encode_alert(alert: AlertRecord) -> bytes:
+    """Return an alert as it is published."""
+    subject = alert.subject
+    message = Alert(
+        alert_id=alert.alert_id,
+        kind=alert.kind.value,
+        severity=alert.severity,
+        subject=AlertSubject(
+            machine=subject.machine_id,
+            product=subject.product_id,
+            procedure=subject.procedure,
+            step=subject.step,
+        ),
+        opened_at=alert.opened_at,
+        message=alert.message,
+        evidence=alert.evidence,
+        state=alert.state,
+    )
+    return message.model_dump_json().encode()

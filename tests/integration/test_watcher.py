@@ -1,0 +1,432 @@
+"""The watcher in real service processes: one alert, published, kept, cleared, whatever dies."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from broker.settings import DatabaseSettings
+from service.commands.alerts import acknowledge_alerts
+from service.store.database import Database
+from tests.support.mosquitto import Mosquitto
+from tests.support.processes import YIELDLINE, Process
+from tests.support.raw_mqtt import Listener, Sender, connect, publish_packet
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import eventually_sync
+
+Brokers = Callable[..., Mosquitto]
+ALERTS = "factory/v1/+/+/alert"
+MARKER = "factory/v1/marker/marker/alert"
+
+
+class Service:
+    """One `yieldline service` that looks for trouble all the time; its log lines are JSON."""
+
+    def __init__(self, folder: Path, port: int, database_url: str, **more: str) -> None:
+        environment = {
+            "YIELDLINE_BROKER__PORT": str(port),
+            "YIELDLINE_BROKER__RETRY_DELAY_MAX_S": "0.5",
+            "YIELDLINE_BROKER__PUBLISH_TIMEOUT_S": "2",
+            "YIELDLINE_DATABASE__URL": database_url,
+            "YIELDLINE_SERVICE__RETRY_DELAY_MAX_S": "0.5",
+            "YIELDLINE_ALERTS__CHECK_S": "0.1",
+            "YIELDLINE_PLANT__TARGET_FPY_PERCENT": "0",  # most tests are not about yields
+            "YIELDLINE_LOG__JSON_LINES": "true",
+            **more,
+        }
+        self.process = Process([YIELDLINE, "service"], environment=environment, directory=folder)
+
+    def wait_for(self, event: str) -> None:
+        self.process.wait_for(f'"{event}"', 30)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Start services; they are ended afterwards."""
+    services: list[Service] = []
+
+    def make(broker: Mosquitto | TcpProxy, url: str, **more: str) -> Service:
+        services.append(Service(tmp_path, broker.port, url, **more))
+        services[-1].wait_for("connected")
+        return services[-1]
+
+    yield make
+    for service in services:
+        service.process.stop()
+        assert "Traceback" not in service.process.output
+
+
+class Ear(Listener):
+    """Hears the alert topics from now on, and what the broker has kept."""
+
+    def __init__(self, broker: Mosquitto, client_id: str = "integrator") -> None:
+        super().__init__(broker.port, client_id, ALERTS)
+
+    def bodies(self) -> list[dict[str, Any] | None]:
+        """What was said; None is an empty body."""
+        heard = [each for each in list(self.heard) if each.topic != MARKER]
+        return [orjson.loads(each.payload) if each.payload else None for each in heard]
+
+    def states(self) -> list[str | None]:
+        return [each and each["state"] for each in self.bodies()]
+
+    def wait_for(self, *states: str | None) -> list[dict[str, Any] | None]:
+        eventually_sync(lambda: self.states() == list(states), 20, saw=self.bodies)
+        return self.bodies()
+
+
+def kept(broker: Mosquitto) -> list[dict[str, Any]]:
+    """What a newcomer hears; a marker of our own ends the wait."""
+    with Ear(broker, "newcomer") as ear:
+        with Sender(broker.port, "marker") as sender:
+            sender.send([(MARKER, b"")])
+        eventually_sync(lambda: any(each.topic == MARKER for each in list(ear.heard)))
+        return [each for each in ear.bodies() if each]
+
+
+def run(number: int, value: float, barcode: str | None = None) -> tuple[str, bytes]:
+    now = datetime.now(UTC).isoformat()
+    body = {
+        "message_id": f"m-{number}-{now}",
+        "barcode": barcode or f"SN-{number}",
+        "product_id": "P",
+        "test_step": "vcc",
+        "measured_value": value,
+        "low": 4.75,
+        "timestamp": now,
+    }
+    return "factory/v1/L1/M1/test", orjson.dumps(body)
+
+
+def send(broker: Mosquitto, *values: float) -> None:
+    with Sender(broker.port, "machine") as sender:
+        for number, value in enumerate(values):
+            sender.send([run(number, value)])
+
+
+def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
+    database = Database(DatabaseSettings(url=url))  # type: ignore[arg-type]
+    with database.reading() as session:
+        found = [tuple(row) for row in session.connection().exec_driver_sql(sql)]
+    database.dispose()
+    return found
+
+
+def alerts_of(url: str) -> list[tuple[Any, ...]]:
+    return rows(url, "SELECT kind, state FROM alert ORDER BY id")
+
+
+# -- the way of one alert --------------------------------------------------------------------------
+
+
+def test_trouble_is_published_kept_and_cleared_when_it_is_over(
+    mosquitto_factory: Brokers, start: Callable[..., Service], database_url: str
+) -> None:
+    broker = mosquitto_factory()
+    start(broker, database_url).wait_for("watching")
+    with Ear(broker) as ear:
+        send(broker, 4.0, 4.0, 4.0)
+        (opened,) = ear.wait_for("open")
+        assert opened
+        assert opened["message"].startswith("vcc failed first in 3 runs in a row at M1.")
+        assert opened["subject"] == {
+            "machine": "M1",
+            "product": "P",
+            "procedure": "vcc",
+            "step": "vcc",
+        }
+        assert (opened["kind"], opened["severity"]) == ("step_repeats", "critical")
+        assert len(opened["evidence"]) == 3
+        assert kept(broker) == [opened]
+        database = Database(DatabaseSettings(url=database_url))  # type: ignore[arg-type]
+        acknowledge_alerts(database, [opened["alert_id"]], actor="ann", now=datetime.now(UTC))
+        database.dispose()
+        ear.wait_for("open", "acknowledged")
+        assert [each["state"] for each in kept(broker)] == ["acknowledged"]
+        send(broker, 5.0, 5.0, 5.0)
+        ear.wait_for("open", "acknowledged", "closed", None)
+    assert kept(broker) == []
+    assert alerts_of(database_url) == [("step_repeats", "closed")]
+
+
+def test_a_silent_machine_is_an_alert_until_it_speaks(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
+) -> None:
+    broker = mosquitto_factory()
+    start(broker, sqlite_url, YIELDLINE_PLANT__STALE_AFTER_S="1").wait_for("watching")
+    with Ear(broker) as ear:
+        send(broker, 5.0)
+        (silent,) = ear.wait_for("open")
+        assert silent
+        assert (silent["kind"], silent["subject"]["machine"]) == ("silent", "M1")
+        send(broker, 5.0)
+        ear.wait_for("open", "closed", None)
+
+
+def test_a_last_will_is_an_alert_and_many_are_one(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
+) -> None:
+    broker = mosquitto_factory()
+    service = start(broker, sqlite_url, YIELDLINE_ALERTS__OFFLINE_AFTER_S="0.5")
+    service.wait_for("watching")
+    with Ear(broker) as ear:
+        say(broker, {f"M{each}": "offline" for each in range(40)})
+        (together,) = ear.wait_for("open")
+        assert together
+        assert together["message"].startswith("40 machines went offline together on L1: M0, M1")
+        assert ear.heard[0].topic == "factory/v1/unassigned/plant/alert"
+        say(broker, {f"M{each}": "online" for each in range(1, 40)})
+        eventually_sync(lambda: len(ear.heard) == 4, saw=ear.bodies)
+        assert sorted(each or "" for each in ear.states()) == ["", "closed", "open", "open"]
+        (alone,) = kept(broker)
+        assert (alone["kind"], alone["subject"]["machine"]) == ("offline", "M0")
+
+
+def say(broker: Mosquitto, states: dict[str, str]) -> None:
+    """Let machines say a retained state."""
+    link = connect(broker.port, "states")
+    for packet_id, (machine_id, status) in enumerate(states.items(), start=1):
+        body = orjson.dumps({"status": status, "at": datetime.now(UTC).isoformat()})
+        packet = bytearray(publish_packet(f"factory/v1/L1/{machine_id}/state", body, packet_id))
+        packet[0] |= 0x01
+        link.sendall(packet)
+    confirmed = 0
+    while confirmed < 4 * len(states):
+        confirmed += len(link.recv(4096))
+    link.close()
+
+
+# -- what dies -------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+def test_two_services_raise_one_alert_and_the_second_goes_on_when_the_first_is_killed(
+    mosquitto_factory: Brokers, start: Callable[..., Service], postgres_url: str
+) -> None:
+    broker = mosquitto_factory()
+    first = start(broker, postgres_url)
+    first.wait_for("watching")
+    second = start(broker, postgres_url)
+    with Ear(broker) as ear:
+        send(broker, *[4.0] * 20)  # in turns to both
+        ear.wait_for("open")
+        assert '"watching"' not in second.process.output
+        first.process.kill()
+        second.wait_for("watching")
+        send(broker, *[4.0] * 6)
+        eventually_sync(lambda: len(kept(broker)) == 1)
+        assert alerts_of(postgres_url) == [("step_repeats", "open")]
+        third = start(broker, postgres_url)
+        send(broker, *[5.0] * 20)
+        eventually_sync(lambda: ear.states()[-2:] == ["closed", None], 20, saw=ear.bodies)
+        assert "closed" not in ear.states()[:-2]
+        assert '"watching"' not in third.process.output
+    assert alerts_of(postgres_url) == [("step_repeats", "closed")]
+    assert rows(postgres_url, "SELECT action FROM alert_event ORDER BY id") == [
+        ("opened",),
+        ("closed",),
+    ]
+
+
+def test_a_watcher_killed_between_commit_and_publish_is_made_good_at_the_next_start(
+    mosquitto_factory: Brokers,
+    start: Callable[..., Service],
+    tcp_proxy_factory: Callable[[int], TcpProxy],
+    database_url: str,
+) -> None:
+    broker = mosquitto_factory()
+    proxy = tcp_proxy_factory(broker.port)
+    service = start(proxy, database_url, YIELDLINE_ALERTS__RETESTS_QUIET_S="3")
+    service.wait_for("watching")
+    with Ear(broker) as ear, Sender(broker.port, "machine") as sender:
+        sender.send([run(each, 5.0, "SN-1") for each in range(4)])
+        ear.wait_for("open")
+    proxy.cut()  # what is committed from now on cannot be published
+    eventually_sync(lambda: alerts_of(database_url) == [("retests", "closed")], 20)
+    service.process.kill()
+    assert [each["state"] for each in kept(broker)] == ["open"]
+    start(broker, database_url, YIELDLINE_ALERTS__RETESTS_QUIET_S="3")
+    eventually_sync(lambda: kept(broker) == [], 20)
+    confirmed = "SELECT version - published_version FROM alert"
+    eventually_sync(lambda: rows(database_url, confirmed) == [(0,)])
+
+
+@pytest.mark.postgres
+def test_a_result_that_commits_late_is_seen_although_its_number_is_lower(
+    mosquitto_factory: Brokers, start: Callable[..., Service], postgres_url: str
+) -> None:
+    broker = mosquitto_factory()
+    first, second = start(broker, postgres_url), start(broker, postgres_url)
+    assert first.process.pid != second.process.pid
+    with Ear(broker) as ear, psycopg.connect(postgres_url) as late:
+        send(broker, 4.0, 5.0)
+        eventually_sync(lambda: rows(postgres_url, "SELECT count(*) FROM run") == [(2,)])
+        # Two rows of a transaction that stays open, with numbers below those that come after it.
+        copy_newest_failing_run(late, 2)
+        send(broker, 4.0)
+        eventually_sync(lambda: rows(postgres_url, "SELECT count(*) FROM run") == [(3,)])
+        assert ear.states() == []
+        late.execute("UPDATE machine SET stored = stored + 2")  # the writer's last step too
+        late.commit()
+        (opened,) = ear.wait_for("open")
+        assert opened
+        assert len(opened["evidence"]) == 3
+
+
+def copy_newest_failing_run(session: "psycopg.Connection[Any]", count: int) -> None:
+    """Store runs as a writer does, and do not commit them yet."""
+    columns = [
+        row[0]
+        for row in session.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'run'"
+            " AND column_name NOT IN ('id', 'message_id', 'started_us')"
+        )
+    ]
+    names = ", ".join(columns)
+    for number in range(count):
+        session.execute(
+            f"INSERT INTO run (id, message_id, started_us, {names})"
+            f" SELECT nextval('run_id_seq'), 'late-{number}',"
+            f" (SELECT max(started_us) FROM run) + {number + 1}, {names}"
+            " FROM run WHERE outcome = 2 ORDER BY id LIMIT 1".encode()
+        )
+
+
+def test_a_broker_that_forgets_is_told_again(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
+) -> None:
+    broker = mosquitto_factory()
+    start(broker, sqlite_url).wait_for("watching")
+    with Ear(broker) as ear:
+        send(broker, 4.0, 4.0, 4.0)
+        ear.wait_for("open")
+    broker.kill()
+    broker.start()
+    eventually_sync(lambda: [each["state"] for each in kept(broker)] == ["open"], 20)
+
+
+def test_with_alerts_switched_off_there_are_none(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
+) -> None:
+    broker = mosquitto_factory()
+    service = start(broker, sqlite_url, YIELDLINE_ALERTS__ENABLED="false")
+    send(broker, 4.0, 4.0, 4.0)
+    eventually_sync(lambda: rows(sqlite_url, "SELECT count(*) FROM run") == [(3,)])
+    assert service.process.stop() == 0
+    assert '"watching"' not in service.process.output
+    assert alerts_of(sqlite_url) == []
+
+
+# -- notifications ---------------------------------------------------------------------------------
+
+
+class Receiver:
+    """A web hook on loopback; answers 500 as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.calls = 0
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.calls += 1
+                is_ok = receiver.calls > failures
+                if is_ok:
+                    receiver.bodies.append(orjson.loads(body))
+                self.send_response(200 if is_ok else 500)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def failing_receiver() -> Iterator[Receiver]:
+    made = Receiver(failures=1)
+    yield made
+    made.close()
+
+
+def hooks(*ports: int) -> str:
+    return orjson.dumps([f"json://hook:secret@127.0.0.1:{port}/" for port in ports]).decode()
+
+
+def test_a_new_alert_is_notified_once_and_the_password_is_nowhere(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str, receiver: Receiver
+) -> None:
+    broker = mosquitto_factory()
+    urls = hooks(receiver.port, 9)
+    service = start(
+        broker, sqlite_url, YIELDLINE_ALERTS__NOTIFY_URLS=urls, YIELDLINE_PLANT__NAME="Plant 7"
+    )
+    service.wait_for("watching")
+    send(broker, 4.0, 4.0, 4.0)
+    service.wait_for("notification_failed")
+    eventually_sync(lambda: len(receiver.bodies) == 1)
+    (told,) = receiver.bodies
+    assert told["title"] == "Plant 7: critical alert"
+    assert told["message"].startswith("critical: vcc failed first in 3 runs in a row at M1.")
+    eventually_sync(
+        lambda: (
+            rows(sqlite_url, "SELECT action FROM alert_event ORDER BY id")
+            == [("opened",), ("notified",)]
+        )
+    )
+    assert service.process.stop() == 0
+    assert len(receiver.bodies) == 1
+    assert "secret" not in service.process.output
+
+
+def test_a_notification_that_fails_is_tried_again_and_holds_nothing_up(
+    mosquitto_factory: Brokers,
+    start: Callable[..., Service],
+    sqlite_url: str,
+    failing_receiver: Receiver,
+) -> None:
+    broker = mosquitto_factory()
+    service = start(broker, sqlite_url, YIELDLINE_ALERTS__NOTIFY_URLS=hooks(failing_receiver.port))
+    with Ear(broker) as ear:
+        send(broker, 4.0, 4.0, 4.0)
+        service.wait_for("notification_failed")
+        ear.wait_for("open")
+        eventually_sync(lambda: len(failing_receiver.bodies) == 1, 20)
+
+
+def test_what_is_less_bad_than_the_settings_say_is_not_notified(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str, receiver: Receiver
+) -> None:
+    broker = mosquitto_factory()
+    urls = hooks(receiver.port)
+    start(broker, sqlite_url, YIELDLINE_ALERTS__NOTIFY_URLS=urls)
+    with Ear(broker) as ear, Sender(broker.port, "machine") as sender:
+        sender.send([run(each, 5.0, "SN-1") for each in range(4)])
+        (again,) = ear.wait_for("open")
+        assert again
+        assert (again["kind"], again["severity"]) == ("retests", "minor")
+        send(broker, 4.0, 4.0, 4.0)
+        eventually_sync(lambda: len(receiver.bodies) == 1, saw=lambda: receiver.bodies)
+    assert receiver.bodies[0]["title"] == "Plant: critical alert"
