@@ -107,6 +107,16 @@ async def test_results_can_be_sorted_the_other_way_and_counted(stored: Stored, w
     problem_of(await web.get("/api/v1/results/count", after=-1), 422)
 
 
+async def test_names_are_there_to_choose_from(stored: Stored, web: Web) -> None:
+    stored.save(run_message("A", procedure="FCT_1"), run_message("B", procedure="ict"))
+    assert (await web.get("/api/v1/names/procedure")).json() == {"items": ["FCT_1", "ict"]}
+    for contains, expected in (("CT", ["FCT_1", "ict"]), ("ct_", ["FCT_1"]), ("%", [])):
+        found = (await web.get("/api/v1/names/procedure", contains=contains)).json()
+        assert found["items"] == expected, contains
+    assert (await web.get("/api/v1/names/machine_id", limit=1)).json() == {"items": ["M1"]}
+    problem_of(await web.get("/api/v1/names/barcode"), 422)
+
+
 async def test_the_ranges_of_the_pages_are_told(web: Web) -> None:
     items = (await web.get("/api/v1/ranges")).json()["items"]
     assert items[0]["name"] == "shift"

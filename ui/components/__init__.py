@@ -44,5 +44,9 @@ class UnitSearch(_Component, component="units.js"):
     """A barcode that is not known, or none yet: what is near."""
 
 
+class ResultsPage(_Component, component="results.js"):
+    """Exactly the runs that the filters choose."""
+
+
 class Sentence(_Component, component="sentence.js"):
     """Nothing to show: why, and what to do."""

@@ -8,7 +8,7 @@ from nicegui import app
 
 from ui import navigation, theme
 from ui.feed import Feed
-from ui.pages import floor, machine, unit
+from ui.pages import floor, machine, results, unit
 from ui.state import AppState
 
 
@@ -22,6 +22,7 @@ class Page(NamedTuple):
 PAGES: Final = (
     Page(floor.register, navigation.FLOOR),
     Page(machine.register),
+    Page(results.register, navigation.RESULTS),
     Page(unit.register, navigation.UNITS),
 )
 """Every page, one line each; docs/pages.md tells how to add one."""

@@ -29,10 +29,11 @@ async function sentence(answer, path) {
   return said.detail ?? `${path} answered ${answer.status}. Try again, or look at the System page.`;
 }
 
-// Ask, and return what the answer's JSON says. Throws Trouble; an abort passes as it is.
-export async function call(path, { method = "GET", body, signal } = {}) {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const request = { method, signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
+// Ask, and return what the answer's JSON says. Throws Trouble; an abort passes as it is. `as: "text"` and
+// `"answer"` return its text, or itself; `isEndless` waits as long as it takes.
+export async function call(path, { method = "GET", body, signal, as = "json", isEndless = false } = {}) {
+  const signals = [signal, isEndless ? undefined : AbortSignal.timeout(TIMEOUT_MS)].filter(Boolean);
+  const request = { method, signal: AbortSignal.any(signals) };
   if (body !== undefined) Object.assign(request, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
   let answer;
   try {
@@ -43,10 +44,13 @@ export async function call(path, { method = "GET", body, signal } = {}) {
     throw new Trouble("The server does not answer. Look whether it runs, then try again.");
   }
   if (!answer.ok) throw new Trouble(await sentence(answer, path.split("?")[0]), answer.status);
+  if (as !== "json") return as === "text" ? answer.text() : answer;
   return answer.status === 204 ? null : answer.json();
 }
 
-export function question(path, given = () => ({})) {
+// `path` may be a function; an empty one asks nothing. `isFiltered: false` leaves the page's filters out.
+export function question(path, given = () => ({}), { isFiltered = true } = {}) {
+  const place = () => (typeof path === "function" ? path() : path);
   let controller = null;
   let slow = 0;
   const state = shallowReactive({ data: null, error: "", isSlow: false, isAsking: false, url: "", at: 0, ask, stop });
@@ -58,10 +62,11 @@ export function question(path, given = () => ({})) {
 
   async function ask() {
     stop();
+    if (!place()) return;
     const mine = new AbortController();
     controller = mine;
     slow = setTimeout(() => (state.isSlow = true), SLOW_MS);
-    const url = addressOf(path, { ...parameters(), ...given() });
+    const url = addressOf(place(), { ...(isFiltered ? parameters() : {}), ...given() });
     Object.assign(state, { isAsking: true, url });
     try {
       const data = await call(url, { signal: mine.signal });
@@ -79,6 +84,6 @@ export function question(path, given = () => ({})) {
   }
 
   if (getCurrentInstance()) onUnmounted(stop);
-  watch(() => [scope.number, JSON.stringify(given())], ask, { immediate: true });
+  watch(() => [scope.number, place(), JSON.stringify(given())], ask, { immediate: true });
   return state;
 }

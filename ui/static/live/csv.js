@@ -11,11 +11,13 @@ function cell(value) {
 
 export const csvOf = (rows) => rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 
-export function saveFile(name, type, content) {
-  const url = URL.createObjectURL(new Blob([content], { type }));
+export function saveBlob(name, blob) {
+  const url = URL.createObjectURL(blob);
   Object.assign(document.createElement("a"), { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
+
+export const saveFile = (name, type, content) => saveBlob(name, new Blob([content], { type }));
 
 // `head`: names of the columns. `rows`: arrays of numbers, text or null.
 export const saveCsv = (name, head, rows) => saveFile(`${name}.csv`, "text/csv", csvOf([head, ...rows]));

@@ -6,5 +6,6 @@ export { Age, Icon, Outcome, Spark, Tape } from "./pictures.js";
 export { change, filterWords, has, parameters, query, refresh, scope } from "./scope.js";
 export { call, question, Trouble } from "./api.js";
 export { AsOf, CopyLink, Empty, Failed, Panel, Popover, Shapes, Sheet } from "./panel.js";
+export { FilterBar } from "./filterbar.js";
 export { copyText } from "./copy.js";
 export { onKey } from "./keys.js";

@@ -87,25 +87,33 @@ export const Panel = {
 </section>`,
 };
 
-// A sheet at the side of the page; Esc closes it and gives the focus back.
+// A sheet at the side of the page; Esc closes it and gives the focus back. A quiet one leaves the focus
+// where it is: in a list whose rows it shows one after the other.
 export const Sheet = {
   components: { Icon },
-  props: { title: String },
+  props: { title: String, quiet: Boolean },
   emits: ["close"],
-  template: `<aside ref="sheet" class="sheet" role="dialog" :aria-label="title" tabindex="-1" @keydown.esc.stop="$emit('close')"><div class="ph"><slot name="title"><h2>{{ title }}</h2></slot><span class="grow"></span><slot name="head"></slot><button class="ib" type="button" aria-label="Close" title="Close (Esc)" @click="$emit('close')"><Icon name="close" size="16"/></button></div><div class="in"><slot></slot></div></aside>`,
+  template: `<aside ref="sheet" class="sheet" role="dialog" :aria-label="title" tabindex="-1"><div class="ph"><slot name="title"><h2>{{ title }}</h2></slot><span class="grow"></span><slot name="head"></slot><button class="ib" type="button" aria-label="Close" title="Close (Esc)" @click="$emit('close')"><Icon name="close" size="16"/></button></div><div class="in"><slot></slot></div></aside>`,
   mounted() {
     this.before = document.activeElement;
-    this.$refs.sheet.focus();
+    window.addEventListener("keydown", this.leave);
+    if (!this.quiet) this.$refs.sheet.focus();
   },
   beforeUnmount() {
+    window.removeEventListener("keydown", this.leave);
     if (this.$refs.sheet.contains(document.activeElement)) this.before?.focus?.();
+  },
+  methods: {
+    leave({ key }) {
+      if (key === "Escape" && !document.querySelector(":popover-open, dialog[open]")) this.$emit("close");
+    },
   },
 };
 
 // "as of 10:42:17, refresh", and "Copy link", which nails a live range down.
 export const AsOf = {
   components: { Icon },
-  template: `<span class="asof">as of {{ clockTime(scope.at) }}<button class="btn" type="button" @click="refresh"><Icon name="redo"/>Refresh</button></span>`,
+  template: `<span class="asof"><span>as of {{ clockTime(scope.at) }}</span><button class="btn" type="button" @click="refresh"><Icon name="redo"/>Refresh</button></span>`,
   data: () => ({ scope }),
   methods: { clockTime, refresh },
 };

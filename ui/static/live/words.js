@@ -24,6 +24,7 @@ const date = (seconds) => new Date(seconds * 1000);
 export const clockTime = (seconds) => formats.time.format(date(seconds));
 export const clockMinute = (seconds) => formats.minute.format(date(seconds));
 export const weekday = (seconds) => formats.day.format(date(seconds)).replace(",", "");
+export const plantDay = (seconds) => formats.date.format(date(seconds)); // 24 Nov
 export const zoneName = (seconds) =>
   formats.zone.formatToParts(date(seconds)).find((part) => part.type === "timeZoneName").value;
 export const utc = (seconds) => date(seconds).toISOString();
