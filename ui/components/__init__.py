@@ -11,6 +11,7 @@ from nicegui.element import Element
 from nicegui.elements import aggrid, echart
 
 _LIVE: Final = {"yieldline": str(Path(__file__).parents[1] / "static" / "live")}
+_RULES: Final = {"yieldline-rules": str(Path(__file__).parents[1] / "static" / "rules")}
 BUNDLED: Final = (aggrid, echart)
 """Importing them puts `nicegui-aggrid` and `nicegui-echart` in every page's import map; a browser
 loads one when a component imports it, from this host."""
@@ -46,6 +47,10 @@ class UnitSearch(_Component, component="units.js"):
 
 class ResultsPage(_Component, component="results.js"):
     """Exactly the runs that the filters choose."""
+
+
+class RulesPage(_Component, component="rules.js", esm=_RULES):
+    """Versions of the rulebook, and a draft on its way into force."""
 
 
 class Sentence(_Component, component="sentence.js"):
