@@ -21,6 +21,7 @@ from broker.errors import StoreRefused, StoreUnavailable, YieldlineError
 from broker.feed import LiveMessage
 from broker.messages import Rejection, Result, State
 from broker.topics import Channel
+from service.store.queries.alerts import AlertPulse, alert_pulse
 from service.store.queries.pages_seed import read_seed
 from service.store.queries.pages_status import StatusFacts, read_status
 from ui.floor_model import FloorModel
@@ -60,6 +61,7 @@ class Feed:
         """Of the newest frame."""
         self.seeded_at: datetime | None = None
         self._status: StatusFacts | None = None
+        self._alerts: AlertPulse | None = None
         self._status_trouble: str | None = None
         self._viewers: dict[str, _Viewer] = {}
         self._pending: deque[LiveMessage] | None = None
@@ -136,6 +138,7 @@ class Feed:
         while True:
             try:
                 self._status = await asyncio.to_thread(read_status, self.state.database)
+                self._alerts = await asyncio.to_thread(alert_pulse, self.state.database)
                 self._status_trouble = None
             except YieldlineError as error:
                 self._status_trouble = str(error)
@@ -265,16 +268,24 @@ class Feed:
             "newest": newest[-1].received_s if newest else None,
             "per_second": self._per_second(now_s),
             "shift": self.model.shift.label,
+            "shift_end": self.model.end_s,
             "database": self._status_trouble is None and facts is not None,
             "database_trouble": self._status_trouble,
             "lag_ms": round(max(0.0, median(self._lags_s)) * 1000, 1) if self._lags_s else None,
             **(_books(facts) if facts else {}),
+            **(_bell(self._alerts) if self._alerts else {}),
         }
 
     def _per_second(self, now_s: float) -> float:
         """Return results a second over the newest few."""
         moments = [seen.received_s for seen in self.model.live if seen.received_s > now_s - 60]
         return round(len(moments) / max(1.0, now_s - min(moments)), 1) if moments else 0.0
+
+
+def _bell(pulse: AlertPulse) -> Frame:
+    """Return the counts of alerts, and a number that rises when any of them changes."""
+    counts = {f"alerts_{state}": count for state, count in pulse.counts.items()}
+    return {**counts, "alerts_event": pulse.newest_event}
 
 
 def _books(facts: StatusFacts) -> Frame:

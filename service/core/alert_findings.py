@@ -24,7 +24,8 @@ class YieldFact(NamedTuple):
 
 def silent(machine: MachineFacts, since: str) -> Finding:
     """Say that a machine sends no result; `since` by the plant's clock."""
-    usual = f"; usual is every {machine.interval_s:.3g} s" if machine.interval_s else ""
+    usual_s = round(machine.interval_s or 0)
+    usual = f"; usual is one every {usual_s} s" if usual_s else ""
     return _finding(
         AlertKind.SILENT,
         Severity.MAJOR,

@@ -35,7 +35,7 @@ from service.store.alerts import (
 )
 from service.store.database import Database
 from service.store.election import stand
-from service.store.queries.alerts import AlertFilters, alert, alert_load, count_living, list_alerts
+from service.store.queries.alerts import AlertFilters, alert, alert_load, alert_pulse, list_alerts
 from service.store.queries.base import connected
 from service.store.queries.changes import first_forged_change, list_changes
 from tests.support.stored import NOON, Stored, run_message
@@ -157,12 +157,12 @@ def test_several_at_once_are_all_changed_or_none(stored: Stored) -> None:
     ids = [open_one(stored, f"M{each}").alert_id for each in range(3)]
     with pytest.raises(AlertError, match="there is no alert 12345"):
         acknowledge_alerts(stored.database, [*ids, 12345], actor="ann", now=NOON)
-    assert count_living(stored.database) == {"open": 3, "acknowledged": 0, "shelved": 0}
+    assert alert_pulse(stored.database).counts == {"open": 3, "acknowledged": 0, "shelved": 0}
     shelve_alerts(
         stored.database, ids[:1], until=NOON + MINUTE, reason="mended", actor="ann", now=NOON
     )
     acknowledge_alerts(stored.database, ids[1:], actor="ann", now=NOON)
-    assert count_living(stored.database) == {"open": 0, "acknowledged": 2, "shelved": 1}
+    assert alert_pulse(stored.database).counts == {"open": 0, "acknowledged": 2, "shelved": 1}
     assert len(list_changes(stored.database)[0]) == 3
 
 

@@ -14,7 +14,7 @@ from service.store.queries.alerts import (
     alert,
     alert_facts,
     alert_load,
-    count_living,
+    alert_pulse,
     list_alerts,
 )
 from ui.api.alert_models import (
@@ -56,7 +56,7 @@ def get_alerts(state: State, query: Annotated[AlertQuery, Query()]) -> Response:
 def get_load(state: State) -> Response:
     """Say how many alerts live, how many opened an hour of the last day, and which ring most."""
     load = alert_load(state.database, datetime.now(UTC), _LOAD_HOURS)
-    return answer({"counts": count_living(state.database)} | load)
+    return answer({"counts": alert_pulse(state.database).counts} | load)
 
 
 @router.get("/{alert_id}", response_model=DetailedAlert, responses=_ONE)

@@ -12,6 +12,7 @@ from nicegui.elements import aggrid, echart
 
 _LIVE: Final = {"yieldline": str(Path(__file__).parents[1] / "static" / "live")}
 _RULES: Final = {"yieldline-rules": str(Path(__file__).parents[1] / "static" / "rules")}
+_ALERTS: Final = {"yieldline-alerts": str(Path(__file__).parents[1] / "static" / "alerts")}
 BUNDLED: Final = (aggrid, echart)
 """Importing them puts `nicegui-aggrid` and `nicegui-echart` in every page's import map; a browser
 loads one when a component imports it, from this host."""
@@ -51,6 +52,10 @@ class ResultsPage(_Component, component="results.js"):
 
 class RulesPage(_Component, component="rules.js", esm=_RULES):
     """Versions of the rulebook, and a draft on its way into force."""
+
+
+class AlertsPage(_Component, component="alerts.js", esm=_ALERTS):
+    """What rings, and what people do about it."""
 
 
 class Sentence(_Component, component="sentence.js"):

@@ -8,7 +8,7 @@ from nicegui import app
 
 from ui import navigation, theme
 from ui.feed import Feed
-from ui.pages import floor, machine, results, rules, unit
+from ui.pages import alerts, floor, machine, results, rules, unit
 from ui.state import AppState
 
 
@@ -24,6 +24,7 @@ PAGES: Final = (
     Page(machine.register),
     Page(results.register, navigation.RESULTS),
     Page(unit.register, navigation.UNITS),
+    Page(alerts.register, navigation.ALERTS),
     Page(rules.register, navigation.RULES),
 )
 """Every page, one line each; docs/pages.md tells how to add one."""

@@ -12,6 +12,7 @@ from service.store.codes import OUTCOME_OF
 from service.store.database import Database
 from service.store.queries.base import (
     ALERT,
+    ALERT_EVENT,
     RUN,
     UNIT,
     Facts,
@@ -82,13 +83,23 @@ def alert(database: Database, alert_id: int) -> Facts | None:
     return alert_facts(record) | {"history": history, "runs": runs}
 
 
-def count_living(database: Database) -> dict[str, int]:
-    """Return how many alerts are open, acknowledged and shelved."""
+class AlertPulse(NamedTuple):
+    """What of all alerts is worth knowing all the time."""
+
+    counts: dict[str, int]
+    """How many are open, acknowledged and shelved."""
+    newest_event: int
+    """Rises with every change of any alert; 0: there never was one."""
+
+
+def alert_pulse(database: Database) -> AlertPulse:
+    """Return how many alerts live, and whether anything changed since another pulse."""
     query: Select[Any] = select(ALERT.c.state, func.count()).where(ALERT.c.closed_us.is_(None))
     query = query.group_by(ALERT.c.state)
     with connected(database) as connection:
+        newest = connection.execute(select(func.max(ALERT_EVENT.c.id))).scalar()
         counts = {state: int(count) for state, count in connection.execute(query)}
-    return {state.value: counts.get(state.value, 0) for state in _LIVING}
+    return AlertPulse({each.value: counts.get(each.value, 0) for each in _LIVING}, newest or 0)
 
 
 def alert_load(database: Database, now: datetime, hours: int) -> Facts:
