@@ -73,17 +73,23 @@ class Writer:
     def truncate(self) -> None:
         """Cut the file to nothing once all of it was read; what came between would be lost."""
         with self._lock:
-            if self.files[-1].endswith(LITTER.encode()):  # it waits for more before it is told
-                self._number += 1
-                self._write(unit(self._number).encode())
+            self._end_with_a_unit()
             eventually_sync(lambda: lag_bytes(self.log.parent) == 0, 60)
             os.truncate(self.log, 0)
             self._begin()
 
     def stop(self) -> None:
         """Finish the unit in hand."""
-        self._stop.set()
-        self._thread.join(30)
+        if not self._stop.is_set():
+            self._stop.set()
+            self._thread.join(30)
+            self._end_with_a_unit()
+
+    def _end_with_a_unit(self) -> None:
+        """Litter at the end of a file that grows is told only when more has come."""
+        if self.files[-1].endswith(LITTER.encode()):
+            self._number += 1
+            self._write(unit(self._number).encode())
 
     def _begin(self) -> None:
         self.files.append(b"")
@@ -171,15 +177,17 @@ retry_delay_max_s = 0.5
 machine_id = "{MACHINE_ID}"
 line = "L1"
 format = "spea"
-path = '{folder}/board.csv'
+path = '{folder}/board.csv*'
 settle_s = 1
 """,
             "utf-8",
         )
         self.process = self._start()
 
-    def kill(self) -> None:
-        """`kill -9`, and start the next one."""
+    def kill(self, after_s: float) -> None:
+        """`kill -9` some time after it began to work, and start the next one."""
+        self.process.wait_for("agent_started", 30)
+        time.sleep(after_s)
         self.process.kill()
         self.process = self._start()
 
@@ -250,8 +258,7 @@ def test_a_log_line_reaches_the_row_once_whatever_is_killed_on_the_way(
     }
     try:
         for number in range(KILLS):
-            time.sleep(dice.uniform(0.05, 1.0))
-            agent.kill()
+            agent.kill(dice.uniform(0.0, 0.6))
             disturbances.get(number, lambda: None)()
         writer.stop()
         runs, refused = clean_parse(writer.files)
@@ -264,7 +271,8 @@ def test_a_log_line_reaches_the_row_once_whatever_is_killed_on_the_way(
 
         def all_arrived() -> bool:
             found = books()
-            return found.get("stored") == sum(runs.values()) and found["waiting"] == 0
+            has_told = found.get("read") == sum(runs.values()) + refused  # a heartbeat later
+            return has_told and found["stored"] == sum(runs.values()) and found["waiting"] == 0
 
         eventually_sync(
             all_arrived,
