@@ -208,20 +208,21 @@ def read_part_end(body: bytes, order: str) -> PartEnd:
 def read_parametric(body: bytes, order: str) -> Test:
     """Return what PTR says: a test with one value."""
     fields = Fields(body, order)
-    *head, parameter_flags = fields.needed("IBBBB")
+    number, head, site, flags, parameter_flags = fields.needed("IBBBB")
     result = fields.real()
     test_text, _ = fields.texts(2)
     limits = _read_limits(fields)
     unit, *_ = fields.texts(4)
     _pass_specification(fields)
     limits = limits._replace(unit=unit, test_text=test_text)
-    return Test(*head, limits, (result,), _is_good(head[-1], parameter_flags))
+    is_good = _is_good(flags, parameter_flags)
+    return Test(number, head, site, flags, limits, (result,), is_good)
 
 
 def read_multiple(body: bytes, order: str) -> Test:
     """Return what MPR says: a test with several values, all with the same limits."""
     fields = Fields(body, order)
-    *head, parameter_flags = fields.needed("IBBBB")
+    number, head, site, flags, parameter_flags = fields.needed("IBBBB")
     pin_count, result_count = (count or 0 for count in fields.numbers("HH"))
     fields.raw((pin_count + 1) // 2)  # a state of four bits each
     results = tuple(fields.real() for _ in range(result_count))
@@ -233,13 +234,14 @@ def read_multiple(body: bytes, order: str) -> Test:
     unit, *_ = fields.texts(5)
     _pass_specification(fields)
     limits = limits._replace(unit=unit, test_text=test_text)
-    return Test(*head, limits, results, _is_good(head[-1], parameter_flags))
+    is_good = _is_good(flags, parameter_flags)
+    return Test(number, head, site, flags, limits, results, is_good)
 
 
 def read_functional(body: bytes, order: str) -> Test:
     """Return what FTR says: a test that passes or fails, without a value."""
     fields = Fields(body, order)
-    head = fields.needed("IBBB")
+    number, head, site, flags = fields.needed("IBBB")
     fields.numbers("BIIIIiih")  # what the pattern generator did
     for count in fields.numbers("HH"):
         fields.raw(0 if fields.is_at_end else 2 * (count or 0))
@@ -249,7 +251,7 @@ def read_functional(body: bytes, order: str) -> Test:
     fields.numbers("B")
     fields.bits()
     fields.end()
-    return Test(*head, Limits(test_text=test_text))
+    return Test(number, head, site, flags, Limits(test_text=test_text))
 
 
 TEST_READERS: Final = {PTR: read_parametric, MPR: read_multiple, FTR: read_functional}

@@ -60,7 +60,7 @@ def _begins_of(
     day: date, zone: ZoneInfo, starts: tuple[str, ...]
 ) -> tuple[tuple[datetime, str], ...]:
     """Return when the shifts of a local day begin, and their names."""
-    clocks = (time(*map(int, start.split(":"))) for start in starts)
+    clocks = (time.fromisoformat(start.zfill(5)) for start in starts)
     local = [datetime.combine(day, clock) for clock in clocks]
     return tuple(
         (each.replace(tzinfo=zone).astimezone(UTC), each.isoformat(" ", "minutes"))

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import typer.main
 
+from broker.settings import setting_names as service_setting_names
 from edge_agent.__main__ import app
 from edge_agent.config import setting_names
 from edge_agent.pack.build import OUTPUT
@@ -32,7 +33,8 @@ def variables() -> set[str]:
 
 
 def test_every_variable_is_a_setting() -> None:
-    known = {f"YIELDLINE_{section}__{key}".upper() for section, key in setting_names()}
+    names = [*setting_names(), *service_setting_names()]  # the README is of the service too
+    known = {f"YIELDLINE_{section}__{key}".upper() for section, key in names}
     assert {"YIELDLINE_BROKER__PASSWORD_FILE", "YIELDLINE_AGENT__SPOOL_FILE"} <= variables()
     assert variables() <= known
 

@@ -104,7 +104,7 @@ def latest_runs(database: Database, unit_ids: Iterable[int]) -> dict[int, Latest
         state.last_outcome,
         state.last_started_us,
     )
-    latest: dict[int, Row[Any]] = {}
+    latest: dict[int, Row[*tuple[Any, ...]]] = {}
     wanted = iter(sorted(set(unit_ids)))
     with connected(database) as connection:
         while chunk := list(islice(wanted, _UNITS_AT_ONCE)):
@@ -124,7 +124,7 @@ def latest_runs(database: Database, unit_ids: Iterable[int]) -> dict[int, Latest
     }
 
 
-def _place(state: Row[Any]) -> tuple[int, int]:
+def _place(state: Row[*tuple[Any, ...]]) -> tuple[int, int]:
     """Return what puts the last runs of a unit's procedures in order."""
     return state.last_started_us, state.last_run_id
 
