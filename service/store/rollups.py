@@ -26,6 +26,8 @@ RUN_HOUR = table(
     unjudged="int4",
     late="int4",
     last_late_us="int8",
+    measured_passed="int8",
+    measured_failed="int8",
 )
 RUN_HOUR_ADD = """ON CONFLICT (hour, machine, line, product, procedure) DO UPDATE SET
     passed = run_hour.passed + excluded.passed,
@@ -35,7 +37,9 @@ RUN_HOUR_ADD = """ON CONFLICT (hour, machine, line, product, procedure) DO UPDAT
     late = run_hour.late + excluded.late,
     last_late_us = CASE WHEN run_hour.last_late_us > excluded.last_late_us
         THEN run_hour.last_late_us
-        ELSE coalesce(excluded.last_late_us, run_hour.last_late_us) END"""
+        ELSE coalesce(excluded.last_late_us, run_hour.last_late_us) END,
+    measured_passed = run_hour.measured_passed + excluded.measured_passed,
+    measured_failed = run_hour.measured_failed + excluded.measured_failed"""
 
 STEP_HOUR = table(
     "step_hour",
@@ -108,13 +112,15 @@ def roll_up(runs: Iterable[tuple[JudgedRun, RunKeys]], names: Names, received_us
         key = (hour, keys.machine, keys.line, keys.product, keys.procedure)
         counts = by_run.get(key)
         if counts is None:
-            counts = by_run[key] = [0, 0, 0, 0, 0]
+            counts = by_run[key] = [0, 0, 0, 0, 0, 0, 0]
         counts[_COLUMN[judged.outcome]] += 1
         counts[4] += hour < in_time
+        counts[5] += judged.counts.passed
+        counts[6] += judged.counts.failed
         _add_steps(by_step, key, judged, names)
     return RollUps(
         [
-            (*key, *counts, received_us if counts[4] else None)
+            (*key, *counts[:5], received_us if counts[4] else None, *counts[5:])
             for key, counts in sorted(by_run.items())
         ],
         [(*key, *_merged(sums)) for key, sums in sorted(by_step.items(), key=lambda kv: kv[0])],
@@ -140,7 +146,7 @@ def _add_steps(
         step_key = (*key, steps[measurement.test_step], 0 if unit is None else measure_units[unit])
         sums = by_step.get(step_key)
         if sums is None:
-            sums = by_step[step_key] = [0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, None, None]
+            sums = by_step[step_key] = _no_sums()
         sums[_COLUMN[each.outcome]] += 1
         if first_failure is not None and measurement.test_step == first_failure:
             sums[4] += 1
@@ -148,6 +154,12 @@ def _add_steps(
         value = measurement.measured_value
         if type(value) is float and -_SQUARE_MAX < value < _SQUARE_MAX:
             _add_value(sums, value)
+    if first_failure is not None:  # a required step that is missing: it has no measurement
+        by_step.setdefault((*key, steps[first_failure], 0), _no_sums())[4] += 1
+
+
+def _no_sums() -> list[Any]:
+    return [0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, None, None]
 
 
 def _add_value(sums: list[Any], value: float) -> None:

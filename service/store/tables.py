@@ -36,6 +36,15 @@ def _big(*, null: bool = False, default: str | None = None) -> Column[int]:
     return Column(Big, nullable=null, server_default=default)
 
 
+def _index_of(name: str, *columns: str, where: str) -> Index:
+    """Return an index of the rows for which `where` holds, in the words of PostgreSQL.
+
+    Where they are rare it costs nothing to keep, and little to read.
+    """
+    in_sqlite = where.replace("true", "1").replace("false", "0")
+    return Index(name, *columns, sqlite_where=text(in_sqlite), postgresql_where=text(where))
+
+
 def _small(*, null: bool = False) -> Column[int]:
     return Column(SmallInteger, nullable=null)
 
@@ -124,6 +133,8 @@ class RunRow(SQLModel, table=True):
         Index("run_by_start", "started_us", "id"),
         Index("run_by_machine", "machine", "started_us"),
         Index("run_by_unit", "unit_id", "procedure", "started_us"),
+        _index_of("run_that_disagrees", "started_us", "id", where="agrees IS false"),
+        _index_of("run_of_golden", "started_us", "id", where="is_golden IS true"),
         # Who shares a message: only elements of an array do.
         Index(
             "run_by_array",
@@ -179,7 +190,10 @@ class MeasurementRow(SQLModel, table=True):
     """
 
     __tablename__ = "measurement"
-    __table_args__ = (_IN_KEY_ORDER,)
+    __table_args__ = (
+        _index_of("measurement_that_disagrees", "run_id", where="agrees IS false"),
+        _IN_KEY_ORDER,
+    )
 
     run_id: int = Field(sa_column=_id())
     position: int = Field(primary_key=True)
@@ -205,7 +219,8 @@ class RunHourRow(SQLModel, table=True):
     """Runs per hour of their start, by outcome: what dashboards add up instead of scanning runs.
 
     `late` counts those that came more than an hour after their hour was over: they corrected what
-    was shown before. Golden samples are not in it, nor in the other roll-ups.
+    was shown before. `measured_passed` and `measured_failed` count their measurements with that
+    outcome. Golden samples are not in it, nor in the other roll-ups.
     """
 
     __tablename__ = "run_hour"
@@ -222,6 +237,8 @@ class RunHourRow(SQLModel, table=True):
     unjudged: int
     late: int = Field(sa_column_kwargs={"server_default": "0"})
     last_late_us: int | None = Field(sa_column=_big(null=True))
+    measured_passed: int = Field(sa_column=_big(default="0"))
+    measured_failed: int = Field(sa_column=_big(default="0"))
 
 
 class UnitHourRow(SQLModel, table=True):
@@ -251,12 +268,18 @@ class StepHourRow(SQLModel, table=True):
 
     `measure_unit` is 0 where the machine sent none. Rows of two units never merge unconverted.
 
+    A required step that was missing has its first failures here and no measurement.
+
     `squares` is the sum of squared deviations from `mean` (Chan, Golub, LeVeque 1983): unlike a
     plain sum of squares it keeps its digits when the spread is small beside the value.
     """
 
     __tablename__ = "step_hour"
-    __table_args__ = (Index("step_hour_by_step", "step", "hour"), _IN_KEY_ORDER)
+    __table_args__ = (
+        Index("step_hour_by_step", "step", "hour"),
+        _index_of("step_hour_that_fails", "hour", where="failed > 0 OR first_failures > 0"),
+        _IN_KEY_ORDER,
+    )
 
     hour: int = Field(primary_key=True)
     machine: int = Field(primary_key=True)

@@ -9,6 +9,9 @@ from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from broker.messages import Comparator
+from service.core.lookup import Rulebook
+from service.core.rules import Rule
 from service.store import schema
 from service.store.codes import HOUR_US
 from tests.support.stored import Stored, run_message
@@ -91,6 +94,34 @@ def test_an_upgrade_works_out_what_the_older_version_did_not_keep(stored: Stored
                 )
     schema.upgrade(stored.database)
     assert (rows(stored, states), unit_hours(stored)) == before
+
+
+def test_an_upgrade_counts_measurements_and_missing_steps_as_the_writer_does(
+    stored: Stored,
+) -> None:
+    required = Rule("seal", Comparator.LOG, test_step="seal", required=True)
+    rules = Rulebook(1, (required,))
+    seal = {"test_step": "seal", "measured_value": 1.0}
+    vcc = {"test_step": "vcc", "measured_value": 5.0, "low": 4.0, "high": 6.0}
+    for number in range(20):
+        steps = [vcc | {"measured_value": 5.0 + number % 3}, *([seal] if number % 4 else [])]
+        message = run_message(f"U{number}", minutes=number * 30 - 400, steps=steps)
+        stored.save(message, rules=rules, is_golden=number == 7)
+    queries = (
+        "SELECT * FROM run_hour ORDER BY hour",
+        "SELECT * FROM step_hour ORDER BY hour, step",
+    )
+    before = [rows(stored, query) for query in queries]
+    counts = rows(stored, "SELECT sum(measured_passed), sum(measured_failed) FROM run_hour")
+    assert [tuple(map(int, row)) for row in counts] == [(27, 6)]
+    missing = "SELECT sum(first_failures) FROM step_hour WHERE failed = 0"
+    assert rows(stored, missing) == [(4,)]
+    stored.writer.close()
+    with schema._locked(stored.database) as connection:
+        command.downgrade(schema._config(connection), "0004")
+    assert rows(stored, missing) == [(0,)]
+    schema.upgrade(stored.database)
+    assert [rows(stored, query) for query in queries] == before
 
 
 @pytest.mark.parametrize("table", ["audit", "rulebook"])

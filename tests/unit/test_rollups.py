@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.messages import Comparator
 from service.core.records import JudgedRun
+from service.core.rules import Rule
 from service.store.codes import HOUR_US
 from service.store.names import Names
 from service.store.rollups import RUN_HOUR, STEP_HOUR, RollUps, roll_up
@@ -82,6 +84,22 @@ def test_the_first_failed_step_counts_once_a_run() -> None:
     rows = step_rows(judge_content(run_with({**GOOD, "test_step": "z"}, *bad)))
     counts = sorted((r["passed"], r["failed"], r["first_failures"]) for r in rows)
     assert counts == [(0, 1, 0), (0, 2, 1), (1, 0, 0)]
+
+
+def test_measurements_are_counted_by_outcome_beside_their_runs() -> None:
+    unjudged = {"test_step": "x", "measured_value": 1.0}
+    (row,) = run_rows(judge_content(run_with(GOOD, BAD, GOOD)), judge_content(run_with(unjudged)))
+    assert (row["measured_passed"], row["measured_failed"]) == (2, 1)
+
+
+def test_a_required_step_that_is_missing_is_a_first_failure_and_nothing_else() -> None:
+    required = Rule("seal", Comparator.LOG, test_step="seal", required=True)
+    judged = judge_content(run_with({**GOOD, "test_step": "z"}), [required])
+    rows = {row["first_failures"]: row for row in step_rows(judged)}
+    assert sorted(rows) == [0, 1]
+    missing = rows[1]
+    assert missing["passed"] + missing["failed"] + missing["errors"] + missing["unjudged"] == 0
+    assert (missing["value_count"], missing["least"]) == (0, None)
 
 
 def test_units_of_measure_are_never_added_up() -> None:
