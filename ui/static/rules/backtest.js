@@ -1,8 +1,8 @@
 // The back-test of a draft: started, followed, cancelled. The job's id is kept with the draft, so that a
 // page that is loaded again goes on showing it.
-import { call, filterWords, parameters, Trouble } from "yieldline";
+import { call, clock, filterWords, parameters, Trouble, utc } from "yieldline";
 import { onUnmounted, shallowReactive, watch } from "vue";
-import { keep, keyOf } from "./drafts.js";
+import { keep, keyOf, seal } from "./drafts.js";
 
 const ASK_MS = 400;
 const AWAY_MS = 2000;
@@ -18,7 +18,8 @@ export function backtesting(desk) {
   async function start() {
     const { draft } = desk;
     if (!draft || state.isStarting) return;
-    const given = { ...parameters(), until: parameters().until ?? new Date().toISOString() };
+    const given = { ...parameters(), until: parameters().until ?? utc(clock.now) };
+    seal(draft);
     Object.assign(state, { isStarting: true, trouble: "" });
     try {
       const job = await call("/api/v1/rulebooks/backtest", { method: "POST", body: { toml: draft.toml, ...given } });

@@ -59,7 +59,7 @@ export const Changes = {
       if (this.rows.length || this.error) return "";
       if (!this.isDraft && this.desk.compare === 0) return `The first version, with ${this.desk.rules.length} rules.`;
       if (this.desk.changes === null) return this.desk.check.trouble;
-      return `Nothing: it judges as v${this.desk.compare} does.`;
+      return this.desk.compare ? `Nothing: it judges as v${this.desk.compare} does.` : "Nothing yet.";
     },
   },
   methods: {

@@ -72,6 +72,9 @@ export function edit(draft, toml, mark = "") {
   keep(draft);
 }
 
+// What is typed from now on is another edit, so that "undo" leads back to what stands now.
+export const seal = (draft) => marks.delete(draft.base);
+
 export const canUndo = (draft) => draft.edits > 0 && (pasts.get(draft.base) ?? []).length > 0;
 
 export function undo(draft) {

@@ -98,7 +98,7 @@ function rowOf(run, rules) {
   };
 }
 
-const newest = (runs) => runs.toSorted((one, other) => Date.parse(other.timestamp) - Date.parse(one.timestamp));
+const newest = (runs) => runs.map((run) => [Date.parse(run.timestamp), run]).sort(([one], [other]) => other - one).map(([, run]) => run);
 const unitsOf = (runs) => new Set(runs.map((each) => `${each.barcode}\n${each.product_id}`)).size;
 
 function fateWords(runs) {

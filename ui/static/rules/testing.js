@@ -83,7 +83,7 @@ export const Activate = {
     differing() {
       const { draft, isChecked, check, compare, active } = this.desk;
       const isSame = isChecked && check.answer.valid && compare === active && !check.answer.changes.length && draft.toml === draft.start;
-      return isSame ? { icon: "unjudged", look: "t3", words: `nothing differs from v${active}` } : null;
+      return isSame ? { icon: "unjudged", look: "t3", words: active ? `nothing differs from v${active}` : "no rule yet" } : null;
     },
     based() {
       const { draft, active } = this.desk;
