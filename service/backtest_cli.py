@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from broker.errors import RulebookError, SettingsError
+from broker.errors import RulebookError
 from broker.settings import load_settings
+from service.flags import moment_of
 
 _YIELDS = (
     ("first pass yield", "first_pass_yield"),
@@ -53,8 +53,8 @@ def backtest(  # noqa: PLR0913 - one flag a filter
         barcode=barcode,
         fixture=fixture,
         operator=operator,
-        since=_time("--since", since),
-        until=_time("--until", until),
+        since=moment_of("--since", since),
+        until=moment_of("--until", until),
     )
     database = Database(load_settings(config).database)
     with ProgressBar() as bar:
@@ -131,18 +131,6 @@ def _range(low: float | None, high: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "none" if share is None else f"{100 * share:.2f} %"
-
-
-def _time(flag: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise SettingsError(
-            f"{flag} {text!r} is not a time. Write it like 2026-11-23 or 2026-11-23T06:00+01:00."
-        ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _text_of(file: Path) -> str:

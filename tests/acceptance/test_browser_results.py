@@ -214,6 +214,19 @@ def test_an_export_saves_what_the_filters_choose(
     assert saved == barcodes
 
 
+def test_an_export_can_be_cancelled(page: Browser) -> None:
+    click(page, "[aria-label=Export]")
+    page.eventually(lambda: page.count(".export .pri"))
+    slow = {"offline": False, "latency": 0, "downloadThroughput": 2_000, "uploadThroughput": -1}
+    page.driver.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    click(page, ".export .pri")
+    page.eventually(lambda: "MB so far" in page.text(".export"))
+    click(page, ".export .acts .btn")
+    page.eventually(lambda: "Cancelled, nothing was saved." in page.text(".export"))
+    full = {**slow, "downloadThroughput": -1}
+    page.driver.execute_cdp_cmd("Network.emulateNetworkConditions", full)
+
+
 def test_a_copied_link_nails_the_range_down(page: Browser) -> None:
     page.run("navigator.clipboard.writeText = (text) => { window.copied = text; }")
     click(page, ".fb .btn[title^='As seen now']")

@@ -13,12 +13,13 @@ import pytest
 from broker.messages import Outcome
 from broker.settings import Settings
 from service.store.exports import rows as export_rows
-from service.store.exports.columns import FileFormat, Rows
+from service.store.exports.columns import COLUMNS, FileFormat, Page, Rows
 from service.store.exports.export import Export
 from service.store.queries.filters import Filters
 from tests.support.ports import free_port
 from tests.support.processes import YIELDLINE
 from tests.support.stored import Stored, run_message
+from tests.support.waiting import eventually
 from tests.support.web import Web, serving
 
 VALUES = [
@@ -169,6 +170,24 @@ async def test_trouble_before_the_first_row_is_a_problem_document(web: Web) -> N
     web.state.export_count = 4
     answer = await web.get("/api/v1/export.csv")
     assert (answer.status_code, answer.headers["content-type"]) == (429, "application/problem+json")
+
+
+async def test_whoever_goes_away_ends_the_export(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+
+    def endless(*_: object) -> Iterator[Page]:
+        nonlocal read
+        while True:
+            read += 1
+            yield [[None] * 5_000] * len(COLUMNS[Rows.RUNS])
+
+    monkeypatch.setattr("service.store.exports.export.pages", endless)
+    async with web.client.stream("GET", "/api/v1/export.csv") as answer:
+        assert answer.status_code == 200
+        await anext(answer.aiter_bytes())
+        await eventually(lambda: web.state.export_count == 1)
+    await eventually(lambda: web.state.export_count == 0)
+    assert read < 2_000
 
 
 def yieldline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

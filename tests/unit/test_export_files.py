@@ -19,6 +19,11 @@ ROW = (7, 4.446e-06, 'µ, "x"\n', True, 1_795_426_937_123_456)
 EMPTY = (None,) * len(ROW)
 
 
+def page_of(*rows: tuple[object, ...]) -> Page:
+    """Return rows by column."""
+    return list(zip(*rows, strict=True))
+
+
 def read_csv(pages: list[Page]) -> list[list[str]]:
     text = b"".join(csv_chunks(ALL_KINDS, pages)).decode()
     return list(csv.reader(io.StringIO(text, newline="")))
@@ -50,25 +55,27 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 
 
 def test_numbers_stay_numbers_in_csv() -> None:
-    head, row = read_csv([[(-7, -4.446e-06, "-5", None, None)]])
+    rows = [(-7, -4.446e-06, "-5", None, None), (0, 0.0, "", None, None), (0, -0.0, "", None, None)]
+    head, first, *zeros = read_csv([page_of(*rows)])
     assert head == ["whole", "number", "text", "truth", "time"]
-    assert row == ["-7", "-4.446e-06", "'-5", "", ""]
+    assert first == ["-7", "-4.446e-06", "'-5", "", ""]
+    assert [row[1] for row in zeros] == ["0.0", "-0.0"]
 
 
 def test_csv_quotes_what_it_must_and_leaves_empty_what_is_empty() -> None:
-    _, row, empty = read_csv([[ROW, EMPTY]])
+    _, row, empty = read_csv([page_of(ROW, EMPTY)])
     assert row == ["7", "4.446e-06", 'µ, "x"\n', "true", "2026-11-23T09:42:17.123456Z"]
     assert empty == [""] * len(ROW)
 
 
 def test_csv_comes_in_one_piece_a_page_after_its_header() -> None:
-    pieces = list(csv_chunks(ALL_KINDS, [[ROW], [ROW, ROW]]))
+    pieces = list(csv_chunks(ALL_KINDS, [page_of(ROW), page_of(ROW, ROW)]))
     assert [piece.count(b"true") for piece in pieces] == [0, 1, 2]
     assert pieces[0] == b"whole,number,text,truth,time\r\n"
 
 
 def test_parquet_keeps_types_and_values() -> None:
-    whole = b"".join(parquet_chunks(ALL_KINDS, [[ROW], [EMPTY]]))
+    whole = b"".join(parquet_chunks(ALL_KINDS, [page_of(ROW), page_of(EMPTY)]))
     table = pyarrow.parquet.read_table(io.BytesIO(whole))
     assert [str(field.type) for field in table.schema] == [
         "int64", "double", "string", "bool", "timestamp[us, tz=UTC]",
@@ -90,7 +97,7 @@ def test_parquet_leaves_in_row_groups_while_it_is_read() -> None:
         nonlocal read
         for _ in range(30):
             read += 5_000
-            yield [ROW] * 5_000
+            yield page_of(*[ROW] * 5_000)
 
     pieces = parquet_chunks(ALL_KINDS, pages())
     first = next(pieces)

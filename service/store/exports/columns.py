@@ -38,8 +38,8 @@ class Column(NamedTuple):
     kind: Kind
 
 
-Page: TypeAlias = Sequence[tuple[Any, ...]]
-"""Some rows, at least one, each as long as there are columns."""
+Page: TypeAlias = Sequence[Sequence[Any]]
+"""Some rows by column, in the order of `COLUMNS`; all columns are of one length, at least 1."""
 
 _RUN: Final = (
     Column("run_id", Kind.WHOLE),

@@ -35,10 +35,16 @@ def csv_chunks(columns: Sequence[Column], pages: Iterable[Page]) -> Iterator[byt
     yield _written([[column.name for column in columns]])
     cells = [_CELL[column.kind] for column in columns]
     for page in pages:
-        yield _written(
-            [None if value is None else cell(value) for cell, value in zip(cells, row, strict=True)]
-            for row in page
-        )
+        written = [_cells(cell, values) for cell, values in zip(cells, page, strict=True)]
+        yield _written(zip(*written, strict=True))
+
+
+def _cells(cell: Callable[[Any], object], values: Sequence[Any]) -> list[object]:
+    """Return a column as it is written. Most values stand in many rows: each is made once."""
+    if cell is float:  # they rarely repeat, and 0.0 would be -0.0
+        return [None if each is None else float(each) for each in values]
+    known = {each: None if each is None else cell(each) for each in set(values)}
+    return [known[each] for each in values]
 
 
 def _written(rows: Iterable[Iterable[object]]) -> bytes:

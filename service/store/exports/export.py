@@ -53,5 +53,5 @@ def _counted(read: Iterator[Page], progress: Callable[[int], None]) -> Iterator[
     done = 0
     for page in read:
         yield page
-        done += len(page)
+        done += len(page[0])
         progress(done)

@@ -49,8 +49,7 @@ def parquet_chunks(columns: Sequence[Column], pages: Iterable[Page]) -> Iterator
 def _tables(arrow: Any, schema: Any, pages: Iterable[Page]) -> Iterator[Any]:  # noqa: ANN401 - its types are its own
     for page in pages:
         values = [
-            arrow.array(column, field.type)
-            for column, field in zip(zip(*page, strict=True), schema, strict=True)
+            arrow.array(column, field.type) for column, field in zip(page, schema, strict=True)
         ]
         yield arrow.Table.from_arrays(values, schema=schema)
 

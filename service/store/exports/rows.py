@@ -1,28 +1,106 @@
-"""The rows of an export, read page by page: newest start first, each page a question of its own.
+"""What stands in an export, read page by page: newest start first, each page a question of its own.
 
 So no transaction stays open while a slow reader reads, and what arrives meanwhile changes nothing.
+All work is done by column, a page at a time: an export of millions takes minutes, not hours.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 
-from service.store.codes import COMPARATOR_OF, OUTCOME_OF, ValueKind
+from service.store.codes import COMPARATOR_OF, OUTCOME_OF, REPORTED_OF, ValueKind
 from service.store.database import Database
-from service.store.exports.columns import Page, Rows
+from service.store.exports.columns import COLUMNS, Page, Rows
 from service.store.queries.base import MEASUREMENT, RUN, UNIT, connected, names_of
 from service.store.queries.filters import Filters, run_conditions
-from service.store.queries.results import reported_of
 
 _RUNS_A_PAGE: Final = 2_000
 _MEASUREMENTS_A_PAGE: Final = 20_000
 """More only where one run has more."""
 
+_Values: TypeAlias = Sequence[Any]
 _Names: TypeAlias = Mapping[int | None, str]
-_Runs: TypeAlias = Sequence[Row[Any]]
+_Runs: TypeAlias = Sequence[Row[*tuple[Any, ...]]]
+
+
+class _Column(NamedTuple):
+    """Where a column of the export comes from; `words` says what a code means, None: itself."""
+
+    stored: ColumnElement[Any]
+    words: Mapping[int, str] | None = None
+    is_name: bool = False
+
+
+def _named(stored: ColumnElement[int]) -> _Column:
+    return _Column(stored, is_name=True)
+
+
+_OUTCOMES: Final = {code: each.value for code, each in OUTCOME_OF.items()}
+_REPORTED: Final = {code: each.value for code, each in REPORTED_OF.items()}
+_COMPARATORS: Final = {code: each.value for code, each in COMPARATOR_OF.items()}
+_TRUTHS: Final = {0: "false", 1: "true"}
+
+_EVERY: Final = (
+    _Column(RUN.c.id),
+    _Column(UNIT.c.barcode),
+    _named(RUN.c.product),
+    _named(RUN.c.machine),
+    _named(RUN.c.line),
+    _named(RUN.c.procedure),
+    _Column(RUN.c.attempt),
+    _Column(RUN.c.started_us),
+)
+_OF_RUNS: Final = (
+    *_EVERY,
+    _Column(RUN.c.ended_us),
+    _Column(RUN.c.received_us),
+    _Column(RUN.c.outcome, _OUTCOMES),
+    _Column(RUN.c.reported, _REPORTED),
+    _Column(RUN.c.agrees),
+    _named(RUN.c.first_failure),
+    _Column(RUN.c.rulebook_version),
+    _Column(RUN.c.clock_suspect),
+    _Column(RUN.c.is_golden),
+    _Column(RUN.c.passed),
+    _Column(RUN.c.failed),
+    _Column(RUN.c.errors),
+    _Column(RUN.c.unjudged),
+    _named(RUN.c.fixture),
+    _named(RUN.c.operator),
+    _named(RUN.c.program),
+    _Column(RUN.c.program_version),
+    _Column(RUN.c.panel_id),
+    _Column(RUN.c.panel_position),
+    _Column(RUN.c.source_file),
+    _Column(RUN.c.message_id),
+)
 _AMOUNT: Final = RUN.c.passed + RUN.c.failed + RUN.c.errors + RUN.c.unjudged
+_WITH_MEASUREMENTS: Final = (
+    *_EVERY,
+    _Column(RUN.c.outcome, _OUTCOMES),
+    _Column(RUN.c.rulebook_version),
+)
+_OF_MEASUREMENTS: Final = (
+    _Column(MEASUREMENT.c.position),
+    _named(MEASUREMENT.c.step),
+    _Column(MEASUREMENT.c.number),
+    _Column(MEASUREMENT.c.text),
+    _named(MEASUREMENT.c.measure_unit),
+    _Column(MEASUREMENT.c.outcome, _OUTCOMES),
+    _Column(MEASUREMENT.c.comparator, _COMPARATORS),
+    _Column(MEASUREMENT.c.low),
+    _Column(MEASUREMENT.c.high),
+    _Column(MEASUREMENT.c.nominal),
+    _named(MEASUREMENT.c.rule),
+    _Column(MEASUREMENT.c.reason),
+    _Column(MEASUREMENT.c.reported, _REPORTED),
+    _Column(MEASUREMENT.c.agrees),
+    _Column(MEASUREMENT.c.marginal),
+)
+_NUMBER, _TEXT = 2, 3
+assert len(_OF_RUNS) == len(COLUMNS[Rows.RUNS])
+assert len(_WITH_MEASUREMENTS) + len(_OF_MEASUREMENTS) == len(COLUMNS[Rows.MEASUREMENTS])
 
 
 def count_rows(database: Database, filters: Filters, rows: Rows) -> int:
@@ -34,27 +112,30 @@ def count_rows(database: Database, filters: Filters, rows: Rows) -> int:
 
 
 def pages(database: Database, filters: Filters, rows: Rows) -> Iterator[Page]:
-    """Yield the rows of an export in pages, in the order of `columns.COLUMNS`.
+    """Yield an export in pages, each by column in the order of `columns.COLUMNS`.
 
     Raises:
         StoreUnavailable, StoreRefused: Database trouble, at any page.
     """
-    read, portions = _READERS[rows]
-    for runs in _run_pages(database, filters):
-        for some in portions(runs):
+    reader = _READERS[rows]
+    for runs in _run_pages(database, filters, reader.of_run):
+        for some in reader.portions(runs):
             with connected(database) as connection:
-                page = read(database, connection, some)
-            if page:
+                page = reader.read(database, connection, some)
+            if page and len(page[0]):
                 yield page
 
 
-def _run_pages(database: Database, filters: Filters) -> Iterator[_Runs]:
+def _run_pages(database: Database, filters: Filters, of_run: Sequence[_Column]) -> Iterator[_Runs]:
+    """Yield pages of runs; each row holds its columns, then how many measurements it has."""
+    query = select(*(each.stored for each in of_run), _AMOUNT.label("amount"))
+    query = query.select_from(RUN).join(UNIT, UNIT.c.id == RUN.c.unit_id)
+    newest_first = query.order_by(RUN.c.started_us.desc(), RUN.c.id.desc()).limit(_RUNS_A_PAGE)
     after: list[ColumnElement[bool]] = []
     while True:
         with connected(database) as connection:
-            query = _runs().where(*run_conditions(connection, filters), *after)
-            newest_first = query.order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
-            runs = connection.execute(newest_first.limit(_RUNS_A_PAGE)).all()
+            conditions = run_conditions(connection, filters)
+            runs = connection.execute(newest_first.where(*conditions, *after)).all()
         if runs:
             yield runs
         if len(runs) < _RUNS_A_PAGE:
@@ -63,123 +144,87 @@ def _run_pages(database: Database, filters: Filters) -> Iterator[_Runs]:
         after = [tuple_(RUN.c.started_us, RUN.c.id) < last]
 
 
-def _runs() -> Select[Any]:
-    return select(RUN, UNIT.c.barcode).join(UNIT, UNIT.c.id == RUN.c.unit_id)
-
-
 def _small_portions(runs: _Runs) -> Iterator[_Runs]:
     """Cut a page of runs where their measurements would become too many."""
-    some: list[Row[Any]] = []
-    amount = 0
-    for run in runs:
-        own = run.passed + run.failed + run.errors + run.unjudged
-        if some and amount + own > _MEASUREMENTS_A_PAGE:
-            yield some
-            some, amount = [], 0
-        some.append(run)
-        amount += own
-    yield some
+    begun, amount = 0, 0
+    for at, run in enumerate(runs):
+        if at > begun and amount + run.amount > _MEASUREMENTS_A_PAGE:
+            yield runs[begun:at]
+            begun, amount = at, 0
+        amount += run.amount
+    yield runs[begun:]
 
 
-def _run_rows(database: Database, connection: Connection, runs: _Runs) -> Page:
-    ids = {number for run in runs for number in (*_named(run), *_circumstances(run))}
+def _read_runs(database: Database, connection: Connection, runs: _Runs) -> Page:
+    return _worded(database, connection, _OF_RUNS, _by_column(runs))
+
+
+def _read_measurements(database: Database, connection: Connection, runs: _Runs) -> Page:
+    place = {run.id: at for at, run in enumerate(runs)}
+    stored = (each.stored for each in _OF_MEASUREMENTS)
+    query = select(MEASUREMENT.c.run_id, MEASUREMENT.c.value_kind, *stored)
+    query = query.where(MEASUREMENT.c.run_id.in_(list(place)))
+    found = connection.execute(query.order_by(MEASUREMENT.c.run_id, MEASUREMENT.c.position)).all()
+    if not found:
+        return []
+    found = sorted(found, key=lambda row: place[row[0]])  # stable: each run's stay in their order
+    run_ids, kinds, *values = zip(*found, strict=True)
+    places = [place[run_id] for run_id in run_ids]
+    of_runs = _worded(database, connection, _WITH_MEASUREMENTS, _by_column(runs))
+    own = _worded(database, connection, _OF_MEASUREMENTS, values)
+    own[_NUMBER], own[_TEXT] = _values(kinds, own[_NUMBER], own[_TEXT])
+    return [*([column[at] for at in places] for column in of_runs), *own]
+
+
+def _by_column(rows: _Runs) -> Sequence[_Values]:
+    *columns, _amount = zip(*rows, strict=True)
+    return columns
+
+
+def _worded(
+    database: Database,
+    connection: Connection,
+    columns: Sequence[_Column],
+    values: Sequence[_Values],
+) -> list[_Values]:
+    """Put words in the place of codes and of the numbers of names."""
+    ids: set[int | None] = set()
+    for column, found in zip(columns, values, strict=True):
+        if column.is_name:
+            ids.update(found)
     names = names_of(database, connection, ids)
-    return [(*_identity(run, names), *_run_fields(run, names)) for run in runs]
+    return [_words(column, found, names) for column, found in zip(columns, values, strict=True)]
 
 
-def _measurement_rows(database: Database, connection: Connection, runs: _Runs) -> Page:
-    by_id = {run.id: run for run in runs}
-    query = select(MEASUREMENT).where(MEASUREMENT.c.run_id.in_(list(by_id)))
-    values: dict[int, list[Row[Any]]] = defaultdict(list)
-    ids: set[int | None] = {number for run in runs for number in _named(run)}
-    for value in connection.execute(query.order_by(MEASUREMENT.c.run_id, MEASUREMENT.c.position)):
-        values[value.run_id].append(value)
-        ids.update((value.step, value.measure_unit, value.rule))
-    names = names_of(database, connection, ids)
-    return [
-        (*identity, *run_fields, *_measurement_fields(value, names))
-        for run in runs
-        for identity in [_identity(run, names)]
-        for run_fields in [(OUTCOME_OF[run.outcome].value, run.rulebook_version)]
-        for value in values[run.id]
+def _words(column: _Column, values: _Values, names: _Names) -> _Values:
+    words: Mapping[Any, str] | None = names if column.is_name else column.words
+    return values if words is None else [words.get(each) for each in values]
+
+
+def _values(kinds: _Values, numbers: _Values, texts: _Values) -> tuple[_Values, _Values]:
+    """Return numbers, and what is no number as text: true and false are kept as numbers."""
+    if set(kinds) == {ValueKind.NUMBER}:
+        return numbers, texts
+    measured = [
+        number if kind == ValueKind.NUMBER else None
+        for kind, number in zip(kinds, numbers, strict=True)
     ]
+    said = [
+        _TRUTHS[int(number)] if kind == ValueKind.TRUTH else text
+        for kind, number, text in zip(kinds, numbers, texts, strict=True)
+    ]
+    return measured, said
 
 
-def _named(run: Row[Any]) -> tuple[int | None, ...]:
-    return (run.product, run.machine, run.line, run.procedure, run.first_failure)
+class _Reader(NamedTuple):
+    """How one kind of rows is read."""
+
+    of_run: Sequence[_Column]
+    portions: Callable[[_Runs], Iterable[_Runs]]
+    read: Callable[[Database, Connection, _Runs], Page]
 
 
-def _circumstances(run: Row[Any]) -> tuple[int | None, ...]:
-    return (run.fixture, run.operator, run.program)
-
-
-def _identity(run: Row[Any], names: _Names) -> tuple[Any, ...]:
-    return (
-        run.id,
-        run.barcode,
-        names[run.product],
-        names[run.machine],
-        names[run.line],
-        names[run.procedure],
-        run.attempt,
-        run.started_us,
-    )
-
-
-def _run_fields(run: Row[Any], names: _Names) -> tuple[Any, ...]:
-    return (
-        run.ended_us,
-        run.received_us,
-        OUTCOME_OF[run.outcome].value,
-        reported_of(run.reported),
-        run.agrees,
-        names.get(run.first_failure),
-        run.rulebook_version,
-        run.clock_suspect,
-        run.is_golden,
-        run.passed,
-        run.failed,
-        run.errors,
-        run.unjudged,
-        *(names.get(each) for each in _circumstances(run)),
-        run.program_version,
-        run.panel_id,
-        run.panel_position,
-        run.source_file,
-        run.message_id,
-    )
-
-
-def _measurement_fields(value: Row[Any], names: _Names) -> tuple[Any, ...]:
-    comparator = COMPARATOR_OF.get(value.comparator)
-    return (
-        value.position,
-        names[value.step],
-        value.number if value.value_kind == ValueKind.NUMBER else None,
-        _text_of(value),
-        names.get(value.measure_unit),
-        OUTCOME_OF[value.outcome].value,
-        comparator and comparator.value,
-        value.low,
-        value.high,
-        value.nominal,
-        names.get(value.rule),
-        value.reason,
-        reported_of(value.reported),
-        value.agrees,
-        value.marginal,
-    )
-
-
-def _text_of(value: Row[Any]) -> str | None:
-    if value.value_kind == ValueKind.TRUTH:
-        return "true" if value.number else "false"
-    text: str | None = value.text
-    return text
-
-
-_Reader: TypeAlias = Callable[[Database, Connection, _Runs], Page]
-_READERS: Final[dict[Rows, tuple[_Reader, Callable[[_Runs], Iterable[_Runs]]]]] = {
-    Rows.RUNS: (_run_rows, lambda runs: [runs]),
-    Rows.MEASUREMENTS: (_measurement_rows, _small_portions),
+_READERS: Final = {
+    Rows.RUNS: _Reader(_OF_RUNS, lambda runs: [runs], _read_runs),
+    Rows.MEASUREMENTS: _Reader(_WITH_MEASUREMENTS, _small_portions, _read_measurements),
 }

@@ -3,19 +3,14 @@
 import { addressOf, call, Trouble } from "./api.js";
 import { Icon } from "./pictures.js";
 import { Popover } from "./panel.js";
-import { change, filterNames, query } from "./scope.js";
+import { change, filterChoices, filterNames, query } from "./scope.js";
 
-const CHOICES = {
-  outcome: ["PASS", "FAIL", "ERROR", "UNJUDGED"].map((each) => [each, each]),
-  agrees: [["false", "rule and tester differ"], ["true", "they agree"]],
-  golden: [["true", "golden samples only"], ["false", "none of them"]],
-};
 const TYPED = ["barcode"]; // too many to choose from
 const WAIT_MS = 150;
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const wordOf = (name) => capital({ agrees: "tester", outcome: "outcome" }[name] ?? filterNames[name]);
-const said = (name, value) => CHOICES[name]?.find(([each]) => each === value)?.[1] ?? value;
+const said = (name, value) => filterChoices[name]?.find(([each]) => each === value)?.[1] ?? value;
 
 // What one filter may be: a list to choose from, found by typing.
 const Choice = {
@@ -29,7 +24,7 @@ const Choice = {
 </form>`,
   data: () => ({ text: "", items: [], note: "" }),
   created() {
-    this.fixed = CHOICES[this.name];
+    this.fixed = filterChoices[this.name];
     this.isTyped = TYPED.includes(this.name);
     this.word = filterNames[this.name];
     this.now = query[this.name];

@@ -152,9 +152,21 @@ export function parameters() {
 
 export const filterNames = FILTERS;
 
+// What a filter with few values may be: [value, in words].
+export const filterChoices = {
+  outcome: ["PASS", "FAIL", "ERROR", "UNJUDGED"].map((each) => [each, each]),
+  agrees: [["false", "rule and tester differ"], ["true", "rule and tester agree"]],
+  golden: [["true", "golden samples only"], ["false", "no golden samples"]],
+};
+
+function filterWord(name) {
+  const choice = name === "outcome" ? undefined : filterChoices[name]?.find(([value]) => value === query[name]);
+  return choice ? choice[1] : `${FILTERS[name]} ${query[name]}`;
+}
+
 // The filters as people say them: "line L1 · this shift, 06:00 – 14:00".
 export function filterWords() {
-  const words = Object.entries(FILTERS).filter(([name]) => query[name]).map(([name, word]) => `${word} ${query[name]}`);
+  const words = Object.keys(FILTERS).filter((name) => query[name]).map(filterWord);
   if (has("range")) words.push(`${scope.words.toLowerCase()}, ${scope.label}`);
   return words.join(" · ") || "everything";
 }
