@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from broker.messages import Outcome
+from broker.settings import PlantSettings
 from service.core.records import JudgedRun
 from service.store.queries.figures import figures
 from service.store.queries.filters import Filters
@@ -26,6 +28,7 @@ class Counted(NamedTuple):
 
     run_id: int
     judged: JudgedRun
+    received_at: datetime
 
     @property
     def started_at(self) -> datetime:
@@ -89,13 +92,15 @@ def fill(stored: Stored) -> list[Counted]:
         )
         machine = dice.randrange(3)
         product = dice.choice(["P1", "P2"])
+        received_at = NOON + timedelta(hours=dice.choice([0, 0, 1, 5]), seconds=number)
         saved = stored.save(
             message | {"product_id": product},
             machine_id=f"M{machine}",
             line=f"L{machine % 2}",
+            at=received_at,
             is_golden=message["barcode"] in {"U8", "U9"},
         ).saved
-        counted += [Counted(each.run_id, each.judged) for each in saved.runs]
+        counted += [Counted(each.run_id, each.judged, received_at) for each in saved.runs]
     assert len(counted) == RUNS
     return counted
 
@@ -154,39 +159,68 @@ FILTERS = {
 each_filter = pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
 
 
-def first_and_last(
-    counted: Sequence[Counted], filters: Filters
-) -> dict[tuple[str, str, str], tuple[Counted, Counted, int]]:
-    """Return per unit and procedure its first and last run, where the first one matches."""
-    runs: dict[tuple[str, str, str], list[Counted]] = defaultdict(list)
+Units = dict[tuple[str, str, str], list[Counted]]
+"""By product, barcode and procedure: the runs of a unit, by start."""
+
+
+def units_of(counted: Sequence[Counted], filters: Filters) -> Units:
+    """Return every unit at every procedure where its first run matches."""
+    runs: Units = defaultdict(list)
     for each in sorted(counted, key=lambda each: each.started_at):
         facts = each.facts()
         runs[facts["product_id"], facts["barcode"], facts["procedure"]].append(each)
-    return {
-        key: (each[0], each[-1], len(each))
-        for key, each in runs.items()
-        if each[0].matches(filters)
-    }
+    return {key: each for key, each in runs.items() if each[0].matches(filters)}
 
 
 def share(good: int, total: int) -> float | None:
     return good / total if total else None
 
 
-def count_units(
-    pairs: dict[tuple[str, str, str], tuple[Counted, Counted, int]],
-) -> dict[str, Any]:
+def count_units(units: Units) -> dict[str, Any]:
+    """Count each unit once, by what became of it at all of its procedures."""
     first: dict[tuple[str, str], bool] = {}
     last: dict[tuple[str, str], bool] = {}
-    for (product, barcode, _), (began, ended, _) in pairs.items():
+    for (product, barcode, _), runs in units.items():
         unit = (product, barcode)
-        first[unit] = first.get(unit, True) and began.is_pass
-        last[unit] = last.get(unit, True) and ended.is_pass
+        first[unit] = first.get(unit, True) and runs[0].is_pass
+        last[unit] = last.get(unit, True) and runs[-1].is_pass
     return {
         "units": len(first),
         "first_pass_yield": share(sum(first.values()), len(first)),
         "final_yield": share(sum(last.values()), len(last)),
     }
+
+
+def count_retests(units: Units) -> dict[str, Any]:
+    second: dict[tuple[str, str], bool] = {}
+    retested: dict[tuple[str, str], bool] = {}
+    for (product, barcode, _), runs in units.items():
+        unit = (product, barcode)
+        is_good = any(run.is_pass for run in runs[:2])
+        second[unit] = second.get(unit, True) and is_good
+        retested[unit] = retested.get(unit, False) or len(runs) > 1
+    return {
+        "second_pass_yield": share(sum(second.values()), len(second)),
+        "retested": sum(retested.values()),
+        "retest_rate": share(sum(retested.values()), len(retested)),
+        "retests": sum(len(runs) - 1 for runs in units.values()),
+    }
+
+
+def count_measurements(counted: Sequence[Counted]) -> dict[str, Any]:
+    outcomes = [each.outcome for run in counted for each in run.judged.measurements]
+    defects, passed = outcomes.count(Outcome.FAIL), outcomes.count(Outcome.PASS)
+    dpmo = share(defects * 1_000_000, defects + passed)
+    return {"defects": defects, "opportunities": defects + passed, "dpmo": pytest.approx(dpmo)}
+
+
+def count_late(counted: Sequence[Counted]) -> dict[str, Any]:
+    late = []
+    for run in counted:
+        hour = run.started_at.replace(minute=0, second=0, microsecond=0)
+        if run.received_at >= hour + timedelta(hours=2):
+            late.append(run.received_at)
+    return {"late_runs": len(late), "last_late_at": f"{max(late):%FT%TZ}" if late else None}
 
 
 def count_runs(counted: Sequence[Counted]) -> dict[str, Any]:
@@ -204,45 +238,82 @@ def count_runs(counted: Sequence[Counted]) -> dict[str, Any]:
 @each_filter
 def test_figures_are_what_counting_every_run_gives(filled: Filled, filters: Filters) -> None:
     matching = [each for each in filled.counted if each.matches(filters)]
-    units = count_units(first_and_last(filled.counted, filters))
+    units = count_units(units_of(filled.counted, filters))
     assert figures(filled.stored.database, filters) == count_runs(matching) | units
 
 
-_KEYS: dict[str, Callable[[Counted], str]] = {
-    "procedure": lambda run: run.facts()["procedure"],
-    "line": lambda run: run.facts()["line"],
-    "machine": lambda run: run.facts()["machine_id"],
-    "product": lambda run: run.facts()["product_id"],
-    "hour": lambda run: f"{run.started_at:%Y-%m-%dT%H}:00:00Z",
+INDIA = PlantSettings(time_zone="Asia/Kolkata", shift_starts=("06:00", "16:45", "18:20"))
+"""No shift and no day of it begins on an hour of UTC."""
+DAYS_APART = PlantSettings(time_zone="Pacific/Auckland")
+"""Where the day changes at 11:00 UTC."""
+
+
+def local(run: Counted, plant: PlantSettings) -> datetime:
+    return run.started_at.astimezone(ZoneInfo(plant.time_zone))
+
+
+def shift_name(run: Counted, plant: PlantSettings) -> str:
+    begun = local(run, plant)
+    starts = [start for start in plant.shift_starts if start <= f"{begun:%H:%M}"]
+    day = begun if starts else begun - timedelta(days=1)
+    return f"{day:%F} {starts[-1] if starts else plant.shift_starts[-1]}"
+
+
+_KEYS: dict[str, Callable[[Counted, PlantSettings], str | None]] = {
+    "procedure": lambda run, _: run.facts()["procedure"],
+    "line": lambda run, _: run.facts()["line"],
+    "machine": lambda run, _: run.facts()["machine_id"],
+    "product": lambda run, _: run.facts()["product_id"],
+    "fixture": lambda run, _: run.facts()["fixture"],
+    "operator": lambda run, _: run.facts()["operator"],
+    "hour": lambda run, _: f"{run.started_at:%Y-%m-%dT%H}:00:00Z",
+    "day": lambda run, plant: f"{local(run, plant):%F}",
+    "shift": shift_name,
 }
 
 
 @each_filter
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize(
+    ("group", "plant"),
+    [(group, INDIA) for group in GROUPS] + [("day", DAYS_APART), ("shift", DAYS_APART)],
+    ids=[*GROUPS, "day on the hour", "shift on the hour"],
+)
 def test_yields_of_groups_are_what_counting_gives(
-    filled: Filled, filters: Filters, group: str
+    filled: Filled, filters: Filters, group: str, plant: PlantSettings
 ) -> None:
     key_of = _KEYS[group]
-    pairs = first_and_last(filled.counted, filters)
-    found = {each["group"]: each for each in yields(filled.stored.database, filters, group)}
-    assert list(found) == sorted({key_of(first) for first, _, _ in pairs.values()})
+    units = units_of(filled.counted, filters)
+    entries = yields(filled.stored.database, filters, group, plant)
+    found = {each["group"]: each for each in entries}
+    expected_names = {key_of(runs[0], plant) for runs in units.values()}
+    assert list(found) == sorted(expected_names, key=lambda name: (name is None, name))
+    assert len(found) == len(entries)
     for name, entry in found.items():
-        of_group = {key: each for key, each in pairs.items() if key_of(each[0]) == name}
-        runs = [each for each in filled.counted if each.matches(filters) and key_of(each) == name]
-        expected = count_units(of_group) | count_runs(runs)
+        of_group = {key: each for key, each in units.items() if key_of(each[0], plant) == name}
+        runs = [
+            each for each in filled.counted if each.matches(filters) and key_of(each, plant) == name
+        ]
+        expected = count_units(of_group) | count_runs(runs) | count_retests(of_group)
+        expected |= count_measurements(runs) | count_late(runs)
         assert {key: entry[key] for key in expected} == expected
-        assert entry["retests"] == sum(count - 1 for _, _, count in of_group.values())
         assert entry["rolled_throughput_yield"] == pytest.approx(product_of_yields(of_group))
         low, high = entry["first_pass_yield_low"], entry["first_pass_yield_high"]
         assert low <= entry["first_pass_yield"] <= high
+        assert_bounds_hold(entry, [each[0] for each in of_group.values()], group)
 
 
-def product_of_yields(
-    pairs: dict[tuple[str, str, str], tuple[Counted, Counted, int]],
-) -> float:
+def assert_bounds_hold(entry: dict[str, Any], firsts: Sequence[Counted], group: str) -> None:
+    if group not in {"hour", "day", "shift"}:
+        assert (entry["since"], entry["until"]) == (None, None)
+        return
+    since, until = (datetime.fromisoformat(entry[name]) for name in ("since", "until"))
+    assert all(since <= run.started_at < until for run in firsts)
+
+
+def product_of_yields(units: Units) -> float:
     by_procedure: dict[str, list[bool]] = defaultdict(list)
-    for (_, _, procedure), (first, _, _) in pairs.items():
-        by_procedure[procedure].append(first.is_pass)
+    for (_, _, procedure), runs in units.items():
+        by_procedure[procedure].append(runs[0].is_pass)
     return math.prod(sum(each) / len(each) for each in by_procedure.values())
 
 
@@ -250,9 +321,9 @@ def product_of_yields(
 def test_rolled_throughput_is_the_product_of_the_procedures(
     filled: Filled, filters: Filters
 ) -> None:
-    pairs = first_and_last(filled.counted, filters)
+    units = units_of(filled.counted, filters)
     found = rolled_throughput(filled.stored.database, filters)
-    assert found == (pytest.approx(product_of_yields(pairs)) if pairs else None)
+    assert found == (pytest.approx(product_of_yields(units)) if units else None)
 
 
 @each_filter

@@ -1,4 +1,7 @@
-"""Figures and yields: `/api/v1/metrics`, `/api/v1/yield`, `/api/v1/pareto`."""
+"""Figures and yields.
+
+`/api/v1/metrics`, `/api/v1/yield`, `/api/v1/golden`, `/api/v1/pareto`.
+"""
 
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -7,10 +10,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from service.store.queries.figures import figures
-from service.store.queries.steps import failing_steps
+from service.store.queries.golden import LIMIT_MAX as GOLDEN_MAX
+from service.store.queries.golden import golden_samples
+from service.store.queries.steps import pareto_of_steps
 from service.store.queries.yields import rolled_throughput, yields
+from ui.api.analysis_models import FailingSteps, GoldenSamples
 from ui.api.answers import answer
-from ui.api.models import FailingSteps, Figures, Yields
+from ui.api.models import Figures, Yields
 from ui.api.parameters import FilterQuery, State
 from ui.api.problems import answers
 
@@ -21,15 +27,28 @@ _PROBLEMS = answers(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILA
 class YieldQuery(FilterQuery):
     """Which runs, and how to group them."""
 
-    group: Literal["procedure", "line", "machine", "product", "hour"] = Field(
-        default="procedure", description="One entry each; hour: of a unit's first run, UTC."
+    group: Literal[
+        "procedure", "line", "machine", "product", "fixture", "operator", "hour", "day", "shift"
+    ] = Field(
+        default="procedure",
+        description="One entry each; by the hour (UTC), day or shift (the plant's) of a unit's"
+        " first run.",
     )
+
+
+class GoldenQuery(FilterQuery):
+    """Which runs of golden samples, and how many samples."""
+
+    limit: int = Field(default=100, ge=1, le=GOLDEN_MAX, description="At most so many.")
 
 
 class ParetoQuery(FilterQuery):
     """Which runs, and how many steps."""
 
     limit: int = Field(default=20, ge=1, le=1000, description="At most so many steps.")
+    order: Literal["first_failures", "failures"] = Field(
+        default="first_failures", description="What steps are ranked by, and shares are of."
+    )
 
 
 @router.get("/metrics", response_model=Figures, responses=_PROBLEMS)
@@ -45,18 +64,30 @@ def get_figures(state: State, query: Annotated[FilterQuery, Query()]) -> Respons
 
 @router.get("/yield", response_model=Yields, responses=_PROBLEMS)
 def get_yields(state: State, query: Annotated[YieldQuery, Query()]) -> Response:
-    """Show yields by group with their 95 % interval, retests and rolled throughput yield."""
+    """Show yields by group with their 95 % interval, retests, DPMO and what came late.
+
+    Golden samples are left out; `golden=true` shows them alone.
+    """
     filters = query.filters()
     return answer(
         {
             "group": query.group,
-            "items": yields(state.database, filters, query.group),
+            "items": yields(state.database, filters, query.group, state.settings.plant),
             "rolled_throughput_yield": rolled_throughput(state.database, filters),
         }
     )
 
 
+@router.get("/golden", response_model=GoldenSamples, responses=_PROBLEMS)
+def get_golden_samples(state: State, query: Annotated[GoldenQuery, Query()]) -> Response:
+    """List golden samples by procedure: how many runs, how many of them passed, and the last one.
+
+    They are the units whose barcode a glob of `plant.golden_barcodes` matched when they were run.
+    """
+    return answer({"items": golden_samples(state.database, query.filters(), query.limit)})
+
+
 @router.get("/pareto", response_model=FailingSteps, responses=_PROBLEMS)
 def get_failing_steps(state: State, query: Annotated[ParetoQuery, Query()]) -> Response:
-    """List the steps that fail first most often, and at which machines."""
-    return answer({"items": failing_steps(state.database, query.filters(), query.limit)})
+    """Rank the steps that fail, with their cumulative share, and at which machines they do."""
+    return answer(pareto_of_steps(state.database, query.filters(), query.limit, query.order))

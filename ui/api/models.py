@@ -80,13 +80,31 @@ class Figures(RunFigures):
 class YieldGroup(Figures):
     """Yields of one group."""
 
-    group: str = Field(description="Name of the procedure, line …; for hours their start.")
+    group: str | None = Field(
+        description="Name of the procedure, line …, day or shift; of an hour its start. Null: the"
+        " runs that named no fixture or operator."
+    )
+    since: Timestamp | None = Field(description="Start of the hour, day or shift; else null.")
+    until: Timestamp | None = Field(description="Its end, which is not part of it.")
     first_passed: int = Field(description="Units good at first pass.")
     finally_passed: int = Field(description="Units good in the end.")
     first_pass_yield_low: float | None = Field(description="95 % Wilson interval of the FPY.")
     first_pass_yield_high: float | None = Field(description="Its upper end.")
+    second_pass_yield: float | None = Field(
+        description="Share whose first or second run of every procedure counted was PASS."
+    )
+    retested: int = Field(description="Units with more than one run of a procedure counted.")
+    retest_rate: float | None = Field(description="retested / units.")
     retests: int = Field(description="Runs beyond the first of a unit at a procedure.")
     rolled_throughput_yield: float | None = Field(description="Product of the procedures' FPYs.")
+    late_runs: int = Field(
+        description="Runs that came more than an hour after the hour of their start was over: they"
+        " have corrected what was shown before."
+    )
+    last_late_at: Timestamp | None = Field(description="When the last of them came.")
+    opportunities: int = Field(description="Measurements judged PASS or FAIL.")
+    defects: int = Field(description="Measurements judged FAIL.")
+    dpmo: float | None = Field(description="Defects per million opportunities.")
 
 
 class Yields(BaseModel):
@@ -213,26 +231,3 @@ class Accepted(BaseModel):
     """The broker has it."""
 
     message_ids: list[str] = Field(description="One an element, in order; see receipts.")
-
-
-class FailingPlace(BaseModel):
-    """A step's failures at one machine."""
-
-    machine_id: str
-    first_failures: int
-    failures: int
-
-
-class FailingStep(BaseModel):
-    """A step that fails."""
-
-    test_step: str
-    first_failures: int = Field(description="Runs whose first failed step it was.")
-    failures: int = Field(description="Measurements judged FAIL.")
-    machines: list[FailingPlace] = Field(description="Worst first.")
-
-
-class FailingSteps(BaseModel):
-    """The steps that fail most, worst first."""
-
-    items: list[FailingStep]

@@ -61,6 +61,10 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+LAST_US: Final = 253_402_300_799_999_999
+"""The last moment that a datetime holds."""
+
+
 def microseconds(moment_: datetime) -> int:
     """Return an aware datetime as the tables hold it."""
     return (moment_ - _EPOCH) // _MICROSECOND
@@ -69,10 +73,21 @@ def microseconds(moment_: datetime) -> int:
 def hour_of(column: ColumnElement[int]) -> ColumnElement[int]:
     """Return a time's hour as the roll-ups count them.
 
-    A literal, because PostgreSQL takes two parameters of one value for two expressions and then
-    does not see that what is selected is what is grouped by.
+    Literals, because PostgreSQL takes two parameters of one value for two expressions and then
+    does not see that what is selected is what is grouped by. Both databases cut a division towards
+    0: without the rest taken off first, hours before 1970 were one too high.
     """
-    return column // literal_column(str(HOUR_US), Integer)
+    hour: ColumnElement[int] = literal_column(str(HOUR_US), Integer)
+    return (column - ((column % hour) + hour) % hour) // hour
+
+
+def unordered(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column that is grouped by without the order of an index.
+
+    SQLite likes to read a whole table in an index's order, only to save the sorting of the few rows
+    that another index would have found.
+    """
+    return column + literal_column("0", Integer)
 
 
 def names_of(

@@ -1,23 +1,68 @@
 """Totals over runs and yields over units: what /api/v1/metrics and the pages' figures say."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
 from broker.messages import Outcome
 from service.store.codes import OUTCOME_CODE
 from service.store.database import Database
 from service.store.queries.base import RUN, RUN_HOUR, Facts, connected, hour_of
-from service.store.queries.filters import Condition, Filters, name_conditions, run_conditions
-from service.store.queries.spans import is_rolled_up, span_of
+from service.store.queries.filters import Filters, run_conditions
+from service.store.queries.sums import Counts, Source, sums_by
 from service.store.queries.unit_sets import count_units, unit_figures
 
 Totals = list[int]
 """Runs with PASS, FAIL, ERROR, UNJUDGED."""
 
 _CODES = [OUTCOME_CODE[each] for each in Outcome]
-_ROLLED_UP = (RUN_HOUR.c.passed, RUN_HOUR.c.failed, RUN_HOUR.c.errors, RUN_HOUR.c.unjudged)
+_IS_LATE = hour_of(RUN.c.started_us) < hour_of(RUN.c.received_us) - 1
+"""It came more than an hour after its hour was over, as `service.store.rollups` counts it."""
+
+
+def _rows(
+    connection: Connection, filters: Filters, columns: Sequence[ColumnElement[Any]]
+) -> Select[Any]:
+    return select(*columns).select_from(RUN).where(*run_conditions(connection, filters))
+
+
+def _add(one: Counts, other: Counts) -> Counts:
+    sums = [old + new for old, new in zip(one, other, strict=True)]
+    sums[LAST_LATE] = max(one[LAST_LATE], other[LAST_LATE])
+    return sums
+
+
+RUNS: Final = Source(
+    hours=RUN_HOUR,
+    of_hours=(
+        *(
+            func.sum(RUN_HOUR.c[name])
+            for name in ("passed", "failed", "errors", "unjudged", "late")
+        ),
+        func.max(RUN_HOUR.c.last_late_us),
+        func.sum(RUN_HOUR.c.measured_passed),
+        func.sum(RUN_HOUR.c.measured_failed),
+    ),
+    of_rows=(
+        *(func.sum(case((RUN.c.outcome == code, 1), else_=0)) for code in _CODES),
+        func.sum(case((_IS_LATE, 1), else_=0)),
+        func.max(case((_IS_LATE, RUN.c.received_us))),
+        func.sum(RUN.c.passed),
+        func.sum(RUN.c.failed),
+    ),
+    at=RUN.c.started_us,
+    column=lambda key: RUN.c[key],
+    rows=_rows,
+    add=_add,
+)
+"""Runs by outcome; late ones, and when the last of them came; measurements passed and failed."""
+LATE: Final = 4
+LAST_LATE: Final = 5
+MEASURED_PASSED: Final = 6
+MEASURED_FAILED: Final = 7
+NO_RUNS: Final = (0,) * len(RUNS.of_hours)
+_OUTCOMES: Final = slice(0, 4)
 
 
 def figures(database: Database, filters: Filters) -> Facts:
@@ -29,13 +74,13 @@ def figures(database: Database, filters: Filters) -> Facts:
     with connected(database) as connection:
         totals = count_runs(connection, filters)
         units = count_units(connection, filters)
-    return run_figures(totals) | unit_figures(*units)
+    return run_figures(totals) | unit_figures(units.units, units.first_passed, units.last_passed)
 
 
-def run_figures(totals: Totals) -> Facts:
+def run_figures(totals: Sequence[int]) -> Facts:
     """Return the counts of runs as the API says them."""
-    passed, failed, errors, unjudged = totals
-    total = sum(totals)
+    passed, failed, errors, unjudged = totals[_OUTCOMES]
+    total = passed + failed + errors + unjudged
     return {
         "total_tests": total,
         "pass_count": passed,
@@ -48,45 +93,10 @@ def run_figures(totals: Totals) -> Facts:
 
 def count_runs(connection: Connection, filters: Filters) -> Totals:
     """Return the runs by outcome; whole hours come from the roll-up where it knows enough."""
-    counted = count_runs_by(connection, filters, None)
-    return counted.get(None, [0, 0, 0, 0])
+    return sums_by(connection, filters, RUNS, ()).get((), [*NO_RUNS])[_OUTCOMES]
 
 
-def count_runs_by(
-    connection: Connection, filters: Filters, column: str | None
-) -> dict[Any, Totals]:
-    """Return the runs by outcome for each value of a column of `run_hour`; None: in all."""
-    filters = filters.counting
-    if not is_rolled_up(filters):
-        return _scan(connection, run_conditions(connection, filters), column)
-    span = span_of(filters)
-    names = name_conditions(connection, filters, RUN_HOUR)
-    group = () if column is None else (RUN_HOUR.c[column],)
-    query = select(*group, *(func.sum(each) for each in _ROLLED_UP)).group_by(*group)
-    rows = connection.execute(query.where(*names, *span.of_hours(RUN_HOUR)))
-    totals = _by_group(rows, column)
-    runs = name_conditions(connection, filters, RUN)
-    for end in span.of_ends(RUN.c.started_us):
-        for key, counts in _scan(connection, [*runs, end], column).items():
-            before = totals.get(key, [0, 0, 0, 0])
-            totals[key] = [old + new for old, new in zip(before, counts, strict=True)]
-    return totals
-
-
-def _scan(
-    connection: Connection, conditions: list[Condition], column: str | None
-) -> dict[Any, Totals]:
-    group = () if column is None else (_column_of_run(column),)
-    counted = (func.sum(case((RUN.c.outcome == code, 1), else_=0)) for code in _CODES)
-    query = select(*group, *counted).where(*conditions).group_by(*group)
-    return _by_group(connection.execute(query), column)
-
-
-def _column_of_run(column: str) -> ColumnElement[int]:
-    return hour_of(RUN.c.started_us) if column == "hour" else RUN.c[column]
-
-
-def _by_group(rows: Iterable[Any], column: str | None) -> dict[Any, Totals]:
-    """Read rows of an optional group and four sums; sums of nothing are null."""
-    width = 0 if column is None else 1
-    return {row[0] if width else None: [int(each or 0) for each in row[width:]] for row in rows}
+def count_runs_by(connection: Connection, filters: Filters, column: str) -> dict[Any, Totals]:
+    """Return the runs by outcome for each value of a column of `run`, or each `hour`."""
+    sums = sums_by(connection, filters, RUNS, (column,))
+    return {key: counts[_OUTCOMES] for (key,), counts in sums.items()}

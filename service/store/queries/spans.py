@@ -12,7 +12,6 @@ from service.store.queries.filters import Condition, Filters
 ROLLED_UP = frozenset({"machine_id", "line", "product_id", "procedure", "since", "until", "golden"})
 """The filters that roll-ups can answer; of `golden` only False: they hold no golden sample."""
 
-
 _BEGIN_US = -1_000_000_000 * HOUR_US
 _END_US = 1_000_000_000 * HOUR_US
 """Beyond every time that a calendar has, and whole hours."""

@@ -1,137 +1,156 @@
 """Yields per group, with their doubt: what /api/v1/yield says."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
-
-from service.core.intervals import wilson_interval
-from service.core.yields import YieldCounts, rolled_throughput_yield
+from broker.settings import PlantSettings
+from service.core.yields import (
+    YieldCounts,
+    defects_per_million,
+    rolled_throughput_yield,
+    yields_of,
+)
 from service.store.codes import HOUR_US
 from service.store.database import Database
-from service.store.queries.base import UNIT_STATE, Facts, as_time, connected, hour_of, names_of
-from service.store.queries.figures import count_runs_by, run_figures
+from service.store.queries.base import (
+    LAST_US,
+    Facts,
+    as_time,
+    connected,
+    names_of,
+)
+from service.store.queries.figures import (
+    LAST_LATE,
+    LATE,
+    MEASURED_FAILED,
+    MEASURED_PASSED,
+    NO_RUNS,
+    RUNS,
+    run_figures,
+)
 from service.store.queries.filters import Filters
+from service.store.queries.periods import Period, PeriodAt, days_of, shifts_of
+from service.store.queries.sums import sums_by
 from service.store.queries.unit_sets import (
-    first_passed,
-    last_passed,
-    per_unit,
+    count_by_procedure,
     unit_figures,
-    unit_states,
+    units_by,
 )
 
-GROUPS: Final[Mapping[str, str]] = {
-    "procedure": "procedure",
-    "line": "line",
-    "machine": "machine",
-    "product": "product",
-    "hour": "hour",
+GROUPS: Final = (
+    "procedure",
+    "line",
+    "machine",
+    "product",
+    "fixture",
+    "operator",
+    "hour",
+    "day",
+    "shift",
+)
+"""What yields can be grouped by; the last three by the start of the unit's first run."""
+_PERIODS: Final[Mapping[str, Callable[[PlantSettings], PeriodAt]]] = {
+    "day": days_of,
+    "shift": shifts_of,
 }
-"""What yields can be grouped by, and the column of it. `hour`: of the unit's first run."""
+_Procedures = Mapping[int, YieldCounts]
 
 
-def yields(database: Database, filters: Filters, group: str = "procedure") -> list[Facts]:
-    """Return one entry a group, sorted by its name or hour; empty where no unit counts.
+def yields(
+    database: Database,
+    filters: Filters,
+    group: str = "procedure",
+    plant: PlantSettings | None = None,
+) -> list[Facts]:
+    """Return one entry a group, sorted by its name or time; empty where no unit counts.
 
-    Each has the group's name, units, first_pass_yield with its 95 % Wilson interval, final_yield,
-    retests (runs beyond the first of a unit at a procedure), rolled_throughput_yield (the product
-    of its procedures' first pass yields), and the runs by outcome.
+    Each has the fields of `ui.api.models.YieldGroup`: yields with the 95 % Wilson interval of the
+    first pass, retests, rolled throughput (the product of its procedures' first pass yields), DPMO,
+    the runs by outcome, and how many of them came late.
+
+    Args:
+        database: Where from.
+        filters: What the first run of a unit must match; runs are counted by themselves.
+        group: One of GROUPS. Runs without a fixture or operator are a group of their own, None.
+        plant: Time zone and shifts; by default UTC, and those that settings have by default.
 
     Raises:
         KeyError: `group` is none of GROUPS.
     """
-    column = GROUPS[group]
+    if group not in GROUPS:
+        raise KeyError(group)
+    period_at = _PERIODS[group](plant or PlantSettings()) if group in _PERIODS else None
+    key = "hour" if period_at else group
     with connected(database) as connection:
-        of_procedures = _by_procedure(connection, filters, _state_column(column))
-        of_units = _by_unit(connection, filters, column)
-        runs = count_runs_by(connection, filters, column)
-        names = _names(database, connection, column, of_units)
+        of_procedures = count_by_procedure(connection, filters, key, period_at)
+        of_units = units_by(connection, filters, key, of_procedures)
+        runs = sums_by(connection, filters, RUNS, (key,), period_at)
+        texts = {} if key == "hour" else names_of(database, connection, of_procedures)
     entries = [
         {
-            "group": names[key],
-            **_unit_entry(*of_units[key]),
-            **_procedure_entry(of_procedures[key]),
-            **run_figures(runs.get(key, [0, 0, 0, 0])),
+            **_where(value, key, texts),
+            **_unit_entry(of_units[value]),
+            **_procedure_entry(of_procedures[value]),
+            **_run_entry(runs.get((value,), NO_RUNS)),
         }
-        for key in of_units
+        for value in of_procedures
     ]
-    return sorted(entries, key=lambda entry: str(entry["group"]))
+    return sorted(entries, key=lambda entry: (entry["group"] is None, entry["group"] or ""))
 
 
 def rolled_throughput(database: Database, filters: Filters) -> float | None:
     """Return the product of the first pass yields of all procedures; None without any unit."""
     with connected(database) as connection:
-        of_procedures = _by_procedure(connection, filters, UNIT_STATE.c.procedure)
-    return _rolled(row for each in of_procedures.values() for row in each)
+        found = count_by_procedure(connection, filters, "procedure")
+    return _rolled(found.values())
 
 
-def _state_column(column: str) -> ColumnElement[Any]:
-    if column == "hour":
-        return hour_of(UNIT_STATE.c.first_started_us)
-    return UNIT_STATE.c[column]
+def _rolled(groups: Iterable[_Procedures]) -> float | None:
+    return rolled_throughput_yield(counts for each in groups for counts in each.values())
 
 
-def _by_procedure(
-    connection: Connection, filters: Filters, group: ColumnElement[Any]
-) -> dict[Any, list[Row[Any]]]:
-    """Return per group its procedures: units, good at first pass, runs."""
-    query = unit_states(
-        connection,
-        filters,
-        group.label("key"),
-        func.count().label("units"),
-        func.sum(first_passed).label("first"),
-        func.sum(UNIT_STATE.c.runs).label("runs"),
-    ).group_by(group, UNIT_STATE.c.procedure)
-    found: dict[Any, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query):
-        found[row.key].append(row)
-    return found
+def _where(value: Any, key: str, texts: Mapping[int | None, str]) -> Facts:  # noqa: ANN401 - a number, None or a Period
+    """Return a group's name, and its bounds where it is a time."""
+    if isinstance(value, Period):
+        return _time(value.start_us, value.end_us) | {"group": value.name}
+    if key == "hour":
+        bounds = _time(value * HOUR_US, (value + 1) * HOUR_US)
+        return bounds | {"group": bounds["since"]}
+    return {"group": texts.get(value), "since": None, "until": None}
 
 
-def _by_unit(
-    connection: Connection, filters: Filters, column: str
-) -> dict[Any, tuple[int, int, int]]:
-    """Return per group its units, those good at first pass, those good in the end."""
-    group = _state_column(column)
-    query: Select[Any]
-    if column == "procedure" or filters.procedure is not None:
-        # A unit has one row a group: no need to bring rows together, which is most of the work.
-        sums = (func.count(), func.sum(first_passed), func.sum(last_passed))
-        query = unit_states(connection, filters, group, *sums).group_by(group)
-    else:
-        units = per_unit(connection, filters, group.label("key"))
-        query = select(units.c.key, func.count(), func.sum(units.c.first), func.sum(units.c.last))
-        query = query.group_by(units.c.key)
-    rows = connection.execute(query)
-    return {key: (int(total), int(first), int(last)) for key, total, first, last in rows}
+def _time(start_us: int, end_us: int) -> Facts:
+    return {"since": as_time(start_us), "until": as_time(min(end_us, LAST_US))}
 
 
-def _unit_entry(total: int, first: int, last: int) -> Facts:
-    interval = wilson_interval(first, total)
-    return unit_figures(total, first, last) | {
-        "first_passed": first,
-        "finally_passed": last,
-        "first_pass_yield_low": interval and interval[0],
-        "first_pass_yield_high": interval and interval[1],
+def _unit_entry(counts: YieldCounts) -> Facts:
+    shares = yields_of(counts)
+    first, second, again = shares.first_pass_yield, shares.second_pass_yield, shares.retest_rate
+    return unit_figures(counts.units, counts.first_passed, counts.last_passed) | {
+        "first_passed": counts.first_passed,
+        "finally_passed": counts.last_passed,
+        "first_pass_yield_low": first and first.low,
+        "first_pass_yield_high": first and first.high,
+        "second_pass_yield": second and second.value,
+        "retested": counts.retested,
+        "retest_rate": again and again.value,
     }
 
 
-def _procedure_entry(rows: list[Row[Any]]) -> Facts:
+def _procedure_entry(procedures: _Procedures) -> Facts:
     return {
-        "retests": sum(int(row.runs) - int(row.units) for row in rows),
-        "rolled_throughput_yield": _rolled(rows),
+        "retests": sum(each.runs - each.units for each in procedures.values()),
+        "rolled_throughput_yield": _rolled([procedures]),
     }
 
 
-def _rolled(rows: Iterable[Row[Any]]) -> float | None:
-    return rolled_throughput_yield(YieldCounts(int(row.units), int(row.first)) for row in rows)
-
-
-def _names(
-    database: Database, connection: Connection, column: str, groups: Mapping[Any, object]
-) -> Mapping[Any, str]:
-    if column == "hour":
-        return {hour: str(as_time(int(hour) * HOUR_US)) for hour in groups}
-    return names_of(database, connection, groups)
+def _run_entry(counts: Sequence[int]) -> Facts:
+    failed, passed = counts[MEASURED_FAILED], counts[MEASURED_PASSED]
+    dpmo = defects_per_million(failed, passed)
+    return run_figures(counts) | {
+        "late_runs": counts[LATE],
+        "last_late_at": as_time(counts[LAST_LATE]) if counts[LATE] else None,
+        "opportunities": failed + passed,
+        "defects": failed,
+        "dpmo": dpmo and dpmo.value,
+    }
