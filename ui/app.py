@@ -13,6 +13,7 @@ from starlette.routing import Match
 from broker.messages import Measurement, Run
 from broker.settings import Settings
 from ui.api import (
+    analysis,
     alerts,
     backtests,
     books,
@@ -95,6 +96,7 @@ def create_api(state: AppState) -> FastAPI:
         ranges,
         names,
         figures,
+        analysis,
         rejections,
         alerts,
         backtests,
