@@ -55,6 +55,8 @@ UNIT_HOUR_ADD = "ON CONFLICT (hour, machine, line, product, procedure) DO UPDATE
     f"{column} = unit_hour.{column} + excluded.{column}" for column in UNIT_HOUR.columns[5:]
 )
 
+_NO_SECOND: Final = (None, None, None)
+
 
 class UnitState(NamedTuple):
     """One row of `unit_state`."""
@@ -95,10 +97,7 @@ def with_run(state: UnitState | None, run: NewRun) -> UnitState:
     """Return the state after one more run; None: it is the unit's first at this procedure."""
     once = (run.run_id, run.started_us, run.outcome)
     if state is None:
-        where = (run.product, run.machine, run.line)
-        return UnitState(
-            run.unit_id, run.procedure, *where, *once, *once, 1, is_golden=run.is_golden
-        )
+        return UnitState(*run[:5], *once, *once, 1, *_NO_SECOND, run.is_golden)
     changed = state._replace(runs=state.runs + 1, is_golden=run.is_golden)
     if run.started_us < state.first_started_us:
         before = (state.first_run_id, state.first_started_us, state.first_outcome)
@@ -147,7 +146,7 @@ def with_runs_left(
         last_run_id=last.run_id, last_started_us=last.started_us, last_outcome=last.outcome
     )
     if second is None:
-        return _with_second(changed, (None, None, None))
+        return _with_second(changed, _NO_SECOND)
     return _with_second(changed, (second.run_id, second.started_us, second.outcome))
 
 
@@ -169,19 +168,22 @@ def unit_hours(
 
 
 def _add(sums: dict[tuple[int, ...], list[int]], state: UnitState, sign: int) -> None:
+    """Add what a state counts, or take it away. Written out: it runs for every flat result."""
     if state.is_golden:
         return
     hour = state.first_started_us // HOUR_US
     key = (hour, state.machine, state.line, state.product, state.procedure)
-    first = state.first_outcome == _PASS
-    counts = (
-        1,
-        first,
-        first or state.second_outcome == _PASS,
-        state.last_outcome == _PASS,
-        state.runs > 1,
-        state.runs,
-    )
-    total = sums.setdefault(key, [0] * len(counts))
-    for place, count in enumerate(counts):
-        total[place] += sign * count
+    total = sums.get(key)
+    if total is None:
+        total = sums[key] = [0, 0, 0, 0, 0, 0]
+    total[0] += sign
+    if state.first_outcome == _PASS:
+        total[1] += sign
+        total[2] += sign
+    elif state.second_outcome == _PASS:
+        total[2] += sign
+    if state.last_outcome == _PASS:
+        total[3] += sign
+    if state.runs > 1:
+        total[4] += sign
+    total[5] += sign * state.runs
