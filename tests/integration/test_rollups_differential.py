@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from broker.errors import StoreUnavailable
+from service.core.lookup import Rulebook
+from service.rulebook import parse_rulebook
 from service.store.codes import HOUR_US
 from service.store.database import Database
 from service.store.queries import old_runs
@@ -30,6 +32,14 @@ Rows = list[dict[str, Any]]
 KEY = ("machine", "line", "product", "procedure")
 OUTCOMES = (1, 2, 3, 4)
 DAY = timedelta(days=1)
+RULES = """
+[[rule]]
+id = "seal"
+test_step = "s2"
+procedure = "FCT"
+comparator = "LOG"
+required = true
+"""
 
 
 @pytest.fixture
@@ -78,12 +88,11 @@ def scan(database: Database) -> Scanned:
 def kept(database: Database) -> Scanned:
     """What the tables hold."""
     run_hours = rows(database, "SELECT * FROM run_hour")
-    counts = ("passed", "failed", "errors", "unjudged", "late", "last_late_us")
     step_hours = rows(database, "SELECT * FROM step_hour")
     states = rows(database, "SELECT * FROM unit_state")
     unit_hours = rows(database, "SELECT * FROM unit_hour WHERE units <> 0")
     return Scanned(
-        {key_of(row): tuple(row[name] for name in counts) for row in run_hours},
+        {key_of(row): tuple(row[name] for name in RUN_COUNTS) for row in run_hours},
         {(*key_of(row), row["step"], row["measure_unit"]): sums_in(row) for row in step_hours},
         {(row["unit_id"], row["procedure"]): row for row in states},
         {key_of(row): [row[name] for name in UNIT_COUNTS] for row in unit_hours},
@@ -102,6 +111,12 @@ def key_of(row: dict[str, Any]) -> tuple[int, ...]:
     return (hour, *(row[name] for name in KEY))
 
 
+RUN_COUNTS = (
+    *("passed", "failed", "errors", "unjudged", "late", "last_late_us"),
+    *("measured_passed", "measured_failed"),
+)
+
+
 def run_hours_of(runs: Rows) -> dict[Any, Any]:
     found: dict[Any, Rows] = defaultdict(list)
     for run in runs:
@@ -112,7 +127,8 @@ def run_hours_of(runs: Rows) -> dict[Any, Any]:
         outcomes = [run["outcome"] for run in of_hour]
         late = [run["received_us"] for run in of_hour if run["received_us"] // HOUR_US > key[0] + 1]
         counts = [outcomes.count(code) for code in OUTCOMES]
-        result[key] = (*counts, len(late), max(late, default=None))
+        measured = [sum(run[name] for run in of_hour) for name in ("passed", "failed")]
+        result[key] = (*counts, len(late), max(late, default=None), *measured)
     return result
 
 
@@ -130,6 +146,11 @@ def step_hours_of(runs: Rows, measurements: Rows) -> dict[Any, Any]:
         if each["step"] == run["first_failure"] and run["id"] not in explained:
             explained.add(run["id"])
             first_failures[key] += 1
+    for run in by_id.values():  # a required step that was missing has no measurement
+        if run["first_failure"] is not None and run["id"] not in explained:
+            key = (*key_of(run), run["first_failure"], 0)
+            first_failures[key] += 1
+            found[key] += []
     return {key: sums_of(of_step, first_failures[key]) for key, of_step in found.items()}
 
 
@@ -201,6 +222,7 @@ class History:
     def __init__(self, stored: Stored, seed: int) -> None:
         self.dice = random.Random(seed)
         self.stored = stored
+        self.rules = Rulebook(1, parse_rulebook(RULES, "rules.toml"))
         self.now = NOON
         self.sent: list[tuple[Any, str, bool]] = []
         self.number = 0
@@ -246,7 +268,14 @@ class History:
     def _send(self, messages: Any, machine_id: str, *, golden: bool) -> None:  # noqa: ANN401
         self.sent.append((messages, machine_id, golden))
         line = "L1" if machine_id == "M0" else self.dice.choice(["L1", "L2"])
-        self.stored.save(*messages, machine_id=machine_id, line=line, at=self.now, is_golden=golden)
+        self.stored.save(
+            *messages,
+            machine_id=machine_id,
+            line=line,
+            at=self.now,
+            rules=self.rules,
+            is_golden=golden,
+        )
 
     def horizon(self, days: int) -> int:
         return horizon_us(microseconds(self.now), days)

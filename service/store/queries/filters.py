@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, or_, select, tuple_
 
 from broker.messages import Outcome
 from service.store.codes import HOUR_US, OUTCOME_CODE, NameKind
@@ -98,16 +98,19 @@ def run_conditions(connection: Connection, filters: Filters) -> list[Condition]:
 def _with_step(connection: Connection, step: str) -> list[Condition]:
     """Return the conditions for runs that hold a step.
 
-    The roll-up knows the hours in which it was measured at all, so that a rare step does not make
-    the database look through every run.
+    The roll-up knows the procedures and hours in which it was measured at all, so that a rare step
+    does not make the database look into every run.
     """
     number = id_of(connection, NameKind.STEP, step)
-    span = select(func.min(STEP_HOUR.c.hour), func.max(STEP_HOUR.c.hour))
-    first, last = connection.execute(span.where(STEP_HOUR.c.step == number)).one()
-    if first is None:
-        return [false()]
+    hours = func.min(STEP_HOUR.c.hour), func.max(STEP_HOUR.c.hour)
+    spans = select(STEP_HOUR.c.procedure, *hours).where(STEP_HOUR.c.step == number)
+    within = [
+        (RUN.c.procedure == procedure)
+        & RUN.c.started_us.between(first * HOUR_US, (last + 1) * HOUR_US - 1)
+        for procedure, first, last in connection.execute(spans.group_by(STEP_HOUR.c.procedure))
+    ]
     holds = exists().where(MEASUREMENT.c.run_id == RUN.c.id, MEASUREMENT.c.step == number)
-    return [RUN.c.started_us.between(first * HOUR_US, (last + 1) * HOUR_US - 1), holds]
+    return [or_(*within), holds] if within else [false()]
 
 
 def encode_cursor(at: int, number: int) -> str:

@@ -11,9 +11,6 @@ from service.store.database import Database
 from service.store.queries.base import RUN, connected, hour_of
 
 _DAY_US: Final = 24 * HOUR_US
-_BEFORE_US: Final = 1_000_000_000 * HOUR_US
-"""Added to a time it is never negative: databases cut a division towards 0, not down."""
-
 _RUNS_MAX: Final = 1_000
 _MEASUREMENTS_MAX: Final = 30_000
 """A portion of so many is deleted in a tenth of a second: results that arrive meanwhile wait."""
@@ -67,7 +64,7 @@ def count_old_runs(database: Database, horizon: int) -> OldRuns:
     slots = (
         select(func.count().label("runs"), func.sum(_measurements()).label("measurements"))
         .where(RUN.c.started_us < horizon)
-        .group_by(hour_of(RUN.c.started_us + _BEFORE_US), *_slot_columns())
+        .group_by(hour_of(RUN.c.started_us), *_slot_columns())
         .having(func.max(RUN.c.received_us) < horizon)
         .subquery()
     )
