@@ -323,7 +323,9 @@ def test_rolled_throughput_is_the_product_of_the_procedures(
 ) -> None:
     units = units_of(filled.counted, filters)
     found = rolled_throughput(filled.stored.database, filters)
-    assert found == (pytest.approx(product_of_yields(units)) if units else None)
+    value, low, high = (found[f"rolled_throughput_yield{end}"] for end in ("", "_low", "_high"))
+    assert value == (pytest.approx(product_of_yields(units)) if units else None)
+    assert low <= value <= high if units else (low, high) == (None, None)
 
 
 @each_filter
@@ -349,6 +351,23 @@ def test_failing_steps_are_what_counting_every_measurement_gives(
         for machine in step["machines"]
     }
     assert found == expected
+
+
+@pytest.mark.parametrize("group", ["hour", "day", "shift"])
+def test_clocks_at_the_ends_of_the_calendar_break_no_figure(database_url: str, group: str) -> None:
+    stored = Stored(database_url)
+    times = ["0001-01-01T00:30:00Z", "1969-12-31T23:30:00Z", "9999-12-31T23:30:00Z"]
+    for number, started_at in enumerate(times):
+        stored.save(run_message(f"U{number}", started_at=started_at))
+    for filters in (Filters(), Filters(operator=None, outcome=Outcome.PASS)):
+        found = yields(stored.database, filters, group, INDIA)
+        assert [each["units"] for each in found] == [1, 1, 1]
+        assert [each["total_tests"] for each in found] == [1, 1, 1]
+        assert [str(each["group"])[:4] for each in found][1:] == [
+            "1970" if group == "day" else "1969",
+            "9999",
+        ]
+    stored.close()
 
 
 def test_a_late_first_run_moves_its_unit_to_the_earlier_period(database_url: str) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, select
 
+from service.core.yields import YieldCounts
 from service.store.batches import UNKNOWN_MACHINE
 from service.store.codes import OUTCOME_OF, NameKind
 from service.store.database import Database
@@ -14,7 +15,6 @@ from service.store.queries.base import (
     NAME,
     RUN,
     UNIT,
-    UNIT_STATE,
     Facts,
     as_time,
     connected,
@@ -23,7 +23,7 @@ from service.store.queries.base import (
 )
 from service.store.queries.figures import count_runs_by, run_figures
 from service.store.queries.filters import Filters
-from service.store.queries.unit_sets import per_unit, unit_figures
+from service.store.queries.unit_sets import unit_figures, units_by
 
 
 def machines(database: Database, since: datetime) -> list[Facts]:
@@ -83,7 +83,7 @@ def _entries(
     filters: Filters,
 ) -> list[Facts]:
     runs = count_runs_by(connection, filters, "machine")
-    units = _units_by_machine(connection, filters)
+    units = units_by(connection, filters, "machine")
     ids = {
         each for row in rows for each in (row.line, row.product, row.procedure, row.first_failure)
     }
@@ -101,7 +101,7 @@ def _entries(
                 "duplicates": row.duplicates,
             },
             "figures": run_figures(runs.get(row.machine, [0, 0, 0, 0]))
-            | unit_figures(*units.get(row.machine, (0, 0, 0))),
+            | _unit_figures(units.get(row.machine, YieldCounts())),
         }
         for row in rows
     ]
@@ -122,8 +122,5 @@ def _last_result(row: Row[Any], names: Mapping[int | None, str]) -> Facts | None
     }
 
 
-def _units_by_machine(connection: Connection, filters: Filters) -> dict[int, tuple[int, int, int]]:
-    units = per_unit(connection, filters, UNIT_STATE.c.machine.label("key"))
-    query = select(units.c.key, func.count(), func.sum(units.c.first), func.sum(units.c.last))
-    rows = connection.execute(query.group_by(units.c.key))
-    return {key: (int(total), int(first), int(last)) for key, total, first, last in rows}
+def _unit_figures(counts: YieldCounts) -> Facts:
+    return unit_figures(counts.units, counts.first_passed, counts.last_passed)

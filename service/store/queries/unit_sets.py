@@ -181,7 +181,7 @@ def units_by(
 def _count_each(
     connection: Connection, filters: Filters, counts: Sequence[YieldCounts]
 ) -> YieldCounts:
-    units = per_unit(connection, filters, is_few=_is_few(connection, filters, counts))
+    units = _per_unit(connection, filters, is_few=_is_few(connection, filters, counts))
     row = connection.execute(select(*_unit_sums(units))).one()
     return YieldCounts(*(int(each or 0) for each in row))
 
@@ -197,7 +197,7 @@ def _count_each_by(
         hour_of(UNIT_STATE.c.first_started_us) if key == "hour" else state_column(key)
     )
     is_few = _is_few(connection, filters, counts)
-    units = per_unit(connection, filters, column.label("key"), is_few=is_few)
+    units = _per_unit(connection, filters, column.label("key"), is_few=is_few)
     query = select(units.c.key, *_unit_sums(units)).group_by(units.c.key)
     return {
         value: YieldCounts(*map(int, sums))
@@ -214,7 +214,7 @@ def _is_few(connection: Connection, filters: Filters, counts: Sequence[YieldCoun
     return sum(each.units for each in counts) * _FEW < all_units
 
 
-def per_unit(
+def _per_unit(
     connection: Connection, filters: Filters, *groups: ColumnElement[Any], is_few: bool = False
 ) -> Subquery:
     """Return a subquery of one row a unit (and group): what became of it at all procedures.
@@ -237,7 +237,7 @@ def per_unit(
 
 
 def _unit_sums(units: Subquery) -> list[ColumnElement[Any]]:
-    """Return the columns that add `per_unit` up to `YieldCounts`."""
+    """Return the columns that add `_per_unit` up to `YieldCounts`."""
     names = ("first", "second", "last", "retested", "runs")
     return [func.count(), *(func.sum(units.c[name]) for name in names)]
 
