@@ -1,6 +1,7 @@
 """95 % intervals of shares and capability indices. Pure: no I/O."""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -37,6 +38,25 @@ def estimate_share(good: int, total: int) -> Estimate | None:
     """Return good ÷ total with its Wilson interval, 0 to 1; None of nothing."""
     interval = wilson_interval(good, total)
     return None if interval is None else Estimate(good / total, *interval)
+
+
+def estimate_product(shares: Sequence[Estimate]) -> Estimate:
+    """Return the product of independent shares, 0 to 1, with an interval made of theirs.
+
+    On the logarithm the distances to each share's own limits are added as squares. Where a share is
+    0 that says nothing above: then no more is claimed than that the product is below every share.
+
+    Source: Zou and Donner (2008), "Construction of confidence limits about effect measures: a
+    general approach", Statistics in Medicine 27 (the method of variance estimates recovery).
+    """
+    product = math.prod(each.value for each in shares)
+    highest = min(each.high for each in shares)
+    if not product:
+        return Estimate(product, 0.0, highest)
+    below = math.hypot(*(math.log(each.value / each.low) for each in shares))
+    above = math.hypot(*(math.log(each.high / each.value) for each in shares))
+    high = min(product * math.exp(above), highest)
+    return Estimate(product, product * math.exp(-below), high)
 
 
 def estimate_spread_index(index: float, freedom: float) -> Estimate:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from broker.messages import Outcome
-from service.core.intervals import Estimate, estimate_share
+from service.core.intervals import Estimate, estimate_product, estimate_share
 
 _MILLION: Final = 1_000_000
 
@@ -98,6 +98,16 @@ def rolled_throughput_yield(procedures: Iterable[YieldCounts]) -> float | None:
     """
     shares = [each.first_passed / each.units for each in procedures if each.units]
     return math.prod(shares) if shares else None
+
+
+def estimate_rolled_throughput(procedures: Iterable[YieldCounts]) -> Estimate | None:
+    """Return the product of the procedures' first pass yields with its interval, 0 to 1.
+
+    As `rolled_throughput_yield`; the interval takes the procedures as independent.
+    """
+    shares = [estimate_share(each.first_passed, each.units) for each in procedures]
+    known = [each for each in shares if each is not None]
+    return estimate_product(known) if known else None
 
 
 def defects_per_million(failed: int, passed: int) -> Estimate | None:

@@ -1,6 +1,7 @@
 """The arithmetic of yields: counts, shares, intervals, products."""
 
 from itertools import product
+from math import prod
 from random import Random
 
 import pytest
@@ -16,6 +17,7 @@ from service.core.yields import (
     add_counts,
     count_units,
     defects_per_million,
+    estimate_rolled_throughput,
     rolled_throughput_yield,
     yields_of,
 )
@@ -114,6 +116,33 @@ def test_rolled_throughput_is_the_product_of_first_pass_yields() -> None:
     assert rolled_throughput_yield(procedures) == pytest.approx(0.8379)
     assert rolled_throughput_yield([*procedures, YieldCounts()]) == pytest.approx(0.8379)
     assert rolled_throughput_yield([*procedures, YieldCounts(units=3, runs=3)]) == 0.0
+
+
+def test_the_interval_of_one_procedures_rolled_yield_is_that_of_its_first_pass_yield() -> None:
+    found = estimate_rolled_throughput([YieldCounts(units=50, first_passed=47, runs=50)])
+    assert found
+    assert (found.low, found.high) == pytest.approx(wilson_interval(47, 50))
+
+
+def test_the_interval_of_a_rolled_yield_covers_it_in_95_of_100_draws() -> None:
+    dice = Random(11)
+    rates, units, draws = (0.97, 0.9, 0.99), 120, 600
+    covered = 0
+    for _ in range(draws):
+        passed = (sum(dice.random() < rate for _ in range(units)) for rate in rates)
+        found = estimate_rolled_throughput(YieldCounts(units, each, runs=units) for each in passed)
+        assert found
+        covered += found.low <= prod(rates) <= found.high
+    assert 0.92 <= covered / draws <= 0.99
+
+
+def test_a_rolled_yield_of_nothing_is_below_the_limit_of_what_nothing_passed() -> (
+    None
+):
+    counts = [YieldCounts(20, 20, runs=20), YieldCounts(20, 0, runs=20)]
+    highest = (wilson_interval(0, 20) or (0.0, 0.0))[1]
+    assert estimate_rolled_throughput(counts) == (0.0, 0.0, highest)
+    assert estimate_rolled_throughput([]) is None
 
 
 def test_defects_are_failed_measurements_per_million_judged() -> None:

@@ -73,7 +73,7 @@ def get_yields(state: State, query: Annotated[YieldQuery, Query()]) -> Response:
         {
             "group": query.group,
             "items": yields(state.database, filters, query.group, state.settings.plant),
-            "rolled_throughput_yield": rolled_throughput(state.database, filters),
+            **rolled_throughput(state.database, filters),
         }
     )
 

@@ -97,6 +97,8 @@ class YieldGroup(Figures):
     retest_rate: float | None = Field(description="retested / units.")
     retests: int = Field(description="Runs beyond the first of a unit at a procedure.")
     rolled_throughput_yield: float | None = Field(description="Product of the procedures' FPYs.")
+    rolled_throughput_yield_low: float | None = Field(description="Its 95 % interval.")
+    rolled_throughput_yield_high: float | None = Field(description="Its upper end.")
     late_runs: int = Field(
         description="Runs that came more than an hour after the hour of their start was over: they"
         " have corrected what was shown before."
@@ -113,6 +115,8 @@ class Yields(BaseModel):
     group: str = Field(description="What they are grouped by.")
     items: list[YieldGroup] = Field(description="By name or hour.")
     rolled_throughput_yield: float | None = Field(description="Product of all procedures' FPYs.")
+    rolled_throughput_yield_low: float | None = Field(description="Its 95 % interval.")
+    rolled_throughput_yield_high: float | None = Field(description="Its upper end.")
 
 
 class UnitRun(BaseModel):

@@ -7,7 +7,7 @@ from broker.settings import PlantSettings
 from service.core.yields import (
     YieldCounts,
     defects_per_million,
-    rolled_throughput_yield,
+    estimate_rolled_throughput,
     yields_of,
 )
 from service.store.codes import HOUR_US
@@ -98,15 +98,23 @@ def yields(
     return sorted(entries, key=lambda entry: (entry["group"] is None, entry["group"] or ""))
 
 
-def rolled_throughput(database: Database, filters: Filters) -> float | None:
-    """Return the product of the first pass yields of all procedures; None without any unit."""
+def rolled_throughput(database: Database, filters: Filters) -> Facts:
+    """Return the product of the first pass yields of all procedures with its 95 % interval.
+
+    The fields are those of an entry of `yields`; None without any unit.
+    """
     with connected(database) as connection:
         found = count_by_procedure(connection, filters, "procedure")
     return _rolled(found.values())
 
 
-def _rolled(groups: Iterable[_Procedures]) -> float | None:
-    return rolled_throughput_yield(counts for each in groups for counts in each.values())
+def _rolled(groups: Iterable[_Procedures]) -> Facts:
+    found = estimate_rolled_throughput(counts for each in groups for counts in each.values())
+    return {
+        "rolled_throughput_yield": found and found.value,
+        "rolled_throughput_yield_low": found and found.low,
+        "rolled_throughput_yield_high": found and found.high,
+    }
 
 
 def _where(value: Any, key: str, texts: Mapping[int | None, str]) -> Facts:  # noqa: ANN401 - a number, None or a Period
@@ -140,7 +148,7 @@ def _unit_entry(counts: YieldCounts) -> Facts:
 def _procedure_entry(procedures: _Procedures) -> Facts:
     return {
         "retests": sum(each.runs - each.units for each in procedures.values()),
-        "rolled_throughput_yield": _rolled([procedures]),
+        **_rolled([procedures]),
     }
 
 
