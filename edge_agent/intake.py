@@ -186,7 +186,7 @@ class Intake:
 
     def _add_parsed(self, item: Parsed, raw: bytes) -> None:
         first = self._first_record or b""
-        ids = [message_id(first, item.byte_start, raw, index) for index in range(len(item.runs))]
+        ids = [message_id(first, item.byte_start, raw, index) for index in range(len(item.built))]
         if forwards_lines(self._source.format):
             try:
                 payload = line_payload(raw, item.runs, ids, self._batch.numbering)
@@ -199,9 +199,9 @@ class Intake:
                 return
             self._batch.add(payload)
         else:
-            for run, identity in zip(item.runs, ids, strict=True):
-                self._batch.add(run_payload(run, identity, self._batch.numbering))
-        self._batch.read_count += 1 if forwards_lines(self._source.format) else len(item.runs)
+            for built, identity in zip(item.built, ids, strict=True):
+                self._batch.add(run_payload(built, identity, self._batch.numbering))
+        self._batch.read_count += 1 if forwards_lines(self._source.format) else len(item.built)
         for hole in item.holes:
             self._refuse(hole)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jiter
 
 from broker.messages import Run
-from edge_agent.formats.runs import run_json
+from edge_agent.formats.runs import BuiltRun
 
 _ID_BYTES = 20
 _HEAD_BYTES = 4096
@@ -62,9 +62,9 @@ def message_id(first_record: bytes, byte_start: int, raw: bytes, element: int = 
     return digest.hexdigest()
 
 
-def run_payload(run: Run, identity: str, numbering: Numbering) -> Payload:
+def run_payload(built: BuiltRun, identity: str, numbering: Numbering) -> Payload:
     """Return a run as a message."""
-    return Payload(_spliced(run_json(run), identity, numbering), (identity,), 1)
+    return Payload(_spliced(built.json, identity, numbering), (identity,), 1)
 
 
 def line_payload(

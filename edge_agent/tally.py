@@ -28,7 +28,7 @@ class Tally:
         """Count one item; return its pieces that were not understood, often none."""
         self.byte_end = item.byte_end
         if isinstance(item, Parsed):
-            self.run_count += len(item.runs)
+            self.run_count += len(item.built)
         pieces = _not_understood(item)
         for piece in pieces:
             self.unparsed_bytes += piece.byte_end - piece.byte_start

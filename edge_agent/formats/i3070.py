@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from broker.messages import Run
 from edge_agent.formats import text
 from edge_agent.formats.i3070_board import Board, Record
 from edge_agent.formats.i3070_heads import MARKED_OUT, batch_words, run_fields, status_code
@@ -23,7 +22,7 @@ from edge_agent.formats.i3070_records import (
 )
 from edge_agent.formats.i3070_steps import Ending
 from edge_agent.formats.items import JSON, Item, Options, Parsed, Skipped, Unparsed
-from edge_agent.formats.runs import build_run
+from edge_agent.formats.runs import BuiltRun, build_run
 
 _OUTSIDE: Final = "outside of any board: no {@BATCH or {@BTEST before it"
 _BLANKS: Final = " \t\r\n\f\v\x04"
@@ -132,8 +131,7 @@ class I3070:
         limit = self._start + self._options.max_unit_bytes + _MARGIN_BYTES - self._base
         while True:
             if board.head is not None:
-                end = board.add_plain_blocks(self._text, self._at, limit)
-                self._move(board.add_plain_tests(self._text, end, limit))
+                self._move(board.add_plain(self._text, self._at, limit))
             if is_mark(self._text, self._at) and self._is_next_board(board):
                 return self._close(board)
             bound = max(
@@ -216,7 +214,7 @@ class I3070:
             return Unparsed(f"{error}", start, end)
         return Parsed((run,), start, end, tuple(board.holes))
 
-    def _run(self, board: Board, batch: Mapping[str, str], end: int) -> Run:
+    def _run(self, board: Board, batch: Mapping[str, str], end: int) -> BuiltRun:
         size, size_max = end - self._start, self._options.max_unit_bytes
         if size > size_max:
             raise ValueError(f"a board of {size} bytes, above max_unit_bytes ({size_max})")
@@ -228,4 +226,4 @@ class I3070:
             "measurements": board.measurements(),
             "source": {"file": self._file, "byte_start": self._start, "byte_end": end},
         }
-        return build_run(fields, self._options.payload_bytes_max)
+        return build_run(fields, self._options.payload_bytes_max, board.unproven)

@@ -76,6 +76,8 @@ class Board:
         }
         self.head: Sequence[str] | None = None
         """Fields of its BTEST; None: not yet begun."""
+        self.unproven: list[dict[str, Any]] = []
+        """Its steps without those of a `PLAIN_BLOCK`, which the contract accepts as they are."""
         self.holes: list[Unparsed] = []
         self._report: list[str] = []
         self._records: list[str] = []
@@ -115,11 +117,18 @@ class Board:
         """Close what is open in it: its brace, or the next BATCH or BTEST, has come."""
         self._close_from(_BTEST)
 
-    def add_plain_blocks(self, log: str, at: int, end_max: int) -> int:
-        """Take the blocks from `at` on that `match_plain_block` knows, and return where they end.
+    def add_plain(self, log: str, at: int, end_max: int) -> int:
+        """Take the plain blocks and plain tests from `at` on, and return where they end.
 
-        They come to what `open` and `close` would make of their records, only sooner.
+        They come to what `open` and `close` would make of them, only sooner.
         """
+        while True:
+            end = self._add_plain_tests(log, self._add_plain_blocks(log, at, end_max), end_max)
+            if end == at:
+                return end
+            at = end
+
+    def _add_plain_blocks(self, log: str, at: int, end_max: int) -> int:
         found = match_plain_block(log, at, end_max)
         if found:
             self._close_from(_BLOCK)
@@ -146,8 +155,7 @@ class Board:
         self._rows += rows[: max(0, MEASUREMENTS_MAX - len(self._rows))]
         return at
 
-    def add_plain_tests(self, log: str, at: int, end_max: int) -> int:
-        """Take the tests from `at` on that `match_plain_test` knows, likewise."""
+    def _add_plain_tests(self, log: str, at: int, end_max: int) -> int:
         while found := match_plain_test(log, at, end_max):
             kind, fields = found.groups()
             self._open_pass_fail(kind, fields.split("|")[1:])
@@ -295,11 +303,13 @@ class Board:
             row = pass_fail(text.name(name or "BLOCK"), value=False, reported_outcome=outcome)
             self._row_count += 1
             self._rows.insert(place, row)
+            self.unproven.append(row)
 
     def _add_row(self, row: dict[str, Any]) -> None:
         self._row_count += 1
         if self._row_count <= MEASUREMENTS_MAX:
             self._rows.append(row)
+            self.unproven.append(row)
 
     def _word(self, printed: str) -> str:
         return word(printed, self._options.encoding)

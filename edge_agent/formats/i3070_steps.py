@@ -50,15 +50,17 @@ _board_number = re.compile(r"[0-9]+%(?=.)").match
 _NUMBER: Final = r"([+-][0-9]\.[0-9]{6}E(?:-[0-9]{2}|\+[0-8][0-9]))"
 _LIMIT: Final = rf"(?:[+-]9\.999999E\+99|{_NUMBER})"
 _WORD: Final = r"[!-\[\]-z]{1,60}"
-match_plain_block = re.compile(
+PLAIN_BLOCK: Final = re.compile(
     rf"[\r\n]{{0,4}}\{{@BLOCK\|(?:[0-9]+%)?({_WORD})\|0{{1,4}}[\r\n]{{0,4}}"
     rf"\{{@A-([A-Z]{{3}})\|0{{1,4}}\|{_NUMBER}(?:\|({_WORD})?)?"
     rf"\{{@LIM(?:2|3\|{_LIMIT})\|{_LIMIT}\|{_LIMIT}\}}\}}[\r\n]{{0,4}}\}}"
-).match
-"""Match a block of one good value with limits, most of a log, in one step: for speed alone.
+)
+"""A block of one good value with limits, most of a log, in one step: for speed alone.
 
-Its groups: block, A-xxx, value, subtest, nominal, high, low; a limit that is none is None.
+Its groups: block, A-xxx, value, subtest, nominal, high, low; a limit that is none is None. The
+contract accepts what it can say: short names of printable ASCII, finite numbers.
 """
+match_plain_block = PLAIN_BLOCK.match
 match_plain_test = re.compile(
     rf"[\r\n]{{0,4}}\{{@({'|'.join(PASS_FAIL)})((?:\|[ -\[\]-z]{{0,60}}){{1,8}})[\r\n]{{0,4}}\}}"
 ).match

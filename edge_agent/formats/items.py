@@ -6,6 +6,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from broker.messages import Run, Text, Text128
+from edge_agent.formats.runs import BuiltRun
 
 JSON: TypeAlias = str | int | float | bool | list["JSON"] | dict[str, "JSON"] | None
 
@@ -36,12 +37,17 @@ class Skipped(NamedTuple):
 class Parsed(NamedTuple):
     """One complete unit: a Run, or several that end together."""
 
-    runs: tuple[Run, ...]
+    built: tuple[BuiltRun, ...]
     """At least one, in the order of the file."""
     byte_start: int
     byte_end: int
     holes: tuple[Unparsed, ...] = ()
     """Pieces inside it that were not understood, in order."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Its runs as models, made when first asked for."""
+        return tuple(each.run for each in self.built)
 
 
 Item: TypeAlias = Parsed | Unparsed | Skipped

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from broker.messages import ELEMENTS_MAX, MEASUREMENT, RUN, Measurement, Run
 from edge_agent.formats.items import JSON, Item, Options, Parsed, Skipped, Unparsed
 from edge_agent.formats.lines import Line, LineCutter
-from edge_agent.formats.runs import sentence
+from edge_agent.formats.runs import BuiltRun, sentence
 
 # Only these can hide a number that does not fit a double, or U+0000; a walk finds out.
 _is_suspect = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}|\\u0000").search
@@ -74,10 +74,10 @@ class JsonLines:
         if not line.content:
             return Skipped("blank line", line.byte_start, line.byte_end)
         try:
-            runs = tuple(runs_of(line.content))
+            built = tuple(BuiltRun(run) for run in runs_of(line.content))
         except ValueError as error:
             return Unparsed(str(error), line.byte_start, line.byte_end)
-        return Parsed(runs, line.byte_start, line.byte_end)
+        return Parsed(built, line.byte_start, line.byte_end)
 
 
 def runs_of(content: bytes) -> list[Run]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from broker.messages import MEASUREMENTS_MAX, Run
+from broker.messages import MEASUREMENTS_MAX
 from edge_agent.formats import text
 from edge_agent.formats.items import Item, Options, Parsed, Unparsed
-from edge_agent.formats.runs import build_run, no_measurement
+from edge_agent.formats.runs import BuiltRun, build_run, no_measurement
 from edge_agent.formats.stdf_memory import Known, Memory
 from edge_agent.formats.stdf_records import Lot, PartEnd, Record, Test
 from edge_agent.formats.stdf_rows import Fields, rows, said
@@ -55,7 +55,7 @@ class Touchdown:
         self._options, self._file = options, file
         self.byte_start = byte_start
         self._open: dict[Site, _Part] = {}
-        self._runs: list[Run] = []
+        self._runs: list[BuiltRun] = []
         self._holes: list[Unparsed] = []
 
     @property
@@ -128,7 +128,7 @@ class Touchdown:
                 part.rows.clear()
                 part.ranges.clear()
 
-    def _run(self, part: _Part, end: PartEnd, memory: Memory, byte_end: int) -> Run:
+    def _run(self, part: _Part, end: PartEnd, memory: Memory, byte_end: int) -> BuiltRun:
         """Return a part as a Run, or raise ValueError with the sentence why it is none."""
         if memory.lot is None:
             raise ValueError("a part without lot: no MIR record before it")

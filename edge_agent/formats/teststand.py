@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import PureWindowsPath
 from typing import Any, Final
 
-from broker.messages import Run
 from edge_agent.formats import text
 from edge_agent.formats.items import JSON, Item, Options, Parsed, Skipped, Unparsed
 from edge_agent.formats.runs import build_run, no_measurement
@@ -84,7 +83,7 @@ class TestStand:
         fields = {**_head(report, self._options), "measurements": rows, "source": source}
         if not rows:
             fields["measurements"] = [no_measurement(text.clean(report.outcome))]
-        run: Run = build_run(fields, self._options.payload_bytes_max)
+        run = build_run(fields, self._options.payload_bytes_max)
         holes = (Unparsed(why, start + first, start + last) for why, first, last in found)
         return Parsed((run,), start, end, tuple(holes))
 

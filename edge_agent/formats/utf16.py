@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
-from broker.messages import Run
 from edge_agent.formats.items import JSON, Item, Parsed, Parser, Unparsed
+from edge_agent.formats.runs import BuiltRun
 
 _KEY: Final = "utf_16"
 _ORDERS: Final[Mapping[bytes, str]] = {b"\xff\xfe": "le", b"\xfe\xff": "be"}
@@ -141,7 +141,7 @@ class _Transcoder:
             mapped = Unparsed(reason, start, end)
         elif isinstance(item, Parsed):
             holes = tuple(Unparsed(hole.reason, *self._range(hole)) for hole in item.holes)
-            mapped = Parsed(tuple(self._run(run) for run in item.runs), start, end, holes)
+            mapped = Parsed(tuple(self._mapped_run(each) for each in item.built), start, end, holes)
         else:
             mapped = type(item)(item.reason, start, end)
         self._offsets.forget_before(item.byte_end)
@@ -150,16 +150,18 @@ class _Transcoder:
     def _range(self, item: Item) -> tuple[int, int]:
         return self._offsets.of(item.byte_start), self._offsets.of(item.byte_end)
 
-    def _run(self, run: Run) -> Run:
+    def _mapped_run(self, built: BuiltRun) -> BuiltRun:
+        run = built.run
         source = run.source
         if source is None or not self._maps_source:
-            return run
+            return built
         start, end = source.byte_start, source.byte_end
         mapped = {
             "byte_start": None if start is None else self._offsets.of(start),
             "byte_end": None if end is None else self._offsets.of(end),
         }
-        return run.model_copy(update={"source": source.model_copy(update=mapped)})
+        mapped_source = source.model_copy(update=mapped)
+        return BuiltRun(run.model_copy(update={"source": mapped_source}))
 
 
 class _Offsets:

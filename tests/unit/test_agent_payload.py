@@ -7,6 +7,7 @@ import pytest
 
 from broker.messages import RUN, Run
 from edge_agent.formats.jsonl import runs_of
+from edge_agent.formats.runs import BuiltRun
 from edge_agent.payload import (
     Numbering,
     Payload,
@@ -41,7 +42,7 @@ def test_a_run_gets_its_id_and_the_next_number() -> None:
             "measurements": [{"test_step": "a", "measured_value": None}],
         }
     )
-    payload = run_payload(run, "abc", COUNT)
+    payload = run_payload(BuiltRun(run), "abc", COUNT)
     body = json.loads(payload.body)
     assert body["message_id"] == "abc"
     assert body["sequence"] == {"epoch": "8c1e", "seq": 2034}

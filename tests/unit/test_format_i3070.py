@@ -1,11 +1,15 @@
 """Keysight i3070 logs: every record and every trap of the format."""
 
+import json
 from datetime import datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from broker.messages import RUN, Run, RunMeasurement
 from edge_agent.formats import Item, Options, Parsed, Skipped, Unparsed, open_parser
+from edge_agent.formats.i3070_steps import PLAIN_BLOCK
 from edge_agent.formats.runs import run_json
 from tests.support.logs.i3070 import board_log
 
@@ -266,6 +270,15 @@ def test_a_value_is_named_by_its_block_and_subtest(block: str, test: str, name: 
     limits = "{@LIM2|+8.000000E+00|+1.000000E+00}"
     plain = f"{{@BLOCK|{block}|00\n{{@A-MEA|0|+5.000000E+00|{test}{limits}}}\n}}\n"
     assert measured(plain).test_step == name
+
+
+@given(st.lists(st.from_regex(PLAIN_BLOCK, fullmatch=True), min_size=1, max_size=3))
+@settings(deadline=None, max_examples=200)
+def test_the_contract_accepts_whatever_a_plain_block_can_say(blocks: list[str]) -> None:
+    item = one_item(HEAD + "".join(blocks) + FOOT)
+    (built,) = item.built
+    assert len(built.run.measurements) == len(blocks)
+    assert json.loads(built.json) == json.loads(run_json(built.run))
 
 
 def test_tests_of_a_block_are_in_order_and_names_may_repeat() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from edge_agent.formats import FORMAT_NAMES, Item, Options, Parsed, Skipped, Unparsed, open_parser
 from edge_agent.formats.items import UNIT_BYTES_MAX
+from edge_agent.formats.runs import run_json
 
 LOGS: dict[str, Any] = {name: import_module(f"tests.support.logs.{name}") for name in FORMAT_NAMES}
 for name in FORMAT_NAMES:  # a format may have logs of several kinds
@@ -82,6 +83,10 @@ def check_laws(
         for hole in getattr(item, "holes", ()):
             assert edge <= hole.byte_start < hole.byte_end <= item.byte_end
             edge = hole.byte_end
+
+    for item in items(whole):  # what is sent is what the contract accepted
+        for built in getattr(item, "built", ()):
+            assert json.loads(built.json) == json.loads(run_json(built.run))
 
 
 @st.composite
