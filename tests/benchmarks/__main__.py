@@ -4,21 +4,21 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from tests.benchmarks import latency, start, throughput
+from tests.benchmarks import agent, latency, start, throughput
 from tests.benchmarks.figures import Figure, page
 from tests.benchmarks.parts import ROOT, describe_machine, plant
 from tests.benchmarks.stages import profile
 
 _ROUNDS = 5
 _DATABASES = ("SQLite", "PostgreSQL")
-_NOTES = (*throughput.NOTES, *latency.NOTES, *start.NOTES)
+_NOTES = (*throughput.NOTES, *latency.NOTES, *agent.NOTES, *start.NOTES)
 
 
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round; the page stays as it is")
-    parser.add_argument("--only", default="P1,P2,P3,P8", help="such as P1,P3; the page stays")
+    parser.add_argument("--only", default="P1,P2,P3,P7,P8", help="such as P1,P3; the page stays")
     parser.add_argument("--profile", action="store_true", help="where a flat result's time goes")
     options = parser.parse_args()
     if options.profile:
@@ -48,6 +48,8 @@ def _measure(wanted: set[str], rounds: int) -> Iterator[Figure]:
         if "P3" in wanted:
             with plant(database) as place:
                 yield from latency.latency(place, rounds)
+    if "P7" in wanted:
+        yield from agent.agent(rounds)
     if "P8" in wanted:
         yield from start.start(rounds)
 
