@@ -5,6 +5,7 @@
     ├── RulebookError        a rulebook cannot be used                         exit 2
     │   └── RulebookConflict     somebody else activated another meanwhile
     ├── AlertError           an alert cannot be acted on as asked
+    ├── ResubmitError        a rejection cannot be resubmitted or closed as asked
     ├── BrokerUnavailable    the MQTT broker cannot be reached: wait, retry
     ├── BrokerRefused        the broker said no (login, rights): a person acts exit 2
     ├── StoreUnavailable     the database cannot be reached: hold, retry
@@ -33,6 +34,10 @@ class RulebookConflict(RulebookError):  # noqa: N818 - the name states the fact
 
 class AlertError(YieldlineError):
     """An alert cannot be acknowledged or shelved as asked; nothing was changed."""
+
+
+class ResubmitError(YieldlineError):
+    """A rejection cannot be resubmitted or closed as asked; nothing was published."""
 
 
 class BrokerUnavailable(YieldlineError):  # noqa: N818 - the name states the fact

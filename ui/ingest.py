@@ -52,6 +52,26 @@ class IngestLink:
             Outgoing(await self._topic(machine_id), _joined(pieces))
             for machine_id, pieces in of_machine.items()
         ]
+        await self._publish(messages)
+        self.published_count += len(elements)
+
+    async def send(self, topic: str, payload: bytes) -> None:
+        """Publish one message to a test topic as it is; returns once the broker has confirmed it.
+
+        Raises:
+            BrokerUnavailable: The broker is away, denies it, or no service has subscribed.
+            BrokerRefused: The broker refuses the login.
+        """
+        await self._publish([Outgoing(topic, payload)])
+        self.published_count += 1
+
+    async def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None and not self._connection.is_over:
+            await self._connection.close()
+        self._connection = None
+
+    async def _publish(self, messages: Sequence[Outgoing]) -> None:
         async with self._lock:
             connection = await self._opened()
             heard = self._settings.broker.ingest_protocol == _V5
@@ -62,13 +82,6 @@ class IngestLink:
                 f"the broker does not take it ({refusals[0]})."
                 f" Let {self._settings.broker.username or 'anonymous'!r} write {topics} in its ACL."
             )
-        self.published_count += len(elements)
-
-    async def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._connection is not None and not self._connection.is_over:
-            await self._connection.close()
-        self._connection = None
 
     async def _opened(self) -> Connection:
         if self._connection is None or self._connection.is_over:

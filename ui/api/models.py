@@ -224,13 +224,6 @@ class StoredRejection(Rejection):
     repeats: int = Field(description="How often the very same bytes came again.")
 
 
-class RejectionPage(BaseModel):
-    """A part of the list of rejections, newest first."""
-
-    items: list[StoredRejection]
-    next_cursor: str | None = Field(description="Where the list goes on; null at its end.")
-
-
 class Accepted(BaseModel):
     """The broker has it."""
 
