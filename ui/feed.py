@@ -295,6 +295,7 @@ def _books(facts: StatusFacts) -> Frame:
         "rejected": facts.rejected,
         "duplicates": facts.duplicates,
         "difference": facts.difference,
+        "rejections_open": facts.rejections_open,
         "database_ms": round(facts.database_ms, 1),
         "rulebook": facts.rulebook_version,
         "rulebook_since": facts.rulebook_at.timestamp() if facts.rulebook_at else None,

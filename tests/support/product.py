@@ -18,9 +18,9 @@ class Product:
     """`yieldline up` on ports and in a folder of its own; machines are stale after 5 s."""
 
     def __init__(self, folder: Path) -> None:
-        self.http_port = free_port()
+        self.http_port, self.mqtt_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
-        ports = ("--http-port", str(self.http_port), "--mqtt-port", str(free_port()))
+        ports = ("--http-port", str(self.http_port), "--mqtt-port", str(self.mqtt_port))
         environment = {
             "YIELDLINE_PLANT__STALE_AFTER_S": str(STALE_AFTER_S),
             "YIELDLINE_PLANT__TIME_ZONE": "Europe/Berlin",

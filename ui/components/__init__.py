@@ -13,6 +13,7 @@ from nicegui.elements import aggrid, echart
 _LIVE: Final = {"yieldline": str(Path(__file__).parents[1] / "static" / "live")}
 _RULES: Final = {"yieldline-rules": str(Path(__file__).parents[1] / "static" / "rules")}
 _ALERTS: Final = {"yieldline-alerts": str(Path(__file__).parents[1] / "static" / "alerts")}
+_REJECTS: Final = {"yieldline-rejects": str(Path(__file__).parents[1] / "static" / "rejects")}
 BUNDLED: Final = (aggrid, echart)
 """Importing them puts `nicegui-aggrid` and `nicegui-echart` in every page's import map; a browser
 loads one when a component imports it, from this host."""
@@ -56,6 +57,10 @@ class RulesPage(_Component, component="rules.js", esm=_RULES):
 
 class AlertsPage(_Component, component="alerts.js", esm=_ALERTS):
     """What rings, and what people do about it."""
+
+
+class RejectsPage(_Component, component="rejects.js", esm=_REJECTS):
+    """What was not understood, and sending it again."""
 
 
 class Sentence(_Component, component="sentence.js"):

@@ -8,7 +8,7 @@ from nicegui import app
 
 from ui import navigation, theme
 from ui.feed import Feed
-from ui.pages import alerts, floor, machine, results, rules, unit
+from ui.pages import alerts, floor, machine, rejects, results, rules, unit
 from ui.state import AppState
 
 
@@ -26,6 +26,7 @@ PAGES: Final = (
     Page(unit.register, navigation.UNITS),
     Page(alerts.register, navigation.ALERTS),
     Page(rules.register, navigation.RULES),
+    Page(rejects.register, navigation.REJECTS),
 )
 """Every page, one line each; docs/pages.md tells how to add one."""
 

@@ -2,12 +2,15 @@
 
 from datetime import datetime
 from time import perf_counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import func, select
 
 from service.store.database import Database
 from service.store.queries.base import MACHINE, RULEBOOK, connected, moment
+from service.store.queries.settlements import open_count
+
+OPEN_MAX: Final = 1_000
 
 
 class StatusFacts(NamedTuple):
@@ -21,6 +24,8 @@ class StatusFacts(NamedTuple):
     rulebook_at: datetime | None
     database_ms: float
     """How long the smallest of these questions took."""
+    rejections_open: int
+    """That nobody has resubmitted or closed; beyond `OPEN_MAX` nobody counts on."""
 
     @property
     def difference(self) -> int:
@@ -38,6 +43,7 @@ def read_status(database: Database) -> StatusFacts:
         newest = connection.execute(rulebook.order_by(RULEBOOK.c.version.desc()).limit(1)).first()
         took_ms = (perf_counter() - begun) * 1000
         books = [int(each) for each in connection.execute(select(*sums)).one()]
+        waiting = open_count(connection, OPEN_MAX)
     received, stored, rejected, duplicates = books
     return StatusFacts(
         received,
@@ -47,6 +53,7 @@ def read_status(database: Database) -> StatusFacts:
         newest.version if newest else None,
         moment(newest.created_us) if newest else None,
         took_ms,
+        waiting,
     )
 
 
