@@ -48,6 +48,8 @@ def test_yields_are_those_of_the_page(stored: Stored) -> None:
         "retest rate of FCT": percent(fct["retest_rate"]),
         "retests of FCT": str(fct["retests"]),
         "RTY": percent(both["rolled_throughput_yield"]),
+        "RTY, low": percent(both["rolled_throughput_yield_low"]),
+        "RTY, high": percent(both["rolled_throughput_yield_high"]),
         "FPY over both": percent(both["first_pass_yield"]),
         "DPMO": f"{both['dpmo']:,.0f}",
         "pass rate": percent(both["pass_rate"]),

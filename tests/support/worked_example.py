@@ -28,7 +28,7 @@ from service.core.yields import (
     Yields,
     count_units,
     defects_per_million,
-    rolled_throughput_yield,
+    estimate_rolled_throughput,
     yields_of,
 )
 from service.rulebook import parse_rulebook
@@ -214,7 +214,10 @@ def _yield_figures() -> Iterator[tuple[str, str]]:
     yield "final yield of FCT", percent(needed(yields.final_yield).value)
     yield "retest rate of FCT", percent(needed(yields.retest_rate).value)
     yield "retests of FCT", str(yields.retests)
-    yield "RTY", percent(rolled_throughput_yield(map(counts_of, PROCEDURES)) or 0.0)
+    rolled = needed(estimate_rolled_throughput(map(counts_of, PROCEDURES)))
+    yield "RTY", percent(rolled.value)
+    yield "RTY, low", percent(rolled.low)
+    yield "RTY, high", percent(rolled.high)
     both = backtest().units.before
     yield "FPY over both", percent(needed(yields_of(both).first_pass_yield).value)
     runs = Counter(each.outcome for each in judged())

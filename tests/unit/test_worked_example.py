@@ -20,6 +20,7 @@ _SIGNS = {
     "√": "sqrt",
     ",": "",
 }
+_FUNCTIONS = {"sqrt": math.sqrt, "ln": math.log, "exp": math.exp}
 
 
 class Line(NamedTuple):
@@ -43,8 +44,8 @@ def lines() -> list[Line]:
 def value_of(expression: str) -> float:
     for sign, code in _SIGNS.items():
         expression = expression.replace(sign, code)
-    assert re.fullmatch(r"(?:[\d.+*/() -]|sqrt)+", expression), expression
-    return float(eval(expression, {"__builtins__": {}}, {"sqrt": math.sqrt}))
+    assert re.fullmatch(r"(?:[\d.+*/() -]|sqrt|ln|exp)+", expression), expression
+    return float(eval(expression, {"__builtins__": {}}, _FUNCTIONS))
 
 
 def test_every_figure_on_the_pages_is_what_the_product_computes() -> None:
