@@ -10,7 +10,7 @@ import ssl
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, Final
 
 import aiomqtt
 
@@ -19,6 +19,19 @@ from broker.settings import BrokerSettings, Settings
 from broker.topics import Channel, TopicTemplate
 
 _WAITING_MESSAGES_MAX = 50_000  # a screen that stalls loses the oldest, never the newest
+COUNTERS: Final = (
+    "version",
+    "uptime",
+    "clients/connected",
+    "publish/messages/dropped",
+    "store/messages/count",
+    "heap/current",
+    "load/messages/received/1min",
+    "load/messages/sent/1min",
+)
+"""What Mosquitto counts of itself, below `$SYS/broker/`; said anew every ten seconds."""
+_COUNTERS_ROOT: Final = "$SYS/broker/"
+_COUNTER_BYTES_MAX: Final = 200
 _NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -76,6 +89,46 @@ class LiveFeed(Feed):
             if topic is not None and isinstance(message.payload, bytes):
                 shown.append(LiveMessage(topic, message.payload, message.retain))
         return shown
+
+
+class CounterFeed(Feed):
+    """What the broker counts of itself, as far as it does and lets us read it.
+
+    A connection of its own: a broker that ends connections for such a wish must not take results
+    from the screens.
+    """
+
+    losses = LiveFeed.losses
+
+    def __init__(self, settings: Settings, template: TopicTemplate) -> None:
+        super().__init__(settings, template)
+        self.counters: dict[str, str] = {}
+        """By name, see COUNTERS; empty while nothing is known."""
+
+    async def run(self) -> None:
+        """Keep the counters up to date until cancelled."""
+        async for _ in self.batches():
+            pass
+
+    async def _one_connection(self) -> AsyncIterator[list[LiveMessage]]:
+        async with _make_client(self._settings) as client:
+            await client.subscribe([(f"{_COUNTERS_ROOT}{name}", 0) for name in COUNTERS])
+            self._set(None)  # denied: then there are no counters, which is no trouble
+            try:
+                async for batch in client.messages:
+                    self._note(batch)  # type: ignore[arg-type]  # see _Batches
+                    yield []
+            except aiomqtt.MqttError as error:
+                raise aiomqtt.MqttError(LOST) from error
+            finally:
+                self._set(LOST)
+                self.counters.clear()
+
+    def _note(self, batch: list[aiomqtt.Message]) -> None:
+        for message in batch:
+            name = str(message.topic).removeprefix(_COUNTERS_ROOT)
+            if name in COUNTERS and isinstance(message.payload, bytes):
+                self.counters[name] = message.payload[:_COUNTER_BYTES_MAX].decode(errors="replace")
 
 
 def _is_refused(code: Any) -> bool:  # noqa: ANN401 - an int, or paho's reason code on MQTT 5

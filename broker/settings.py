@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from broker.errors import SettingsError
+from broker.origins import Layers, dotted
 from broker.topics import ID_PATTERN, TopicTemplate
 
 ENV_PREFIX = "YIELDLINE_"
@@ -446,6 +447,27 @@ def load_settings(
     except ValidationError as error:
         raise SettingsError(_sentence(error, path)) from error
     return settings
+
+
+def read_layers(
+    file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None = None
+) -> Layers:
+    """Return which settings each layer names, for people who ask where a value comes from.
+
+    Args:
+        file: As in `load_settings`.
+        flags: Likewise.
+
+    Raises:
+        SettingsError: The file cannot be read.
+    """
+    path, values = _read_file(file)
+    named = frozenset(
+        name.upper().removeprefix(ENV_PREFIX).lower().replace("__", ".")
+        for name in os.environ
+        if name.upper().startswith(ENV_PREFIX)
+    )
+    return Layers(str(path), dotted(values), named, dotted(flags or {}))
 
 
 def setting_names() -> Iterator[tuple[str, str]]:

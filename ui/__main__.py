@@ -17,7 +17,8 @@ import typer
 
 from broker.errors import SettingsError, YieldlineError
 from broker.logs import configure_logging
-from broker.settings import HttpSettings, Settings, load_settings
+from broker.origins import Layers
+from broker.settings import HttpSettings, Settings, load_settings, read_layers
 
 if TYPE_CHECKING:
     import uvicorn
@@ -48,12 +49,14 @@ def run(
     """Serve the pages and the HTTP API, until Ctrl-C."""
     http: dict[str, Any] = {"host": host, "port": port, "no_login": no_login or None}
     given = {key: value for key, value in http.items() if value is not None}
-    settings = load_settings(config, {"http": given} if given else None)
+    flags = {"http": given} if given else None
+    settings = load_settings(config, flags)
+    layers = read_layers(config, flags)
     configure_logging(settings.log)
     _check_host(settings.http)
     # Before the slow imports: who chose a taken port hears it at once.
     with contextlib.closing(_bound(settings.http)) as bound:
-        failure = asyncio.run(_serve(settings, bound))
+        failure = asyncio.run(_serve(settings, layers, bound))
     if failure is not None:
         raise typer.Exit(EXIT_FAILED)
 
@@ -121,13 +124,13 @@ def _bound(settings: HttpSettings) -> socket.socket:
     return bound
 
 
-async def _serve(settings: Settings, bound: socket.socket) -> BaseException | None:
+async def _serve(settings: Settings, layers: Layers, bound: socket.socket) -> BaseException | None:
     """Serve until asked to stop; return what made it stop otherwise."""
     import uvicorn  # noqa: PLC0415 - after the port is known to be ours
 
     from ui.app import create_app  # noqa: PLC0415 - likewise
 
-    web = create_app(settings)
+    web = create_app(settings, layers)
     state: AppState = web.state.yieldline
     server = uvicorn.Server(
         uvicorn.Config(

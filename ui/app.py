@@ -11,10 +11,11 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import Match
 
 from broker.messages import Measurement, Run
+from broker.origins import Layers
 from broker.settings import Settings
 from ui.api import (
-    analysis,
     alerts,
+    analysis,
     backtests,
     books,
     documents,
@@ -33,6 +34,7 @@ from ui.api import (
     results,
     rulebooks,
     shadows,
+    system,
     units,
 )
 from ui.state import AppState
@@ -42,10 +44,10 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _RECONNECT_S = 10
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, layers: Layers = Layers()) -> FastAPI:  # noqa: B008 - frozen
     """Build the whole web app; its lifespan opens and closes all it needs.
 
-    Once per process: NiceGUI has one app.
+    `layers` tell where the settings come from. Once per process: NiceGUI has one app.
 
     Raises:
         SettingsError: The database's URL makes no sense.
@@ -54,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     from ui.pages import register_pages  # noqa: PLC0415 - likewise
 
-    state = AppState(settings)
+    state = AppState(settings, layers)
     app = create_api(state)
     register_pages(state)
     ui.run_with(
@@ -105,6 +107,7 @@ def create_api(state: AppState) -> FastAPI:
         rulebooks,
         shadows,
         live,
+        system,
         health,
         documents,
     ):

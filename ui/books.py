@@ -12,6 +12,17 @@ from typing import Any, Final
 
 Facts = dict[str, Any]
 _OF_AGENT: Final = ("read", "refused", "spooled", "receipted")
+_AT_SERVICE: Final = "at the service"
+_BEFORE_SPOOL: Final = "between the log and the spool"
+_AFTER_SPOOL: Final = "between the spool and the service"
+_WHAT_TO_DO: Final = {
+    _AT_SERVICE: "It took in more or less than it stored, rejected and knew already. Compare the"
+    " runs of this sender with its log, and keep the service's own log.",
+    _BEFORE_SPOOL: "The agent read lines that it neither kept nor refused. Keep the log files and"
+    " the spool, and look at `yieldline agent status` there.",
+    _AFTER_SPOOL: "They were confirmed, and the database does not have them: was an older backup"
+    " put back? `yieldline agent replay` sends them again.",
+}
 
 
 def balance(book: Mapping[str, Any], agent: Mapping[str, Any] | None) -> Facts:
@@ -29,12 +40,12 @@ def balance(book: Mapping[str, Any], agent: Mapping[str, Any] | None) -> Facts:
     received = book["received"]
     counted = {name: _count(agent, name) for name in _OF_AGENT}
     read, refused, spooled, receipted = counted.values()
-    gaps = {"at the service": received - book["stored"] - book["rejected"] - book["duplicates"]}
+    gaps = {_AT_SERVICE: received - book["stored"] - book["rejected"] - book["duplicates"]}
     if read is not None and refused is not None and spooled is not None:
-        gaps["between the log and the spool"] = read - refused - spooled
+        gaps[_BEFORE_SPOOL] = read - refused - spooled
     if receipted is not None:
         # A message can be received more often than it was receipted, never less.
-        gaps["between the spool and the service"] = max(0, receipted - received)
+        gaps[_AFTER_SPOOL] = max(0, receipted - received)
     waiting = None if spooled is None or receipted is None else spooled - receipted
     return {
         **book,
@@ -50,7 +61,7 @@ def _sentence(gaps: Mapping[str, int]) -> str | None:
         if gap:
             return (
                 f"{abs(gap)} {'records are' if abs(gap) > 1 else 'record is'} missing {where}."
-                " Compare the numbers beside it, and keep the log files."
+                f" {_WHAT_TO_DO[where]}"
             )
     return None
 

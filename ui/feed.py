@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
+from time import perf_counter
 from typing import Any, Final
 
 import structlog
@@ -26,6 +27,7 @@ from service.store.queries.pages_seed import read_seed
 from service.store.queries.pages_status import StatusFacts, read_status
 from ui.floor_model import FloorModel
 from ui.floor_view import Frame, floor_changes, floor_frame, machine_frame
+from ui.meter import AgentWord, FeedFacts, Meter
 from ui.seen import seen_of_stored
 from ui.state import AppState
 
@@ -69,6 +71,7 @@ class Feed:
         self._lags_s: deque[float] = deque(maxlen=50)
         """From the service's hand to ours: judged, stored, published, shown."""
         self._taken = 0
+        self._meter = Meter()
         self._heart_s = 0.0
         self._is_rebuilt = False
         """The model was replaced: changes since the last frame would not add up."""
@@ -126,8 +129,8 @@ class Feed:
         for old in self.model.machines.values():
             machine = model.machine(old.machine_id, old.line)
             if machine is not None:
-                machine.online_s, machine.agent = old.online_s, old.agent
-                machine.offline_s = old.offline_s
+                machine.online_s, machine.offline_s = old.online_s, old.offline_s
+                machine.agent, machine.agent_s = old.agent, old.agent_s
 
     def _replay(self, model: FloorModel) -> None:
         pending, self._pending = self._pending, None
@@ -140,6 +143,7 @@ class Feed:
                 self._status = await asyncio.to_thread(read_status, self.state.database)
                 self._alerts = await asyncio.to_thread(alert_pulse, self.state.database)
                 self._status_trouble = None
+                self._meter.pings_ms.append(self._status.database_ms)
             except YieldlineError as error:
                 self._status_trouble = str(error)
             await asyncio.sleep(STATUS_S)
@@ -189,7 +193,9 @@ class Feed:
 
     async def _keep_ticking(self) -> None:
         while True:
+            begun_s = perf_counter()
             await asyncio.sleep(TICK_S)
+            self._meter.late_ms.append((perf_counter() - begun_s - TICK_S) * 1000)
             await self._tick(datetime.now(UTC))
 
     async def _tick(self, now: datetime) -> None:
@@ -202,10 +208,12 @@ class Feed:
         before, self.number = self.number, self.number + 1
         new_runs, self._taken = model.taken - self._taken, model.taken
         self._forget_gone()
+        begun_s = perf_counter()
         for (view, is_current), client_ids in self._ready(-1 if is_new else before).items():
             frame = self._changes(view, changed, new_runs, now_s) if is_current else None
             frame = frame if frame is not None else self._whole(view, now_s)
             await self._send(frame, client_ids, base=before if is_current else None)
+        self._meter.frame_ms.append((perf_counter() - begun_s) * 1000)
 
     def _ready(self, before: int) -> dict[tuple[str, bool], list[str]]:
         """Return the viewers with credit, by view and by whether they have seen all but this."""
@@ -214,6 +222,9 @@ class Feed:
             if viewer.has_credit:
                 ready.setdefault((viewer.view, viewer.seen == before >= 0), []).append(client_id)
                 viewer.has_credit = False
+                self._meter.frames += 1
+            else:
+                self._meter.skipped += 1
         return ready
 
     def _forget_gone(self) -> None:
@@ -257,6 +268,31 @@ class Feed:
         """Return what a machine's agent last said of itself; None: nothing."""
         machine = self.model.machines.get(machine_id)
         return machine.agent if machine else None
+
+    def facts(self) -> FeedFacts:
+        """Return how the feed does, and what agents last said."""
+        meter, now_s = self._meter, datetime.now(UTC).timestamp()
+        agents = [
+            AgentWord(
+                machine.machine_id,
+                machine.line,
+                self.model.status(machine, now_s),
+                machine.agent,
+                machine.agent_s,
+                is_offline=machine.offline_s is not None,
+            )
+            for machine in self.model.machines.values()
+            if machine.agent
+        ]
+        return FeedFacts(
+            len(self._viewers),
+            meter.frames,
+            meter.skipped,
+            list(meter.frame_ms),
+            list(meter.late_ms),
+            list(meter.pings_ms),
+            agents,
+        )
 
     def status(self, now_s: float) -> Frame:
         """Return the status line and the pulse: also what is not well, in words."""

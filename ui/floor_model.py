@@ -53,6 +53,8 @@ class Machine:
     offline_s: float | None = None
     """Since when it is offline by its own last will; None: it is not."""
     agent: dict[str, object] | None = None
+    agent_s: float | None = None
+    """When its agent said so."""
     tally: Tally = field(default_factory=Tally)
     outcomes: Counter[str] = field(default_factory=Counter)
     """Runs of the shift by tape mark."""
@@ -234,6 +236,7 @@ class FloorModel:
             machine.online_s = None
         if state.agent:  # a last will has none: what was last said still stands
             machine.agent = dict(state.agent)
+            machine.agent_s = _seconds(state.at, now) if retained else now.timestamp()
         self.dirty.add(machine_id)
 
     def apply_rejected(self, rejection: Rejection) -> None:

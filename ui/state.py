@@ -17,13 +17,15 @@ from typing import TypeAlias
 import structlog
 
 from broker.feed import Feed, LiveMessage
-from broker.live import LiveFeed
+from broker.live import CounterFeed, LiveFeed
+from broker.origins import Layers
 from broker.result_feed import ResultFeed
 from broker.settings import Settings
 from broker.topics import Channel
 from service.store.database import Database
 from ui.ingest import IngestLink
 from ui.jobs import Jobs
+from ui.meter import FeedFacts
 
 log = structlog.get_logger()
 
@@ -104,16 +106,22 @@ def live_hub(settings: Settings) -> LiveHub:
 class AppState:
     """The settings, the database, the live feed and the way in of this web process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, layers: Layers = Layers()) -> None:  # noqa: B008 - frozen
         """Wire the parts; nothing is opened yet.
+
+        Args:
+            settings: Of this process.
+            layers: Where they come from.
 
         Raises:
             SettingsError: The database's URL makes no sense.
         """
         self.settings = settings
+        self.layers = layers
         self.database = Database(settings.database)
         self.template = settings.template()
         self.live = live_hub(settings)
+        self.counters = CounterFeed(settings, self.template)
         self.ingest = IngestLink(settings, self.template, self.database)
         self.jobs = Jobs()
         self.stopping = asyncio.Event()
@@ -124,6 +132,8 @@ class AppState:
         """Tells live, stale or offline by machine_id; the floor model knows, once there is one."""
         self.agent_of: Callable[[str], Mapping[str, object] | None] = lambda _: None
         """Tells what a machine's agent last said of itself; likewise."""
+        self.feed_facts: Callable[[], FeedFacts] = FeedFacts
+        """Tells what the live feed of the pages knows of itself and of agents; likewise."""
         self.viewer_count = 0
         """Who reads the live stream of the API."""
         self.export_count = 0
@@ -133,12 +143,16 @@ class AppState:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep the live feed running; close it, the way in and the database at the end."""
-        task = self.keep(self.live.run(), "live feed")
+        tasks = [
+            self.keep(self.live.run(), "live feed"),
+            self.keep(self.counters.run(), "broker counters"),
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.ingest.close()
             await asyncio.to_thread(self.jobs.close)
             self.database.dispose()

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from broker.errors import StoreUnavailable
 from service.store.database import Database
@@ -81,3 +81,20 @@ def stand(database: Database) -> Mandate | None:
             connection.close()
             return None
         return Mandate(database, connection)
+
+
+def is_watched(database: Database) -> bool | None:
+    """Tell whether a service process holds the mandate; None: SQLite does not tell.
+
+    Raises:
+        StoreUnavailable, StoreRefused: Database trouble.
+    """
+    if database.is_sqlite:
+        return None
+    query = text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0"
+        " AND objid = :lock"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with database.translated(), database.engine.connect() as connection:
+        return bool(connection.execute(query, {"lock": _WATCHER_LOCK}).scalar())

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
@@ -15,12 +15,10 @@ from service.store.schema import is_current
 from ui.api.answers import answer
 from ui.api.parameters import State
 from ui.api.problems import answers, problem_response
+from ui.lights import HEARTBEAT_AGE_MAX_S
 from ui.state import AppState
 
 router = APIRouter(tags=["health"])
-
-HEARTBEAT_AGE_MAX_S: Final = 10.0
-"""A service that last spoke longer ago is not taken for alive."""
 
 _DATABASE_WAIT_S = 5.0
 
