@@ -70,10 +70,7 @@ def frame(  # noqa: PLR0913 - most pages leave most of them out
         controls: What the top bar offers to choose: the line, the time range.
     """
     plant = feed.state.settings.plant
-    ui.page_title(f"{title} · Yieldline")
-    ui.add_head_html(_head())
-    ui.add_body_html(_icons())
-    ui.query("html").props('lang="en"')
+    dress(title)
     shell = Shell(
         title=title,
         active=active,
@@ -89,6 +86,14 @@ def frame(  # noqa: PLR0913 - most pages leave most of them out
     )
     with shell:
         yield
+
+
+def dress(title: str) -> None:
+    """Give a page its title, styles and icons; `frame` does it, a page without one calls it."""
+    ui.page_title(f"{title} · Yieldline")
+    ui.add_head_html(_head())
+    ui.add_body_html(_icons())
+    ui.query("html").props('lang="en"')
 
 
 def _head() -> str:

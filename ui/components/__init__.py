@@ -14,6 +14,8 @@ _LIVE: Final = {"yieldline": str(Path(__file__).parents[1] / "static" / "live")}
 _RULES: Final = {"yieldline-rules": str(Path(__file__).parents[1] / "static" / "rules")}
 _ALERTS: Final = {"yieldline-alerts": str(Path(__file__).parents[1] / "static" / "alerts")}
 _REJECTS: Final = {"yieldline-rejects": str(Path(__file__).parents[1] / "static" / "rejects")}
+_SYSTEM: Final = {"yieldline-system": str(Path(__file__).parents[1] / "static" / "system")}
+_WALL: Final = {"yieldline-wall": str(Path(__file__).parents[1] / "static" / "wall")}
 BUNDLED: Final = (aggrid, echart)
 """Importing them puts `nicegui-aggrid` and `nicegui-echart` in every page's import map; a browser
 loads one when a component imports it, from this host."""
@@ -61,6 +63,14 @@ class AlertsPage(_Component, component="alerts.js", esm=_ALERTS):
 
 class RejectsPage(_Component, component="rejects.js", esm=_REJECTS):
     """What was not understood, and sending it again."""
+
+
+class SystemPage(_Component, component="system.js", esm=_SYSTEM):
+    """Do the books balance, and is everything up?"""
+
+
+class Wall(_Component, component="wall.js", esm={**_LIVE, **_WALL}):
+    """One line, or all of them, for a screen on the wall; from the frames of view `floor`."""
 
 
 class Sentence(_Component, component="sentence.js"):

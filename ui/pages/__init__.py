@@ -8,7 +8,7 @@ from nicegui import app
 
 from ui import navigation, theme
 from ui.feed import Feed
-from ui.pages import alerts, floor, machine, rejects, results, rules, unit
+from ui.pages import alerts, floor, machine, rejects, results, rules, system, unit, wall
 from ui.state import AppState
 
 
@@ -27,6 +27,8 @@ PAGES: Final = (
     Page(alerts.register, navigation.ALERTS),
     Page(rules.register, navigation.RULES),
     Page(rejects.register, navigation.REJECTS),
+    Page(system.register, navigation.SYSTEM),
+    Page(wall.register, navigation.WALL),
 )
 """Every page, one line each; docs/pages.md tells how to add one."""
 
@@ -42,6 +44,7 @@ def register_pages(state: AppState) -> Feed:
     for page in PAGES:
         page.register(feed)
     state.status_of, state.agent_of = feed.status_of, feed.agent_of
+    state.feed_facts = feed.facts
     tasks: list[asyncio.Task[None]] = []
 
     @app.on_startup
