@@ -25,8 +25,10 @@ export default {
   created() {
     const wanted = () => ({ code: this.group?.code, machine_id: this.group?.machine_id, since: scope.since, until: scope.until, limit: MEMBERS_MAX });
     this.asks = question(() => (this.group ? API : ""), wanted, { isFiltered: false });
+    // Those to be sent: of a large group the next ones come when these are dealt with.
+    this.waits = question(() => (this.group ? API : ""), () => ({ ...wanted(), open: true }), { isFiltered: false });
     this.$watch(() => this.asks.data, this.seeMembers);
-    this.$watch(() => this.version, () => this.asks.ask());
+    this.$watch(() => this.version, this.askAgain);
     this.$watch(() => this.shownId, this.load, { immediate: true });
     this.$watch(() => `${this.group?.code} ${this.group?.machine_id}`, () => (this.mode = "this"));
     onKey("j", "the earlier rejection", () => this.step(1));
@@ -42,7 +44,7 @@ export default {
       return this.one ? { code: this.one.code, machine_id: this.one.machine_id ?? "" } : null;
     },
     members() { return this.asks.data?.items ?? []; },
-    open() { return this.members.filter((each) => !each.settled); },
+    open() { return this.waits.data?.items ?? []; },
     shownId() { return Number(query.id) || (query.code ? this.first : 0); },
     place() { return Math.max(0, this.members.findIndex((each) => each.rejection_id === this.shownId)); },
   },
@@ -58,7 +60,11 @@ export default {
     // A group was chosen: its newest open one is shown, and stays when it is dealt with.
     seeMembers() {
       const isShown = this.members.some((each) => each.rejection_id === this.first);
-      if (query.code && !isShown) this.first = (this.open[0] ?? this.members[0])?.rejection_id ?? 0;
+      if (query.code && !isShown) this.first = (this.members.find((each) => !each.settled) ?? this.members[0])?.rejection_id ?? 0;
+    },
+    askAgain() {
+      this.asks.ask();
+      this.waits.ask();
     },
     seeOne(one) { if (one?.rejection_id === this.shownId) this.one = one; },
     step(by) {
