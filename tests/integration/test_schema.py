@@ -124,6 +124,17 @@ def test_an_upgrade_counts_measurements_and_missing_steps_as_the_writer_does(
     assert [rows(stored, query) for query in queries] == before
 
 
+@pytest.mark.postgres
+def test_postgresql_is_told_how_many_measurements_a_run_has(postgres_url: str) -> None:
+    stored = Stored(postgres_url)
+    fill(stored)
+    with stored.database.engine.begin() as connection:
+        connection.execute(text("ANALYZE measurement"))
+    query = "SELECT n_distinct FROM pg_stats WHERE tablename = 'measurement' AND attname = 'run_id'"
+    assert rows(stored, query) == [(pytest.approx(-0.1),)]
+    stored.close()
+
+
 @pytest.mark.parametrize("table", ["audit", "rulebook"])
 @pytest.mark.parametrize(
     "sql", ["UPDATE {table} SET reason = 'forged'", "DELETE FROM {table}", "TRUNCATE {table}"]
