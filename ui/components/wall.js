@@ -18,7 +18,7 @@ export default {
   template: `
 <div class="wallroom"><main class="wall" :class="{cut: live.isCut, plant: !line}" :style="place">
   <header class="wh"><h1>{{ line || plant }}</h1><span class="p">{{ product }}</span><span class="grow"></span>
-    <span class="lv"><Icon :name="live.lostFor ? 'stale' : 'pass-line'" size="34"/>{{ live.lostFor ? 'reconnecting' : 'live' }}</span><span class="s">{{ live.status.shift }}</span><span class="c">{{ time }}</span></header>
+    <span class="lv" :class="{lost: live.lostFor}"><Icon :name="live.lostFor ? 'stale' : 'pass-line'" size="34"/>{{ live.lostFor ? 'reconnecting' : 'live' }}</span><span class="s">{{ live.status.shift }}</span><span class="c">{{ time }}</span></header>
   <p v-if="live.isCut" class="cutoff" role="alert"><Icon name="offline" size="64"/>No connection for {{ duration(live.lostFor) }}. Numbers are not live.</p>
   <section v-if="!turns.shown.length" class="nobody"><Icon name="stale" size="96"/><p>{{ nobody }}</p></section>
   <template v-else>

@@ -14,7 +14,7 @@ export const MachineTile = {
   <p v-if="silent" class="v sil"><span>silent</span> <b>{{ silent }}</b></p>
   <p v-else class="v" :class="{low: tile.low, few: tile.few}">{{ tile.fpy }}<i v-if="tile.units">%</i></p>
   <Tape :marks="tile.tape"/>
-  <footer><span class="why">{{ reason }}</span><span v-if="silent">{{ tile.units ? 'was ' + tile.fpy + ' %' : '' }}</span><span v-else-if="card?.severity === 'critical'">{{ tile.fails }} in a row</span><Age v-else-if="tile.last !== null" :at="tile.last"/></footer>
+  <footer><span class="why">{{ reason }}</span><span v-if="silent && look.crit">silent</span><span v-else-if="silent">{{ tile.units ? 'was ' + tile.fpy + ' %' : '' }}</span><span v-else-if="card?.severity === 'critical'">{{ tile.fails }} in a row</span><Age v-else-if="tile.last !== null" :at="tile.last"/></footer>
 </article>`,
   computed: {
     status() { return machineStatus(this.tile, clock.second); },
