@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from tests.benchmarks import agent, latency, start, throughput
 from tests.benchmarks.figures import Figure, page
+from tests.benchmarks.history import history, history_section
+from tests.benchmarks.month import MEASUREMENTS
 from tests.benchmarks.parts import ROOT, describe_machine, plant
 from tests.benchmarks.stages import profile
 
@@ -18,7 +20,10 @@ def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round; the page stays as it is")
-    parser.add_argument("--only", default="P1,P2,P3,P7,P8", help="such as P1,P3; the page stays")
+    parser.add_argument("--only", default="P1,P2,P3,P6,P7,P8", help="such as P1,P3; the page stays")
+    parser.add_argument(
+        "--measurements", type=int, default=MEASUREMENTS, help="of P6; with fewer the page stays"
+    )
     parser.add_argument("--profile", action="store_true", help="where a flat result's time goes")
     options = parser.parse_args()
     if options.profile:
@@ -32,8 +37,13 @@ def main() -> None:
         sys.stdout.write(f"{figure.line()}\n")
         sys.stdout.flush()
         figures.append(figure)
-    if rounds == _ROUNDS and options.only == parser.get_default("only"):
+    histories = []
+    if "P6" in wanted:
+        histories = [history(database, options.measurements) for database in _DATABASES]
+    is_whole = rounds == _ROUNDS and options.measurements == MEASUREMENTS
+    if is_whole and options.only == parser.get_default("only"):
         text = page(sorted(figures, key=_order), _NOTES, describe_machine(), rounds)
+        text += history_section(histories)
         (ROOT / "docs/benchmarks.md").write_text(text, "utf-8")
 
 
