@@ -164,8 +164,8 @@ class Sender:
                 await self._publish(connection, messages)
             elif not self._stop.is_set():
                 await self._wait_for_work()
-        if self._reading:
-            await connection.publish([self._state("offline")])
+        if self._reading:  # the last will cannot say how the books closed; a goodbye can
+            await connection.publish([self._state("offline", await self._facts(self._reading))])
 
     async def _publish(self, connection: Connection, messages: list[Waiting]) -> None:
         topic = self._config.topic(self._source, Channel.TEST)
@@ -255,11 +255,13 @@ class Sender:
     async def _say_state(self, connection: Connection) -> None:
         if self._reading is None or self._now() < self._heartbeat_at:
             return
-        agent = await asyncio.to_thread(
-            facts, self._spool, self._reading, self.machine_id, self.last_error
-        )
-        await connection.publish([self._state("online", agent)])
+        await connection.publish([self._state("online", await self._facts(self._reading))])
         self._heartbeat_at = self._now() + self._config.agent.heartbeat_s
+
+    async def _facts(self, reading: Reading) -> dict[str, Any]:
+        return await asyncio.to_thread(
+            facts, self._spool, reading, self.machine_id, self.last_error
+        )
 
     def _state(self, status: str, agent: dict[str, Any] | None = None) -> Outgoing:
         topic = self._config.topic(self._source, Channel.STATE)

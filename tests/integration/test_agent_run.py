@@ -82,6 +82,8 @@ async def test_it_follows_growing_files_and_says_its_state(
     process.stop()
     assert process.exit_code == 0, process.output
     await eventually(lambda: service.states[-1]["status"] == "offline")
+    told = service.states[-1]["agent"]
+    assert (told["read"], told["receipted"]) == (21, 20), "how its books closed"
     assert set(service.arrived.values()) == {1}
 
 
