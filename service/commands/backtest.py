@@ -94,6 +94,7 @@ def _replayed(database: Database, run_ids: Sequence[int]) -> Iterator[tuple[Stor
     """Yield stored runs with what their message says, decoded as it was then."""
     found = sorted(stored_runs(database, run_ids), key=attrgetter("raw_id", "machine_id"))
     messages = payloads(database, [each.raw_id for each in found])
+    found = [each for each in found if each.raw_id in messages]  # others were deleted meanwhile
     for (raw_id, machine_id), group in groupby(found, attrgetter("raw_id", "machine_id")):
         runs = list(group)
         decoded = decode_stored(messages[raw_id], machine_id, [each.element for each in runs])

@@ -5,17 +5,21 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
+from service.commands import backtest
 from service.store import lease, retention
+from service.store.queries import run_details, units
 from service.store.queries.changes import first_forged_change, list_changes
 from service.store.queries.figures import figures
 from service.store.queries.filters import Filters
-from service.store.queries.units import unit_life
+from service.store.queries.old_runs import horizon_us, old_portions
+from service.store.rows import microseconds
 from tests.support.mosquitto import Mosquitto
 from tests.support.processes import YIELDLINE, Process
 from tests.support.stored import NOON, Stored, run_message
@@ -56,7 +60,7 @@ def assert_old_is_gone(stored: Stored) -> None:
     counted = figures(stored.database, Filters())
     assert (counted["total_tests"], counted["units"]) == (2, 2)
     assert counted["first_pass_yield"] == 1.0, "the unit counts by the first run that is left"
-    life = unit_life(stored.database, "BOTH")
+    life = units.unit_life(stored.database, "BOTH")
     assert life is not None
     assert [run["attempt"] for run in life["units"][0]["runs"]] == [1]
 
@@ -133,6 +137,43 @@ def test_a_message_that_comes_again_after_its_run_was_deleted_is_a_new_one(
     assert prune(run).exit_code == 0
     again = stored.save(at_time("OLD", OLD), at=NOW).saved
     assert (len(again.runs), len(again.duplicates)) == (1, 0)
+
+
+def delete_after(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> None:
+    """Let old runs go right after a query has read its first part."""
+    read = getattr(module, name)
+
+    def read_and_delete(*words: Any, **more: Any) -> Any:  # noqa: ANN401
+        found = read(*words, **more)
+        horizon = horizon_us(microseconds(NOW), DAYS)
+        for portion in old_portions(stored.database, horizon):
+            stored.writer.forget(portion, horizon)
+        return found
+
+    monkeypatch.setattr(module, name, read_and_delete)
+
+
+def test_who_reads_what_is_deleted_at_this_moment_finds_nothing(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run,) = stored.save(at_time("OLD", OLD), at=OLD).saved.runs
+    delete_after(stored, monkeypatch, run_details, "results_by_ids")
+    assert run_details.run_details(stored.database, run.run_id) is None
+    stored.save(at_time("OLD", OLD), at=OLD)
+    delete_after(stored, monkeypatch, backtest, "stored_runs")
+    assert backtest.backtest(stored.database, "", Filters())["runs"] == 0
+
+
+def test_a_life_whose_first_run_is_deleted_at_this_moment_begins_with_the_next(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(stored)
+    delete_after(stored, monkeypatch, units, "_newest_runs")
+    life = units.unit_life(stored.database, "BOTH")
+    assert life is not None
+    assert [run["attempt"] for run in life["units"][0]["runs"]] == [1]
 
 
 @pytest.mark.postgres

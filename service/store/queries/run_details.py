@@ -39,7 +39,9 @@ def run_details(database: Database, run_id: int) -> Facts | None:
     if result is None:
         return None
     with connected(database) as connection:
-        row = connection.execute(_details_of(run_id)).one()
+        row = connection.execute(_details_of(run_id)).one_or_none()
+        if row is None:  # deleted since we read its result
+            return None
         names = names_of(database, connection, (row.fixture, row.operator, row.program, row.topic))
         measurements = _measurements(connection, run_id)
     return {**result, "details": _details(row, names) | {"measurements": measurements}}

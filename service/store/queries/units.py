@@ -1,6 +1,6 @@
 """A unit's life: what was run on it, in order, and what became of it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,12 +32,15 @@ def unit_life(database: Database, barcode: str) -> Facts | None:
         # After the runs: a run that is stored meanwhile may be counted, but is never missing.
         states = connection.execute(select(UNIT_STATE).where(UNIT_STATE.c.unit_id.in_(ids))).all()
         names = names_of(database, connection, _name_ids(runs, states))
-    attempts = {(each.unit_id, each.procedure): each.runs for each in states}
+    attempts = Counter({(each.unit_id, each.procedure): each.runs for each in states})
     by_unit: dict[int, list[Facts]] = defaultdict(list)
     for run in runs:  # newest first, so that attempts count down
         key = (run.unit_id, run.procedure)
-        by_unit[run.unit_id].insert(0, _run(run, names, attempts[key]))
-        attempts[key] -= 1
+        if attempts[key] > 0:  # else it was deleted since we read it
+            by_unit[run.unit_id].insert(0, _run(run, names, attempts[key]))
+            attempts[key] -= 1
+    if not by_unit:
+        return None
     procedures: dict[int, list[Facts]] = defaultdict(list)
     for state in sorted(states, key=lambda row: (row.first_started_us, row.first_run_id)):
         procedures[state.unit_id].append(_procedure(state, names))
