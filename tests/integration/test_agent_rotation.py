@@ -17,6 +17,7 @@ import pytest
 from edge_agent import lost, reader
 from edge_agent.reader import Reader
 from edge_agent.spool import Spool
+from edge_agent.spool_view import SpoolView
 from edge_agent.tail import signature
 from tests.support.agent_floor import Floor, line
 from tests.support.edge import Agent, TinyService
@@ -562,8 +563,15 @@ async def test_rotated_again_and_again_and_killed_in_between_it_loses_and_double
             agent.start()
     expected = set(names(*range(count)))
     await eventually(lambda: arrived() == expected, 30, saw=lambda: expected - arrived())
+    await eventually(lambda: receipted(agent) == count, saw=lambda: receipted(agent))
     agent.processes[-1].stop()
     assert agent.books() == (count, 0, count, count)
+
+
+def receipted(agent: Agent) -> int:
+    """How many receipts a running agent has written down."""
+    with SpoolView(agent.folder / "agent-spool.db") as view:
+        return view.books()[agent.machine_id].receipted
 
 
 def rotate(log: Path, target: Path, way: str) -> None:
