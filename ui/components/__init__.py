@@ -12,6 +12,7 @@ from nicegui.elements import aggrid, echart
 
 _LIVE: Final = {"yieldline": str(Path(__file__).parents[1] / "static" / "live")}
 _RULES: Final = {"yieldline-rules": str(Path(__file__).parents[1] / "static" / "rules")}
+_ANALYTICS: Final = {"yieldline-analytics": str(Path(__file__).parents[1] / "static" / "analytics")}
 _ALERTS: Final = {"yieldline-alerts": str(Path(__file__).parents[1] / "static" / "alerts")}
 _REJECTS: Final = {"yieldline-rejects": str(Path(__file__).parents[1] / "static" / "rejects")}
 _SYSTEM: Final = {"yieldline-system": str(Path(__file__).parents[1] / "static" / "system")}
@@ -51,6 +52,10 @@ class UnitSearch(_Component, component="units.js"):
 
 class ResultsPage(_Component, component="results.js"):
     """Exactly the runs that the filters choose."""
+
+
+class AnalyticsPage(_Component, component="analytics.js", esm=_ANALYTICS):
+    """Why did yield fall, and since when?"""
 
 
 class RulesPage(_Component, component="rules.js", esm=_RULES):

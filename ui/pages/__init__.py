@@ -8,7 +8,7 @@ from nicegui import app
 
 from ui import navigation, theme
 from ui.feed import Feed
-from ui.pages import alerts, floor, machine, rejects, results, rules, system, unit, wall
+from ui.pages import alerts, analytics, floor, machine, rejects, results, rules, system, unit, wall
 from ui.state import AppState
 
 
@@ -22,6 +22,7 @@ class Page(NamedTuple):
 PAGES: Final = (
     Page(floor.register, navigation.FLOOR),
     Page(machine.register),
+    Page(analytics.register, navigation.ANALYTICS),
     Page(results.register, navigation.RESULTS),
     Page(unit.register, navigation.UNITS),
     Page(alerts.register, navigation.ALERTS),

@@ -3,6 +3,7 @@
 //
 //     <Chart :options="options" :summary="sentence" :table="{head, rows}" @pick="(mark) => …"/>
 //
+// A cell of the table may be a link, {text, href}: what a click on a mark opens, for the keyboard.
 // `options(colours)` returns ECharts options; `colours` are the tokens by name (text, fail, grid …).
 import { h, markRaw } from "vue";
 import { Icon } from "./pictures.js";
@@ -45,11 +46,12 @@ function look(c) {
   };
 }
 
+const cell = (value) => h("td", { class: { r: typeof value === "number" } }, value?.href ? h("a", { class: "lnk", href: value.href }, value.text) : (value ?? "–"));
 const Table = (props) =>
   h("div", { class: "scroll", tabindex: 0 }, [
     h("table", { class: "grid" }, [
       h("thead", h("tr", props.head.map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", props.rows.map((row) => h("tr", row.map((value) => h("td", { class: { r: typeof value === "number" } }, value ?? "–"))))),
+      h("tbody", props.rows.map((row) => h("tr", row.map(cell)))),
     ]),
   ]);
 Table.props = ["head", "rows"];

@@ -3,7 +3,7 @@
 export { clock, live, startLive } from "./connection.js";
 export * from "./words.js";
 export { Age, Icon, Outcome, Spark, Tape } from "./pictures.js";
-export { change, filterWords, has, parameters, query, refresh, scope } from "./scope.js";
+export { change, filterWords, has, parameters, query, refresh, scope, setAside } from "./scope.js";
 export { call, question, Trouble } from "./api.js";
 export { AsOf, CopyLink, Empty, Failed, Panel, Popover, Shapes, Sheet } from "./panel.js";
 export { FilterBar } from "./filterbar.js";

@@ -22,6 +22,13 @@ const FILTERS = {
 };
 const NAMES = [...Object.keys(FILTERS), "since", "until", "range", "group", "compare", "by", "sort", "tab"];
 
+const aside = new Set();
+
+// Filters that this page does not ask with: it has no use for them, or they choose something of its own,
+// such as the step that a chart is of. Said when the page begins.
+export const setAside = (...names) => names.forEach((name) => aside.add(name));
+const filters = () => Object.keys(FILTERS).filter((name) => query[name] && !aside.has(name));
+
 // What the address says; "" is nothing. Other names are there once the address has them.
 export const query = reactive(Object.fromEntries(NAMES.map((name) => [name, ""])));
 export const scope = reactive({
@@ -108,7 +115,7 @@ export function change(changes, { replaces = false } = {}) {
   read();
   if (JSON.stringify(query) === before) return;
   keep();
-  const asksAnew = Object.keys(changes).some((name) => name in FILTERS || ["since", "until", "range"].includes(name));
+  const asksAnew = Object.keys(changes).some((name) => (name in FILTERS && !aside.has(name)) || ["since", "until", "range"].includes(name));
   if (asksAnew) void refresh();
 }
 
@@ -143,7 +150,7 @@ export async function refresh() {
 
 // The parameters of a call: the filters that are set, and the range's bounds.
 export function parameters() {
-  const said = Object.fromEntries(Object.keys(FILTERS).filter((name) => query[name]).map((name) => [name, query[name]]));
+  const said = Object.fromEntries(filters().map((name) => [name, query[name]]));
   if (!has("range")) return said;
   if (scope.since) said.since = scope.since;
   if (scope.until) said.until = scope.until;
@@ -166,7 +173,7 @@ function filterWord(name) {
 
 // The filters as people say them: "line L1 · this shift, 06:00 – 14:00".
 export function filterWords() {
-  const words = Object.keys(FILTERS).filter((name) => query[name]).map(filterWord);
+  const words = filters().map(filterWord);
   if (has("range")) words.push(`${scope.words.toLowerCase()}, ${scope.label}`);
   return words.join(" · ") || "everything";
 }

@@ -2,6 +2,8 @@
 import { clockMinute, when } from "yieldline";
 import { KEYS } from "./toml.js";
 
+export { wilson } from "yieldline/shares.js";
+
 const DASH = "\u2013";
 const BOUNDS = { GE: "≥", GT: ">", LE: "≤", LT: "<", EQ: "=", NE: "≠" };
 const BETWEEN = { GELE: ["", ""], GTLT: [">", "<"], GELT: ["≥", "<"], GTLE: [">", "≤"] };
@@ -131,14 +133,3 @@ export function moveWords(before, low, high) {
 
 // Since when: a clock time, or a day.
 export const sinceWords = (at, now) => (now - at < 43_200 ? clockMinute(at) : when(at, now));
-
-const Z = 1.959964;
-
-// Wilson's 95 % interval of a share.
-export function wilson(good, n) {
-  if (!n) return null;
-  const share = good / n;
-  const middle = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
-  const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n));
-  return [Math.max(0, middle - half), Math.min(1, middle + half)];
-}
