@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import urlopen
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -179,6 +180,24 @@ def test_charts_are_tables_too_whose_rows_lead_to_runs(plant: Product, page: Bro
     assert newest["run"] == [str(chart["points"][-1]["run_ids"][0])]
     bins = ask(plant, "histogram", product_id=PRODUCT, step="vbat_ripple")["item"]["counts"]
     assert page.count(".an-hist tbody tr") == len(bins)
+
+
+def test_a_click_on_a_bar_opens_the_runs_behind_it(page: Browser) -> None:
+    bar = """
+      const done = arguments[arguments.length - 1];
+      const box = document.querySelector('.an-hist .pic');
+      import('nicegui-echart').then(({echarts}) => {
+        const chart = echarts.getInstanceByDom(box);
+        const [x, y] = chart.convertToPixel({xAxisIndex: 0, yAxisIndex: 0}, [arguments[0], 0.5]);
+        done([Math.round(x - box.clientWidth / 2), Math.round(y - box.clientHeight / 2)]);
+      });
+    """
+    off_centre = page.driver.execute_async_script(bar, 46.4)
+    box = page.driver.find_element(By.CSS_SELECTOR, ".an-hist .pic")
+    ActionChains(page.driver).move_to_element_with_offset(box, *off_centre).click().perform()
+    page.eventually(lambda: urlsplit(page.driver.current_url).path == "/results")
+    assert query_of(page)["step"] == "vbat_ripple"
+    page.eventually(lambda: "4100-" in page.text(".aggrid"))
 
 
 def test_the_spoken_summary_names_the_signals_of_a_chart(plant: Product, page: Browser) -> None:

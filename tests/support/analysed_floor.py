@@ -94,7 +94,7 @@ def _runs(dice: Random, units_per_hour: int) -> Iterator[Made]:
 def _made(
     machine_id: str, procedure: str, barcode: str, minute: float, steps: list[dict[str, Any]]
 ) -> Made:
-    fields = {"product_id": PRODUCT, "fixture": f"{machine_id}-A", "operator": "OM"}
+    fields: dict[str, Any] = {"product_id": PRODUCT, "fixture": f"{machine_id}-A", "operator": "OM"}
     message = run_message(barcode, procedure=procedure, minutes=minute, steps=steps, **fields)
     return Made(machine_id, minute, message)
 

@@ -14,7 +14,7 @@ const NOTES = { constant: "constant", few_values: "n < 50", coarse: "coarse", no
 const LEFT = 14.5;
 const RIGHT = 135.5;
 
-export const keyOf = ({ procedure, test_step: step }) => `${procedure}\n${step}`;
+export const keyOf = ({ procedure, test_step: step, unit }) => `${procedure}\n${step}\n${unit ?? ""}`;
 
 const indexWords = (value) => (value === null || value === undefined ? "\u2013" : Math.abs(value) > INDEX_MAX ? `> ${INDEX_MAX}` : value.toFixed(2));
 

@@ -1,9 +1,11 @@
 // A control chart as a picture: points in the order of their runs, control lines, limits, signals.
 import { clockMinute, plantDay } from "yieldline";
+import { shiftsOf } from "./labels.js";
 
 const NEAR = 1.5; // limits farther off than so many heights of the rest would press it flat
 const DAY_S = 86_400;
 const LABELLED = 8;
+const PLOT_PX = 165; // about
 
 const seconds = (text) => Date.parse(text) / 1000;
 const round = (value) => Number(value.toPrecision(6));
@@ -56,21 +58,23 @@ export function chartOptions(item, scale) {
   const numbers = numbersOf(item);
   const ends = ["low", "high"].map((end) => limitsOf(item, end).map((each) => (each === null ? null : scale.of(each))));
   const { min, max } = spanOf(item, scale, ends.flat());
+  const heights = [location.upper, location.centre, location.lower].map(scale.of).concat(ends.map((each) => each.at(-1) ?? -Infinity)).map((value) => ((max - value) / (max - min)) * PLOT_PX);
+  const shifts = shiftsOf(heights);
   return (c) => {
-    const line = (name, value, type) => ({ yAxis: scale.of(value), lineStyle: { color: c.text_3, type }, label: { formatter: `${name} ${scale.short(value)}`, position: "end", color: c.text_3, fontSize: 11 } });
+    const line = (name, value, type, place) => ({ yAxis: scale.of(value), lineStyle: { color: c.text_3, type }, label: { formatter: `${name} ${scale.short(value)}`, position: "end", offset: [0, shifts[place]], color: c.text_3, fontSize: 11 } });
     const isSeen = (value) => value !== null && value >= min && value <= max;
-    const limit = (name, data) => ({ name, type: "line", step: "middle", symbol: "none", silent: true, clip: true, data, lineStyle: { color: c.fail, width: 1.6 }, endLabel: { show: isSeen(data.at(-1)), formatter: `limit ${isSeen(data.at(-1)) ? round(data.at(-1)) : ""}`, color: c.fail, fontSize: 11, textBorderWidth: 0 }, tooltip: { show: false } });
+    const limit = (name, data, place) => ({ name, type: "line", step: "middle", symbol: "none", silent: true, clip: true, data, lineStyle: { color: c.fail, width: 1.6 }, endLabel: { show: isSeen(data.at(-1)), formatter: `limit ${isSeen(data.at(-1)) ? round(data.at(-1)) : ""}`, color: c.fail, fontSize: 11, textBorderWidth: 0, offset: [0, shifts[place]] }, tooltip: { show: false } });
     return {
       grid: { left: 52, right: 92, top: 16, bottom: 24 },
       tooltip: { trigger: "item", formatter: ({ data }) => (typeof data?.point === "number" ? tip(item, scale, numbers, data.point) : "") },
       xAxis: { type: "category", data: times, boundaryGap: false, axisTick: { show: false }, axisLabel: { interval: Math.max(0, Math.ceil(points.length / LABELLED) - 1), hideOverlap: true } },
       yAxis: { type: "value", min, max, axisLabel: { showMinLabel: false, showMaxLabel: false } },
       series: [
-        ...ends.map((data, i) => limit(i ? "high" : "low", data)).filter((each) => each.data.some((value) => value !== null)),
+        ...ends.map((data, i) => limit(i ? "high" : "low", data, 3 + i)).filter((each) => each.data.some((value) => value !== null)),
         {
           name: "value", type: "line", z: 4, showAllSymbol: true, lineStyle: { color: c.text_3, width: 1 }, labelLayout: { hideOverlap: true },
           data: points.map((point, i) => ({ value: scale.of(point.value), point: i, ...markOf(numbers[i], numbers[i - 1] ?? [], c) })),
-          markLine: { symbol: "none", silent: true, data: [line("UCL", location.upper, "dashed"), line("mean", location.centre, "solid"), line("LCL", location.lower, "dashed")] },
+          markLine: { symbol: "none", silent: true, data: [line("UCL", location.upper, "dashed", 0), line("mean", location.centre, "solid", 1), line("LCL", location.lower, "dashed", 2)] },
           markArea: { silent: true, itemStyle: { color: c.band, opacity: 0.55 }, data: [[{ yAxis: scale.of(location.lower) }, { yAxis: scale.of(location.upper) }]] },
         },
       ],

@@ -29,7 +29,7 @@ export const Disagreements = {
     what: () => "Measurements whose outcome the tester reported otherwise than the arithmetic or the rule says: left the tester's word, right ours. A row opens the runs in question.",
     differing() { return rowsOf(this.asks.data).reduce((sum, each) => sum + each.count, 0); },
     runs() { return (this.asks.data?.machines ?? []).reduce((sum, each) => sum + each.runs, 0); },
-    note() { return this.asks.data ? `${thousands(this.differing)} difference${this.differing === 1 ? "" : "s"}, ${thousands(this.runs)} in the verdict on the run` : ""; },
+    note() { return this.asks.data ? `${thousands(this.differing)} difference${this.differing === 1 ? "" : "s"}` : ""; },
     rows() { return this.asks.data ? rowsOf(this.asks.data).map((each) => ({ ...each, n: thousands(each.count), href: resultsLink({ agrees: "false", ...each.filters }) })) : []; },
     empty() { return this.rows.length || !this.asks.data ? null : nothing("Rule and tester agree in every run."); },
   },

@@ -1,14 +1,15 @@
 // Yields over time as a chart, out of the yields by hour, shift or day.
 import { clockMinute, plantDay, plantField, thousands } from "yieldline";
 import { FEW_UNITS, interval, percent } from "yieldline/shares.js";
+import { shiftsOf } from "./labels.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25];
 const SOME_S = 36 * 3600; // a longer range has days in its labels
 const MARKS_MAX = 3; // that have words beside them
 const WORDS_MAX = 44;
+const PHONE_PX = 600; // too narrow for words
 const SHOWN_MAX = 60; // more points are drawn without dots
 const PLOT_PX = 150; // about
-const LABEL_PX = 13;
 const BAR_PX_MAX = 22;
 const BARS_SHARE = 6; // the bars stand in so small a part of the height
 
@@ -46,6 +47,12 @@ function tip(each, isLong, compared) {
   return `${spanOf(each, isLong)}<br>${lines.join("<br>")}<br>${thousands(each.units)} units${each.units < FEW_UNITS ? ", few" : ""}${late}`;
 }
 
+// What the period before had at the same place.
+function counterpart(each, compared) {
+  const reach = (seconds(each.until) - seconds(each.since)) / 2;
+  return compared.find(({ at }) => Math.abs(at - middle(each)) < reach);
+}
+
 function scaleOf(items, compared, target) {
   const sure = items.filter((each) => each.units >= FEW_UNITS);
   const seen = sure.length ? sure : items;
@@ -57,23 +64,13 @@ function scaleOf(items, compared, target) {
   return { step, min: Math.max(0, 100 - step * Math.ceil(span / step)) };
 }
 
-// How far labels at these heights, in pixels from the top and falling, must move not to overlap.
-function apart(heights) {
-  let free = -Infinity;
-  return heights.map((height) => {
-    const at = Math.max(height, free);
-    free = at + LABEL_PX;
-    return at - height;
-  });
-}
-
 const cut = (text) => (text.length > WORDS_MAX ? `${text.slice(0, WORDS_MAX)}…` : text);
 
 function marksOf(versions, { from, until }, clock, c) {
   const found = versions.filter(({ activated_at: at }) => seconds(at) > from && seconds(at) < until);
   return found.map(({ version, activated_at, reason }, i) => {
     const at = seconds(activated_at);
-    const isNamed = i < MARKS_MAX;
+    const isNamed = i < MARKS_MAX && window.innerWidth > PHONE_PX;
     const words = isNamed ? `Rulebook v${version}, ${clockMinute(at)}\n${cut(reason)}` : `v${version}`;
     return { xAxis: clock.to(at), href: `/rules?version=${version}`, label: { formatter: words, position: "insideMiddleTop", rotate: 0, color: c.text, backgroundColor: c.s3, borderColor: c.line2, borderWidth: isNamed ? 1 : 0, borderRadius: 4, padding: [4, 8], fontSize: 11, lineHeight: 14, align: at - from > (until - from) / 2 ? "right" : "left" } };
   });
@@ -98,7 +95,7 @@ export function optionsOf(given) {
   const most = Math.max(1, ...items.map((each) => each.units));
   const last = items.at(-1);
   const named = [["Final", last.final_yield], ["FPY", last.first_pass_yield], ["RTY", last.rolled_throughput_yield]];
-  const shifts = apart(named.map(([, share]) => (100 - share * 100) * (PLOT_PX / (100 - min))));
+  const shifts = shiftsOf(named.map(([, share]) => (100 - share * 100) * (PLOT_PX / (100 - min))));
   const ends = (i, color) => ({ endLabel: { show: true, formatter: `${named[i][0]} ${percent(named[i][1], last.units)}`, fontSize: 11, color, textBorderWidth: 0, distance: 12, offset: [0, shifts[i]] } });
   return (c) => ({
     useUTC: true,
@@ -107,7 +104,7 @@ export function optionsOf(given) {
       trigger: "axis",
       formatter: (found) => {
         const bucket = [found].flat().find((each) => typeof each.data?.bucket === "number")?.data.bucket;
-        return bucket === undefined ? "" : tip(items[bucket], isLong, compared[bucket]);
+        return bucket === undefined ? "" : tip(items[bucket], isLong, counterpart(items[bucket], compared));
       },
     },
     xAxis: { type: "time", min: clock.to(from), max: clock.to(until), axisLabel: { hideOverlap: true, formatter: (ms) => (isLong ? plantDay(clock.from(ms)) : clockMinute(clock.from(ms))) }, splitLine: { show: false }, minInterval: isLong ? 86_400_000 : 3_600_000 },
@@ -125,12 +122,12 @@ export function optionsOf(given) {
       { name: "RTY before", type: "line", data: compared.map((each) => ({ value: [clock.to(each.at), points(each.rolled_throughput_yield)] })), symbol: "none", lineStyle: { color: c.text_3, type: "dotted", width: 1.4 }, silent: true },
       { name: "Final", type: "line", data: at((each) => points(each.final_yield)), symbol: dots, symbolSize: 3, lineStyle: { color: c.text_2, type: "dashed", width: 1.4 }, itemStyle: { color: c.text_2 }, ...ends(0, c.text_3) },
       {
-        name: "FPY", type: "line", symbol: dots, lineStyle: { color: c.text_2, width: 1.4 }, itemStyle: { color: c.text_2 }, ...ends(1, c.text_3),
+        name: "FPY", type: "line", symbol: dots, z: 5, lineStyle: { color: c.text_2, width: 1.4 }, itemStyle: { color: c.text_2 }, ...ends(1, isLow(last, target) ? c.fail : c.text_3),
         data: at((each) => points(each.first_pass_yield)).map((each) => (each.bucket !== null && isLow(items[each.bucket], target) ? { ...each, symbol: "circle", symbolSize: 7, itemStyle: { color: c.fail } } : { ...each, symbolSize: 3 })),
         markLine: { symbol: "none", silent: true, data: [{ yAxis: target }], lineStyle: { color: c.text_3, type: "dashed" }, label: { formatter: `target ${target.toFixed(1)}`, position: "insideStartTop", color: c.text_3, fontSize: 11 } },
       },
       {
-        name: "RTY", type: "line", data: at((each) => points(each.rolled_throughput_yield)), symbol: dots, symbolSize: 5, lineStyle: { color: c.text, width: 2.4 }, itemStyle: { color: c.text }, z: 4, ...ends(2, isLow(last, target) ? c.fail : c.text),
+        name: "RTY", type: "line", data: at((each) => points(each.rolled_throughput_yield)), symbol: dots, symbolSize: 5, lineStyle: { color: c.text, width: 2.4 }, itemStyle: { color: c.text }, z: 4, ...ends(2, c.text),
         markLine: { symbol: "none", data: marksOf(versions, { from, until }, clock, c), lineStyle: { color: c.accent, type: "solid", width: 1.2 } },
       },
       {
