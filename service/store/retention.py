@@ -165,7 +165,10 @@ def _states_left(
     """Return the states of units of which runs are left."""
     ends = driver.match(sorted(left), ("int8", "int4"), _LEFT)
     ids = {each for row in ends for each in row[2:] if each is not None}
-    columns = "r.unit_id, r.procedure, r.product, r.machine, r.line, r.id, r.started_us, r.outcome"
+    columns = (
+        "r.unit_id, r.procedure, r.product, r.machine, r.line, r.id, r.started_us, r.outcome,"
+        " r.is_golden, r.fixture, r.operator"
+    )
     find = f"SELECT {columns} FROM k JOIN run r ON r.id = k.k0"  # noqa: S608 - our own words
     runs = {row[5]: NewRun(*row) for row in driver.match(_alone(ids), ("int8",), find)}
     return {

@@ -77,6 +77,7 @@ def _key_runs(
     of = names.of
     machines, lines = of[NameKind.MACHINE], of[NameKind.LINE]
     products, procedures = of[NameKind.PRODUCT], of[NameKind.PROCEDURE]
+    fixtures, operators = of[NameKind.FIXTURE], of[NameKind.OPERATOR]
     run_ids = driver.next_ids("run", len(new))
     raw_ids = _insert_raw(driver, names, [arrival for _, arrival in new])
     barcodes = [(j.run.message.barcode, products[j.run.message.product_id]) for j, _ in new]
@@ -107,6 +108,8 @@ def _key_runs(
                 started_us,
                 OUTCOME_CODE[judged.outcome],
                 run.is_golden,
+                None if run.message.fixture is None else fixtures[run.message.fixture],
+                None if run.message.operator is None else operators[run.message.operator],
             ),
         )
         keys = RunKeys(

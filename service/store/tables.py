@@ -89,7 +89,8 @@ class UnitRow(SQLModel, table=True):
 class UnitStateRow(SQLModel, table=True):
     """What became of a unit at one procedure: its first, second and last run, by start time.
 
-    A unit counts in the period, machine and line of its first run; a golden sample nowhere.
+    A unit counts in the period, machine, line, fixture and operator of its first run; a golden
+    sample nowhere.
     """
 
     __tablename__ = "unit_state"
@@ -111,6 +112,8 @@ class UnitStateRow(SQLModel, table=True):
     second_started_us: int | None = Field(sa_column=_big(null=True))
     second_outcome: int | None = Field(sa_column=_small(null=True))
     is_golden: bool = Field(sa_column_kwargs={"server_default": false()})
+    fixture: int | None
+    operator: int | None
 
 
 class RawMessageRow(SQLModel, table=True):

@@ -31,6 +31,8 @@ UNIT_STATE = table(
     second_started_us="int8",
     second_outcome="int2",
     is_golden="bool",
+    fixture="int4",
+    operator="int4",
 )
 UNIT_STATE_REPLACE = "ON CONFLICT (unit_id, procedure) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in UNIT_STATE.columns[3:]
@@ -77,6 +79,9 @@ class UnitState(NamedTuple):
     second_started_us: int | None = None
     second_outcome: int | None = None
     is_golden: bool = False
+    fixture: int | None = None
+    """Of the first run, like `operator`."""
+    operator: int | None = None
 
 
 class NewRun(NamedTuple):
@@ -91,13 +96,15 @@ class NewRun(NamedTuple):
     started_us: int
     outcome: int
     is_golden: bool = False
+    fixture: int | None = None
+    operator: int | None = None
 
 
 def with_run(state: UnitState | None, run: NewRun) -> UnitState:
     """Return the state after one more run; None: it is the unit's first at this procedure."""
     once = (run.run_id, run.started_us, run.outcome)
     if state is None:
-        return UnitState(*run[:5], *once, *once, 1, *_NO_SECOND, run.is_golden)
+        return UnitState(*run[:5], *once, *once, 1, *_NO_SECOND, *run[8:])
     changed = state._replace(runs=state.runs + 1, is_golden=run.is_golden)
     if run.started_us < state.first_started_us:
         before = (state.first_run_id, state.first_started_us, state.first_outcome)
@@ -118,6 +125,8 @@ def _with_first(state: UnitState, run: NewRun) -> UnitState:
         first_run_id=run.run_id,
         first_started_us=run.started_us,
         first_outcome=run.outcome,
+        fixture=run.fixture,
+        operator=run.operator,
     )
 
 

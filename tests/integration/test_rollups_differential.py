@@ -183,7 +183,8 @@ def states_of(runs: Rows) -> dict[Any, Any]:
 
 def state_of(key: tuple[int, int], runs: Rows) -> dict[str, Any]:
     state = {"unit_id": key[0], "procedure": key[1], "runs": len(runs)}
-    state |= {name: runs[0][name] for name in ("product", "machine", "line", "is_golden")}
+    of_first = ("product", "machine", "line", "is_golden", "fixture", "operator")
+    state |= {name: runs[0][name] for name in of_first}
     places = {"first": runs[0], "second": runs[1] if runs[1:] else None, "last": runs[-1]}
     for place, run in places.items():
         for column, name in (("id", "run_id"), ("started_us",) * 2, ("outcome",) * 2):
@@ -262,6 +263,8 @@ class History:
             procedure=self.dice.choice(["ICT", "FCT"]),
             minutes=start,
             steps=steps,
+            fixture=self.dice.choice([None, "F1", "F2"]),
+            operator=self.dice.choice([None, "ann", "bob"]),
         )
         return message | {"message_id": f"m{self.number}"}
 

@@ -41,6 +41,8 @@ def fill(stored: Stored) -> None:
             + dice.randrange(-200, 200)
             + number / 1e4,
             passes=dice.random() < 0.6,
+            fixture=dice.choice([None, "F1", "F2"]),
+            operator=dice.choice([None, "ann"]),
         )
         stored.save(message, machine_id=f"M{number % 2}", is_golden=barcode == "U7")
 

@@ -13,8 +13,10 @@ starts = st.lists(st.integers(0, 1_000), min_size=1, max_size=10, unique=True)
 
 
 def run(number: int, started_us: int) -> NewRun:
-    """Return a run whose machine, line and outcome tell which one it is."""
-    return NewRun(1, 2, 3, 10 + number, 20 + number, 100 + number, started_us, 1 + number % 4)
+    """Return a run whose machine, line, outcome, fixture and operator tell which one it is."""
+    where = (10 + number, 20 + number)
+    plain = NewRun(1, 2, 3, *where, 100 + number, started_us, 1 + number % 4)
+    return plain._replace(fixture=30 + number, operator=40 + number)
 
 
 def add_all(runs: Sequence[NewRun]) -> UnitState:
@@ -34,7 +36,7 @@ def test_the_first_run_is_first_and_last() -> None:
 def test_a_run_that_arrives_late_becomes_the_first_and_brings_its_machine_and_line() -> None:
     state = add_all([run(0, 50), run(1, 40)])
     assert (state.first_run_id, state.first_started_us, state.first_outcome) == (101, 40, 2)
-    assert (state.machine, state.line) == (11, 21)
+    assert (state.machine, state.line, state.fixture, state.operator) == (11, 21, 31, 41)
     assert (state.last_run_id, state.last_outcome, state.runs) == (100, 1, 2)
 
 

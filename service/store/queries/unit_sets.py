@@ -30,7 +30,18 @@ from service.store.queries.periods import Period, PeriodAt
 from service.store.queries.sums import Counts, Source, clipped, sums_by
 
 _OF_STATE = frozenset(
-    {"machine_id", "line", "product_id", "procedure", "barcode", "since", "until", "golden"}
+    {
+        "machine_id",
+        "line",
+        "product_id",
+        "procedure",
+        "fixture",
+        "operator",
+        "barcode",
+        "since",
+        "until",
+        "golden",
+    }
 )
 _PASS = OUTCOME_CODE[Outcome.PASS]
 _FEW = 4
@@ -67,8 +78,7 @@ def _is_of_run(column: ColumnElement[Any]) -> bool:
 
 
 def _state_conditions(connection: Connection, filters: Filters) -> list[Condition]:
-    of_states = replace(filters, fixture=None, operator=None)  # which only runs have
-    conditions = name_conditions(connection, of_states, UNIT_STATE)
+    conditions = name_conditions(connection, filters, UNIT_STATE)
     if filters.barcode is not None:
         units = select(UNIT.c.id).where(UNIT.c.barcode == filters.barcode)
         conditions.append(UNIT_STATE.c.unit_id.in_(connection.execute(units).scalars().all()))
