@@ -136,9 +136,7 @@ def test_the_interval_of_a_rolled_yield_covers_it_in_95_of_100_draws() -> None:
     assert 0.92 <= covered / draws <= 0.99
 
 
-def test_a_rolled_yield_of_nothing_is_below_the_limit_of_what_nothing_passed() -> (
-    None
-):
+def test_a_rolled_yield_of_nothing_is_below_the_limit_of_what_nothing_passed() -> None:
     counts = [YieldCounts(20, 20, runs=20), YieldCounts(20, 0, runs=20)]
     highest = (wilson_interval(0, 20) or (0.0, 0.0))[1]
     assert estimate_rolled_throughput(counts) == (0.0, 0.0, highest)
