@@ -6,7 +6,7 @@ columns and their PostgreSQL types once; SQLite ignores the types.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import psycopg
@@ -15,6 +15,7 @@ Row: TypeAlias = Sequence[Any]
 _SQLITE_VALUES_MAX = 20_000  # its bound on ? in one statement is 32,766
 _GIVEN_BEFORE = {"run": "UNION ALL SELECT max(last_run_id) FROM machine"}
 """Where SQLite finds ids of rows that may be deleted: people keep a run's, so none comes twice."""
+_FAST: Mapping[type, Callable[[Any], Any]] = {bool: int, bytes: bytearray}
 _COPY_ROWS_MIN = 8  # below it COPY's own round trips cost more than a statement a row
 
 
@@ -128,7 +129,8 @@ class SqliteDriver:
 
     def insert(self, into: Table, rows: Sequence[Row]) -> None:
         """See Driver."""
-        self.upsert(into, rows, "")
+        if rows:
+            self.upsert(*_lean(into, rows), "")
 
     def insert_absent(self, into: Table, rows: Sequence[Row]) -> set[int]:
         """See Driver. There is no other writer, so what was absent still is."""
@@ -306,6 +308,30 @@ class PostgresDriver:
         self._waiting.clear()
         self._reserved.clear()
         self._ids.clear()
+
+
+def _lean(into: Table, rows: Sequence[Row]) -> tuple[Table, Sequence[Row]]:
+    """Leave out columns that hold nothing but None, and turn others into what binds fast.
+
+    An int, a float, a str or a bytearray is bound as it is. Anything else, also None, a bool or
+    bytes, is first looked up as something to adapt, which takes 0.3 µs: of a flat result's
+    seventy values half are such, and that was a tenth of its time.
+    Source: CPython, Modules/_sqlite, `need_adapt`.
+    """
+    kept: list[int] = []
+    columns: list[Iterable[Any]] = []
+    for number, column in enumerate(zip(*rows, strict=True)):
+        kind = type(column[0])
+        if kind is type(None) and column.count(None) == len(column):
+            continue
+        kept.append(number)
+        fast = _FAST.get(kind)
+        if fast is not None and all(type(value) is kind for value in column):
+            columns.append(map(fast, column))
+        else:
+            columns.append(column)
+    names = tuple(into.columns[number] for number in kept)
+    return Table(into.name, names, ()), list(zip(*columns, strict=True))
 
 
 def _marks(types: Sequence[str]) -> str:
