@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, false, func, or_, select, tuple_
 
 from broker.messages import Outcome
 from service.store.codes import HOUR_US, OUTCOME_CODE, NameKind
@@ -109,7 +109,11 @@ def _with_step(connection: Connection, step: str) -> list[Condition]:
         & RUN.c.started_us.between(first * HOUR_US, (last + 1) * HOUR_US - 1)
         for procedure, first, last in connection.execute(spans.group_by(STEP_HOUR.c.procedure))
     ]
-    holds = exists().where(MEASUREMENT.c.run_id == RUN.c.id, MEASUREMENT.c.step == number)
+    measured = select(MEASUREMENT.c.run_id).where(
+        MEASUREMENT.c.run_id == RUN.c.id, MEASUREMENT.c.step == number
+    )
+    # Not EXISTS: for a page of runs PostgreSQL would look through all measurements first.
+    holds = measured.limit(1).scalar_subquery().is_not(None)
     return [or_(*within), holds] if within else [false()]
 
 
