@@ -138,6 +138,13 @@ class RunRow(SQLModel, table=True):
         Index("run_by_unit", "unit_id", "procedure", "started_us"),
         _index_of("run_that_disagrees", "started_us", "id", where="agrees IS false"),
         _index_of("run_of_golden", "started_us", "id", where="is_golden IS true"),
+        _index_of(
+            "run_by_first_failure",
+            "first_failure",
+            "started_us",
+            "id",
+            where="first_failure IS NOT NULL",
+        ),
         # Who shares a message: only elements of an array do.
         Index(
             "run_by_array",

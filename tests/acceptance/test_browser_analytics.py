@@ -141,8 +141,9 @@ def test_failing_steps_are_the_apis_pareto(plant: Product, page: Browser) -> Non
     assert row[:2] == [first["test_step"], str(first["first_failures"])]
     assert DRIFTS in row[-1]
     link = href(page, ".an-pr .w")
-    assert query_in(link)["outcome"] == ["FAIL"]
+    assert query_in(link)["first_failure"] == [first["test_step"]]
     assert results_behind(plant, link) == first["machines"][0]["first_failures"]
+    assert results_behind(plant, href(page, ".an-pr a")) == first["first_failures"]
 
 
 def test_capability_is_the_apis_and_a_row_chooses_the_step(plant: Product, page: Browser) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import select, text
 
 from broker.messages import Outcome, Rejection, RejectionCode, Result
 from service.core.results import encode_result
-from service.store.queries.filters import Filters
+from service.store.queries.base import RUN, connected
+from service.store.queries.filters import Filters, run_conditions
 from service.store.queries.health import books, overview, services
 from service.store.queries.machines import line_of, machine, machines
 from service.store.queries.rejections import (
@@ -159,6 +161,8 @@ def test_every_filter_keeps_what_it_says(stored: Stored) -> None:
     assert barcodes(stored, barcode="A") == ["A"]
     assert barcodes(stored, outcome=Outcome.UNJUDGED) == ["C"]
     assert barcodes(stored, agrees=False) == ["B"]
+    assert barcodes(stored, first_failure="vcc") == ["B"]
+    assert barcodes(stored, first_failure="rare") == []
     assert barcodes(stored, fixture="F1") == ["A"]
     assert barcodes(stored, operator="ann") == ["A"]
     assert barcodes(stored, since=NOON + timedelta(minutes=10)) == ["C", "B"]
@@ -166,8 +170,38 @@ def test_every_filter_keeps_what_it_says(stored: Stored) -> None:
     assert barcodes(stored, machine_id="M1", step="vcc") == ["A"]
 
 
+def test_runs_by_their_first_failure_are_found_by_an_index_in_order_of_start(
+    stored: Stored,
+) -> None:
+    stored.save(*(run_message(f"B{at}", minutes=at, passes=at % 9 > 0) for at in range(200)))
+    filters = Filters(first_failure="vcc", since=NOON, until=NOON + timedelta(hours=2))
+    with connected(stored.database) as connection:
+        is_sqlite = stored.database.is_sqlite
+        if not is_sqlite:  # it reads so small a table as a whole
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+        conditions = run_conditions(connection, filters)
+        query = select(RUN.c.id).where(*conditions).order_by(RUN.c.started_us.desc()).limit(5)
+        literal = query.compile(connection, compile_kwargs={"literal_binds": True})
+        explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+        plan = str(connection.execute(text(f"{explain} {literal}")).all())
+    assert "run_by_first_failure" in plan
+    assert "TEMP B-TREE" not in plan
+    assert "Sort" not in plan
+    assert len(barcodes(stored, first_failure="vcc")) == 23
+
+
 @pytest.mark.parametrize(
-    "field", ["machine_id", "line", "product_id", "procedure", "step", "barcode", "operator"]
+    "field",
+    [
+        "machine_id",
+        "line",
+        "product_id",
+        "procedure",
+        "step",
+        "first_failure",
+        "barcode",
+        "operator",
+    ],
 )
 def test_a_name_that_was_never_seen_matches_nothing(stored: Stored, field: str) -> None:
     stored.save(run_message("A"))

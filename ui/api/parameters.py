@@ -56,6 +56,9 @@ class FilterQuery(BaseModel):
     barcode: str | None = Field(default=None, description="Runs of this unit.")
     outcome: Outcome | None = Field(default=None, description="Runs with this outcome.")
     agrees: bool | None = Field(default=None, description="The machine agrees with itself, or not.")
+    first_failure: str | None = Field(
+        default=None, description="Runs in which this test_step failed first, or was missing."
+    )
     fixture: str | None = Field(default=None, description="Held by this fixture.")
     operator: str | None = Field(default=None, description="Run by this operator.")
     golden: bool | None = Field(

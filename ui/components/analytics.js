@@ -27,7 +27,7 @@ export default {
 </div>`,
   data: () => ({ query, comparisons: COMPARISONS, steps: [] }),
   created() {
-    setAside("step", "barcode", "outcome", "agrees");
+    setAside("step", "barcode", "outcome", "agrees", "first_failure");
     this.totals = question("/api/v1/yield", () => ({ group: "product" }));
     this.before = question(() => (compared() ? "/api/v1/yield" : ""), () => ({ group: "product", ...compared() }));
   },

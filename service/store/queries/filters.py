@@ -30,6 +30,8 @@ class Filters:
     outcome: Outcome | None = None
     """Of the run."""
     agrees: bool | None = None
+    first_failure: str | None = None
+    """The test_step that failed first in the run, or was required and is missing."""
     fixture: str | None = None
     operator: str | None = None
     golden: bool | None = None
@@ -88,6 +90,9 @@ def run_conditions(connection: Connection, filters: Filters) -> list[Condition]:
         conditions.append(RUN.c.outcome == OUTCOME_CODE[filters.outcome])
     if filters.agrees is not None:
         conditions.append(RUN.c.agrees.is_(filters.agrees))
+    if filters.first_failure is not None:
+        step = id_of(connection, NameKind.STEP, filters.first_failure)
+        conditions.append(false() if step is None else RUN.c.first_failure == step)
     if filters.since is not None:
         conditions.append(RUN.c.started_us >= microseconds(filters.since))
     if filters.until is not None:

@@ -22,7 +22,7 @@ export const Pareto = {
 </Panel>`,
   created() { this.asks = question("/api/v1/pareto", () => ({ limit: LISTED })); },
   computed: {
-    what: () => "Runs by the first step that failed in them, or that was required and is missing: what to repair first. The percentage is the share of this step and all above it. A row opens the failed runs that hold the step.",
+    what: () => "Runs by the first step that failed in them, or that was required and is missing: what to repair first. The percentage is the share of this step and all above it. A row opens the runs in which the step failed first.",
     total() { return this.asks.data?.total_first_failures ?? 0; },
     note() { return this.asks.data ? `${thousands(this.total)} run${this.total === 1 ? "" : "s"}, by first failure` : ""; },
     items() { return (this.asks.data?.items ?? []).filter((each) => each.first_failures > 0); },
@@ -31,7 +31,7 @@ export const Pareto = {
     rows() {
       return this.items.map((each, i) => {
         const { words, machine } = whereOf(each);
-        const filters = { step: each.test_step, outcome: "FAIL" };
+        const filters = { first_failure: each.test_step };
         return {
           step: each.test_step, count: thousands(each.first_failures), isWorst: i === 0 && this.items.length > 1,
           width: Math.max(1, (each.first_failures / this.most) * 100), share: percent(each.cumulative_share, 0).replace(/\.\d+$/, ""),

@@ -6,6 +6,7 @@ import { Popover } from "./panel.js";
 import { change, filterChoices, filterNames, query } from "./scope.js";
 
 const TYPED = ["barcode"]; // too many to choose from
+const KINDS = { first_failure: "step" }; // whose names these are
 const WAIT_MS = 150;
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
@@ -45,7 +46,7 @@ const Choice = {
     async find() {
       const text = this.text;
       try {
-        const { items } = await call(addressOf(`/api/v1/names/${this.name}`, { contains: text }));
+        const { items } = await call(addressOf(`/api/v1/names/${KINDS[this.name] ?? this.name}`, { contains: text }));
         if (text !== this.text) return;
         this.items = items.map((each) => [each, each]);
         this.note = items.length ? "" : "No such name was ever stored.";

@@ -16,6 +16,7 @@ const FILTERS = {
   barcode: "barcode",
   outcome: "outcome",
   agrees: "agrees",
+  first_failure: "first failure",
   fixture: "fixture",
   operator: "operator",
   golden: "golden sample",
