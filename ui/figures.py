@@ -86,6 +86,29 @@ def rolled_yield(tallies: Iterable[Tally]) -> float | None:
     return math.prod(each for each in yields if each is not None) if yields else None
 
 
+def rolled_interval(tallies: Iterable[Tally]) -> tuple[float, float] | None:
+    """Return the 95 % interval of their rolled yield as (low, high), 0 to 1; None without units.
+
+    Where no unit of a procedure passed, no more is claimed than that the product is below every
+    procedure's own upper end.
+
+    Source: G. Y. Zou and A. Donner, Construction of confidence limits about effect measures,
+    Statistics in Medicine 27 (2008); the HTTP API has the same.
+    """
+    known = [each for each in tallies if each.units]
+    if not known:
+        return None
+    shares = [each.first_passed / each.units for each in known]
+    intervals = [wilson(each.first_passed, each.units) or (0.0, 1.0) for each in known]
+    product, highest = math.prod(shares), min(high for _, high in intervals)
+    if not product:
+        return 0.0, highest
+    pairs = list(zip(shares, intervals, strict=True))
+    below = math.hypot(*(math.log(share / low) for share, (low, _) in pairs))
+    above = math.hypot(*(math.log(high / share) for share, (_, high) in pairs))
+    return product * math.exp(-below), min(product * math.exp(above), highest)
+
+
 def usual_interval_s(moments_s: Sequence[float]) -> float | None:
     """Return the median time between results, in seconds; None of fewer than three.
 

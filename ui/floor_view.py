@@ -4,10 +4,10 @@ Times are seconds since 1970 UTC: the browser counts ages itself, so that a sile
 its look even when the server is gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-from ui.figures import Tally, rolled_yield, wilson
+from ui.figures import Tally, rolled_interval, rolled_yield, wilson
 from ui.floor_model import BUCKET_S, FloorModel, Machine
 from ui.seen import Seen
 from ui.wording import EN_DASH, percent
@@ -126,11 +126,11 @@ def _verdict(last: Seen) -> Frame:
 def _yield(tally: Tally, target_percent: float) -> Frame:
     """Return a first pass yield with its doubt; it is low only when the whole interval is."""
     interval = wilson(tally.first_passed, tally.units)
-    low, high = interval or (0.0, 1.0)
+    high = interval[1] if interval else 1.0
     return {
         "fpy": percent(tally.first_pass_yield, tally.units),
         "units": tally.units,
-        "interval": f"{percent(low, 0)} {EN_DASH} {percent(high, 0)}" if interval else "",
+        "interval": _interval_words(interval),
         "low": tally.units >= FEW_UNITS and high * 100 < target_percent,
         "few": tally.units < FEW_UNITS,
         "target": target_percent,
@@ -169,7 +169,6 @@ def _spark(buckets: dict[int, Tally], *, first: bool) -> list[float]:
 
 def _line(model: FloorModel, line: str, machines: list[Machine], now_s: float) -> Frame:
     tallies = model.by_line.get(line, {})
-    rolled = rolled_yield(tallies.values())
     rates = [machine.rate_per_hour(now_s) for machine in machines]
     units = model.line_units[line]
     products = [machine.last.product_id for machine in machines if machine.last]
@@ -177,13 +176,37 @@ def _line(model: FloorModel, line: str, machines: list[Machine], now_s: float) -
         "line": line,
         "product": max(set(products), key=lambda each: (products.count(each), each), default=""),
         "products": len(set(products)),
-        "rty": percent(rolled, units),
         "units": units,
-        "few": units < FEW_UNITS,
+        **_rolled(tallies, units),
         "rate": round(max((rate for rate in rates if rate is not None), default=0.0)),
         "spark": _line_spark(model, line),
         "machines": [machine.machine_id for machine in machines],
     }
+
+
+def _rolled(tallies: Mapping[str, Tally], units: int) -> Frame:
+    """Return a line's rolled yield with its doubt.
+
+    A product is as sure as its least sure factor: one unit at a new procedure can make it 0 %. So
+    it is few when the units of any procedure are, and `least` names that one.
+    """
+    known = {name: tally for name, tally in tallies.items() if tally.units}
+    interval = rolled_interval(known.values())
+    least = min(known, key=lambda name: (known[name].units, name), default=None)
+    is_few = least is None or known[least].units < FEW_UNITS
+    return {
+        "rty": percent(rolled_yield(known.values()), units),
+        "rty_interval": _interval_words(interval),
+        "few": is_few,
+        "least": {"procedure": least, "units": known[least].units} if least and is_few else None,
+    }
+
+
+def _interval_words(interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return ""
+    low, high = interval
+    return f"{percent(low, 0)} {EN_DASH} {percent(high, 0)}"
 
 
 def _line_spark(model: FloorModel, line: str) -> list[float]:

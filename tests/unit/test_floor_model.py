@@ -21,6 +21,7 @@ from broker.settings import MachineSettings, PlantSettings
 from ui import floor_model
 from ui.figures import (
     Tally,
+    rolled_interval,
     rolled_yield,
     shift_at,
     stale_after_s,
@@ -131,6 +132,23 @@ def test_the_rolled_yield_of_a_line_is_the_product_of_its_procedures() -> None:
     results += [result("FAIL", barcode="A9", procedure="ICT")]
     rolled = rolled_yield(model_of(*results).by_line["L1"].values())
     assert rolled == pytest.approx(4 / 5 * 1 / 2)
+
+
+def test_one_unjudged_unit_at_a_new_procedure_makes_the_rolled_yield_few_and_says_where() -> None:
+    sure = [result(barcode=f"A{i}", procedure="ICT", ago=99) for i in range(60)]
+    line = floor_frame(model_of(*sure), NOW.timestamp())["lines"][0]
+    assert (line["rty"], line["few"], line["least"]) == ("100", False, None)
+    new = result("UNJUDGED", barcode="A0", procedure="BURN")
+    line = floor_frame(model_of(*sure, new), NOW.timestamp())["lines"][0]
+    assert (line["rty"], line["few"]) == ("0", True)
+    assert line["rty_interval"] == "0 \u2013 79.3"
+    assert line["least"] == {"procedure": "BURN", "units": 1}
+
+
+def test_the_interval_of_a_rolled_yield_is_that_of_the_worked_example() -> None:
+    low, high = rolled_interval([Tally(12, 11), Tally(), Tally(12, 9)]) or (0, 0)
+    assert (round(low, 3), round(high, 3)) == (0.382, 0.846)
+    assert rolled_interval([Tally()]) is None
 
 
 def test_two_products_with_one_barcode_are_two_units() -> None:

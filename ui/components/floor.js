@@ -9,6 +9,12 @@ const CARDS = 4;
 const COMPACT_FROM = 61;
 const FOLD_FROM = 201;
 
+// A product of yields is as sure as the one of the fewest units.
+function doubtOf({ rty_interval: interval, least, units }) {
+  const few = least ? `, few: ${least.units} unit${least.units === 1 ? "" : "s"} at ${least.procedure}` : "";
+  return interval ? `95 % interval ${interval}, ${units} unit${units === 1 ? "" : "s"} on the line${few}` : "no unit in this shift yet";
+}
+
 const Tile = {
   components: { Age, Icon, Tape },
   props: { tile: Object },
@@ -76,9 +82,9 @@ export default {
   </section>
   <div class="lines" :style="{'--columns': columns}"><section v-for="each in visible" class="lrow" :aria-label="'Line ' + each.line">
     <div class="lh"><span class="l1"><b>{{ each.line }}</b><span :title="each.product">{{ each.products > 1 ? each.products + ' products' : each.product }}</span></span>
-      <span class="l2" :class="{few: each.few}"><b>{{ each.rty }}</b><i><template v-if="each.units">% </template>RTY<template v-if="each.few && each.units">, few</template></i></span>
+      <span class="l2" :class="{few: each.few}" :title="doubtOf(each)"><b>{{ each.rty }}</b><i><template v-if="each.units">% </template>RTY<template v-if="each.few && each.units">, few</template></i></span>
       <Spark :points="each.spark" :width="128" :height="26"/>
-      <span class="l3"><span>{{ n(each.units) }} unit{{ each.units === 1 ? '' : 's' }}</span><span>{{ each.rate }}/h</span></span></div>
+      <span class="l3"><span v-if="each.least" :title="doubtOf(each)">few: {{ each.least.procedure }} {{ each.least.units }}</span><span v-else>{{ n(each.units) }} unit{{ each.units === 1 ? '' : 's' }}</span><span>{{ each.rate }}/h</span></span></div>
     <div class="tiles"><Tile v-for="id in each.machines" :key="id" :tile="tiles[id]"/></div>
   </section></div>
   <button class="drawer" type="button" :aria-expanded="String(drawer)" aria-label="Trend, failing steps and live results" @click="drawer = !drawer"><Icon name="right" size="16"/></button>
@@ -138,6 +144,7 @@ export default {
     machineLink,
     unitLink,
     n: thousands,
+    doubtOf,
     take(frame) {
       if (!frame.tiles) return;
       if (frame.base === null) {

@@ -23,7 +23,7 @@ export default {
   <section v-if="!turns.shown.length" class="nobody"><Icon name="stale" size="96"/><p>{{ nobody }}</p></section>
   <template v-else>
     <section v-if="line" class="lf">
-      <div class="bx" :class="{bad: hasCritical}"><h2>RTY, this shift</h2><p class="n" :class="{few: figures.few}">{{ figures.rty }}<i v-if="figures.units">%</i><Icon v-if="hasCritical" name="critical" size="60"/></p><Spark :points="figures.spark" :width="378" :height="78"/><p class="t">{{ figures.few ? 'few: ' : '' }}{{ n(figures.units) }} units</p></div>
+      <div class="bx" :class="{bad: hasCritical}"><h2>RTY, this shift</h2><p class="n" :class="{few: figures.few}">{{ figures.rty }}<i v-if="figures.units">%</i><Icon v-if="hasCritical" name="critical" size="60"/></p><Spark :points="figures.spark" :width="378" :height="78"/><p class="t">{{ figures.least ? 'few: ' + figures.least.procedure + ' ' + figures.least.units : n(figures.units) + ' units' }}</p></div>
       <div class="bx"><h2>Units</h2><p class="n">{{ n(figures.units) }}</p><p class="t">{{ figures.rate }} an hour</p></div>
       <div class="bx"><h2>One unit every</h2><p class="n">{{ every[0] }}<i>{{ every[1] }}</i></p><p class="t">{{ liveCount }} of {{ all.length }} machines live</p></div>
     </section>

@@ -50,7 +50,7 @@ export const LineTile = {
   <p v-if="isSilent" class="v sil"><span>silent</span> <b>{{ silent }}</b></p>
   <p v-else class="v" :class="{few: line.few}">{{ line.rty }}<i v-if="line.units">% <small>RTY</small></i></p>
   <Spark :points="line.spark" :width="380" :height="38"/>
-  <footer><span class="why">{{ reason }}</span><span>{{ line.few && line.units ? 'few: ' : '' }}{{ n(line.units) }} units</span></footer>
+  <footer><span class="why">{{ reason }}</span><span>{{ line.least ? 'few: ' + line.least.procedure + ' ' + line.least.units : n(line.units) + ' units' }}</span></footer>
 </article>`,
   computed: {
     cards() { return this.tiles.map((tile) => cardOf(tile, clock.second)).filter(Boolean); },
