@@ -9,8 +9,15 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.support.browser import Browser
 from tests.support.product import Product, measurement
+from tests.support.waiting import eventually_sync
+from ui.pages import PAGES
 
 pytestmark = pytest.mark.browser
+
+WITHOUT_ENTRY = {"ui.pages.machine": "/machines/MACH-01"}
+"""Where a page is that has no entry in the rail."""
+BESIDE = ("/units/SN-1", "/units/NOBODY", "/wall?line=unassigned", "/docs")
+"""Other faces of the same pages, and the one that is not ours."""
 
 MOUNT = """
   const done = arguments[arguments.length - 1];
@@ -43,6 +50,11 @@ def mount(browser: Browser, template: str, **data: object) -> None:
     assert browser.driver.execute_async_script(MOUNT, {"template": template, "data": data})
 
 
+def read(url: str) -> str:
+    with urlopen(url, timeout=10) as answer:
+        return str(answer.read(), "utf-8")
+
+
 def press(browser: Browser, key: str) -> None:
     ActionChains(browser.driver).send_keys(key).perform()
 
@@ -54,6 +66,23 @@ def test_every_entry_of_the_rail_leads_to_a_page(product: Product, browser: Brow
     for link in links:
         with urlopen(link, timeout=10) as answer:
             assert answer.status == 200
+
+
+def test_no_page_asks_another_host_and_none_has_an_error_in_its_console(
+    product: Product, browser: Browser
+) -> None:
+    product.post(measurement("SN-1", "MACH-01"))
+    eventually_sync(lambda: "SN-1" in read(f"{product.url}/api/v1/results?barcode=SN-1"))
+    places = [
+        page.entry.href if page.entry else WITHOUT_ENTRY[page.register.__module__] for page in PAGES
+    ]
+    for place in (*places, *BESIDE):
+        browser.driver.get(f"{product.url}{place}")
+        browser.eventually(lambda: browser.count("#swagger-ui section, .wall, .body > *"))
+        browser.eventually(lambda: not browser.count("[aria-busy=true]"))
+        unknown = [each for each in browser.complaints() if "/units/NOBODY" not in each]
+        assert (place, unknown) == (place, [])
+        assert (place, browser.hosts()) == (place, {"127.0.0.1"})
 
 
 def test_alt_and_a_digit_open_a_page(product: Product, browser: Browser) -> None:
@@ -98,15 +127,17 @@ def test_on_a_phone_the_other_pages_are_behind_more(product: Product, browser: B
 def test_a_panel_shows_what_it_asked_for_and_says_what_it_is(
     product: Product, browser: Browser
 ) -> None:
+    product.post(measurement("SN-2", "MACH-01"))
+    eventually_sync(lambda: "MACH-01" in read(f"{product.url}/api/v1/machines"))
     browser.open(product.url)
     mount(
         browser,
         "<Panel title='Machines' what='Whoever ever reported.' :asks='asks' :rows='1' :csv='csv'>"
-        "<template #default='{data}'><p class='got'>{{ data.items.length }} of them</p></template>"
-        "</Panel>",
+        "<template #default='{data}'><p v-for='each in data.items' class='got'>"
+        "{{ each.machine_id }}</p></template></Panel>",
         path="/api/v1/machines",
     )
-    browser.eventually(lambda: "1 of them" in browser.text(".got"))
+    browser.eventually(lambda: browser.text(".got") == "MACH-01")
     browser.run("document.querySelector('[aria-label=\"About Machines\"]').click()")
     browser.eventually(lambda: "Whoever ever reported." in browser.text(".popbox:popover-open"))
     assert "everything" in browser.text(".popbox:popover-open")

@@ -20,6 +20,7 @@ from tests.support.ports import free_port
 from tests.support.stored import NOON, Stored, run_message
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
+from ui.api.shadows import ShadowPage
 
 
 @pytest.fixture
@@ -105,6 +106,12 @@ async def test_results_can_be_sorted_the_other_way_and_counted(stored: Stored, w
     assert counted == {"count": 1, "is_complete": True, "newest_run_id": items[1]["run_id"]}
     problem_of(await web.get("/api/v1/results", sort="barcode"), 422)
     problem_of(await web.get("/api/v1/results/count", after=-1), 422)
+
+
+async def test_that_no_shadow_ever_ran_is_an_answer(web: Web) -> None:
+    answer = await web.get("/api/v1/shadow")
+    page = ShadowPage.model_validate(answer.json())
+    assert (answer.status_code, page.shadow_id, page.judged, page.items) == (200, None, 0, [])
 
 
 async def test_names_are_there_to_choose_from(stored: Stored, web: Web) -> None:

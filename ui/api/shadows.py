@@ -1,8 +1,9 @@
 """The shadow rulebook over HTTP: `/api/v1/shadow`."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,13 +17,10 @@ from service.store.queries.shadow_runs import differing_runs
 from service.store.shadows import StoredShadow, list_shadows
 from ui.api.answers import answer
 from ui.api.parameters import State
-from ui.api.problems import Problem, answers, not_found
+from ui.api.problems import Problem, answers
 
 router = APIRouter(prefix="/api/v1/shadow", tags=["rulebooks"])
-_READ = answers(
-    HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
-)
-_WRITE = answers(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+_PROBLEMS = answers(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class ShadowBody(BaseModel):
@@ -62,10 +60,17 @@ class DifferingRun(BaseModel):
     shadow_first_failure: str | None
 
 
-class ShadowPage(ShadowView):
-    """The newest shadow, and where it differs."""
+class ShadowPage(BaseModel):
+    """The newest shadow, and where it differs. Before the first one all is null, and no run."""
 
-    toml: str = Field(description="As its author wrote it.")
+    shadow_id: int | None = Field(description="Its number; null: none ever ran.")
+    author: str | None = Field(description="Who started it.")
+    reason: str | None = Field(description="Why.")
+    started_at: Timestamp | None = Field(description="When.")
+    stopped_at: Timestamp | None = Field(description="Null: it runs, or none ever ran.")
+    judged: int = Field(description="Runs it judged.")
+    differed: int = Field(description="Runs on which it differs from the active rulebook.")
+    toml: str | None = Field(description="As its author wrote it.")
     items: list[DifferingRun] = Field(description="Newest first.")
     next_cursor: int | None = Field(description="Where the list goes on; null at its end.")
 
@@ -79,19 +84,32 @@ class ShadowQuery(BaseModel):
     cursor: int | None = Field(default=None, ge=1, description="next_cursor of the part before.")
 
 
-@router.get("", response_model=ShadowPage, responses=_READ)
+_NONE: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("shadow_id", "author", "reason", "started_at", "stopped_at", "toml")),
+    "judged": 0,
+    "differed": 0,
+    "items": [],
+    "next_cursor": None,
+}
+"""Before the first shadow."""
+
+
+@router.get("", response_model=ShadowPage, responses=_PROBLEMS)
 def get_shadow(state: State, query: Annotated[ShadowQuery, Query()]) -> Response:
-    """Show the newest shadow rulebook and the runs on which it differs."""
+    """Show the newest shadow rulebook and the runs on which it differs.
+
+    That none ever ran is an answer, not an error: `shadow_id` is null then.
+    """
     shadows = list_shadows(state.database)
     if not shadows:
-        raise not_found("No shadow rulebook ever ran. POST one here.")
+        return answer(_NONE)
     newest = shadows[0]
     items, following = differing_runs(state.database, newest.shadow_id, query.limit, query.cursor)
     page = {"toml": newest.body, "items": items, "next_cursor": following}
     return answer(_view(newest) | page)
 
 
-@router.post("", response_model=ShadowView, status_code=HTTPStatus.CREATED, responses=_WRITE)
+@router.post("", response_model=ShadowView, status_code=HTTPStatus.CREATED, responses=_PROBLEMS)
 def post_shadow(state: State, body: ShadowBody) -> Response:
     """Let a draft judge every new run too, without any effect; one that runs is stopped."""
     try:
@@ -107,7 +125,7 @@ def post_shadow(state: State, body: ShadowBody) -> Response:
     return answer(_view(started), HTTPStatus.CREATED)
 
 
-@router.delete("", response_model=ShadowView, responses=_WRITE)
+@router.delete("", response_model=ShadowView, responses=_PROBLEMS)
 def delete_shadow(state: State) -> Response:
     """Stop the shadow that runs; what it found stays."""
     try:

@@ -6,7 +6,6 @@ import { REASON_CHARS_MIN, reasonLength } from "./desk.js";
 import { sinceWords } from "./words.js";
 
 const ASK_MS = 4000;
-const NONE = 404;
 const SHOWN = 5;
 const at = (text) => Date.parse(text) / 1000;
 
@@ -64,12 +63,8 @@ export const Shadow = {
     },
     ask() {
       return this.attempt(async () => {
-        try {
-          this.shadow = await call(`/api/v1/shadow?limit=${SHOWN + 1}`);
-        } catch (error) {
-          if (error.status !== NONE) throw error;
-        }
-        this.isAsked = true;
+        const newest = await call(`/api/v1/shadow?limit=${SHOWN + 1}`);
+        Object.assign(this, { shadow: newest.shadow_id === null ? null : newest, isAsked: true });
       });
     },
     async change(request) {
