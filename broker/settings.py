@@ -367,11 +367,42 @@ class MachineSettings(_Section):
     expected_interval_s: float | None = Field(
         default=None, gt=0, description="Usual seconds between results; default: as seen."
     )
+    procedures: tuple[str, ...] = Field(
+        default=(), description="What it runs; `check` refuses anything else here. Default: any."
+    )
 
     @field_validator("time_zone")
     @classmethod
     def _is_known(cls, name: str | None) -> str | None:
         return name and _known_time_zone(name)
+
+
+class ProductSettings(_Section):
+    """One product; one that is not listed may be run anywhere."""
+
+    route: tuple[str, ...] = Field(
+        default=(),
+        description="Its procedures, in the order in which a unit must pass them. Default: none.",
+    )
+    retests_max: int | None = Field(
+        default=None,
+        ge=0,
+        description="So often a unit may be run again at one procedure; default: no limit.",
+    )
+
+    @field_validator("route")
+    @classmethod
+    def _is_a_way(cls, route: tuple[str, ...]) -> tuple[str, ...]:
+        if "" in route or len(set(route)) != len(route):
+            raise ValueError("each procedure of a route has a name, and is on it once")
+        return route
+
+
+NAMED_SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
+    "machines": MachineSettings,
+    "products": ProductSettings,
+}
+"""Sections with a table for each name, such as [machines.FCT-12]."""
 
 
 class LogSettings(_Section):
@@ -402,6 +433,9 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     machines: dict[str, MachineSettings] = Field(
         default_factory=dict, description="One table a machine: [machines.FCT-12]."
+    )
+    products: dict[str, ProductSettings] = Field(
+        default_factory=dict, description="One table a product: [products.PCB-7]."
     )
 
     @classmethod
@@ -470,13 +504,19 @@ def read_layers(
     return Layers(str(path), dotted(values), named, dotted(flags or {}))
 
 
-def setting_names() -> Iterator[tuple[str, str]]:
-    """Yield (section, key) of every setting; the key of `machines` is the machine's field."""
+def sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield every section and its model; of those with a table for each name, the table's."""
     for section, info in Settings.model_fields.items():
-        model = MachineSettings if section == "machines" else info.annotation
+        model = NAMED_SECTIONS.get(section, info.annotation)
         if isinstance(model, type) and issubclass(model, BaseModel):
-            for key in model.model_fields:
-                yield section, key
+            yield section, model
+
+
+def setting_names() -> Iterator[tuple[str, str]]:
+    """Yield (section, key) of every setting."""
+    for section, model in sections():
+        for key in model.model_fields:
+            yield section, key
 
 
 def as_environment(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -534,10 +574,12 @@ def _check_environment() -> None:
     """Refuse a misspelt variable: pydantic-settings ignores an unknown section (measured)."""
     known = {f"{ENV_PREFIX}{section}__{key}".upper() for section, key in setting_names()}
     known |= {CONFIG_ENV}
+    named = tuple(f"{ENV_PREFIX}{section}".upper() for section in NAMED_SECTIONS)
+    free = (*(f"{each}__" for each in named), f"{ENV_PREFIX}TEST_")
     for name in os.environ:
-        if not name.startswith(ENV_PREFIX) or name in known or name == f"{ENV_PREFIX}MACHINES":
+        if not name.startswith(ENV_PREFIX) or name in known or name in named:
             continue
-        if name.startswith((f"{ENV_PREFIX}MACHINES__", f"{ENV_PREFIX}TEST_")):
+        if name.startswith(free):
             continue
         raise SettingsError(
             f"environment: {name} is not a setting.{_closest(name, known)}"

@@ -5,19 +5,19 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from broker.settings import CONFIG_ENV, ENV_PREFIX, MachineSettings, Settings
+from broker.settings import CONFIG_ENV, ENV_PREFIX, sections
 
 ROOT: Final = Path(__file__).parents[2]
 REFERENCE: Final = ROOT / "docs/configuration.md"
 EXAMPLE: Final = ROOT / "docs/yieldline.example.toml"
-MACHINE: Final = "FCT-12"
+_NAMES: Final = {"machines": "FCT-12", "products": '"PCB-7"'}
+"""Of the sections with a table for each name, one that stands for all."""
 
 _HEAD: Final = f"""\
 # Settings
@@ -55,7 +55,7 @@ def reference() -> str:
     """Return docs/configuration.md."""
     parts = [_HEAD]
     for section, model in sections():
-        title = f"machines.{MACHINE}" if section == "machines" else section
+        title = f"{section}.{_NAMES[section]}" if section in _NAMES else section
         parts += [
             f"\n## [{title}]\n\n{model.__doc__}\n",
             "| key | what | default | allowed |\n|---|---|---|---|",
@@ -72,23 +72,16 @@ def example() -> str:
     """Return docs/yieldline.example.toml: sections, and every key behind a `#`."""
     parts = [_EXAMPLE_HEAD]
     for section, model in sections():
-        is_machine = section == "machines"
-        title = f"#[machines.{MACHINE}]" if is_machine else f"[{section}]"
+        is_named = section in _NAMES
+        title = f"#[{section}.{_NAMES[section]}]" if is_named else f"[{section}]"
         parts.append(f"\n{title}\n# {model.__doc__}")
         for key, info in model.model_fields.items():
             value = _plain(info.default)
             shown = '""  # not set' if value is None else _toml(value)
+            if is_named and value == []:
+                shown = "[]  # not set"
             parts.append(f"\n# {info.description}\n#{key} = {shown}")
     return "\n".join(parts) + "\n"
-
-
-def sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield every section and its model."""
-    for name, info in Settings.model_fields.items():
-        model = MachineSettings if name == "machines" else info.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        yield name, model
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - any TOML value

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from broker.origins import Layers, ShownSetting, explain_settings
-from broker.settings import Settings, load_settings, read_layers, setting_names
+from broker.settings import NAMED_SECTIONS, Settings, load_settings, read_layers, setting_names
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,9 @@ def loaded(flags: dict[str, dict[str, object]] | None = None) -> dict[str, Shown
 
 def test_without_anything_every_setting_is_there_and_has_its_default() -> None:
     found = loaded()
-    wanted = {f"{section}.{key}" for section, key in setting_names() if section != "machines"}
+    wanted = {
+        f"{section}.{key}" for section, key in setting_names() if section not in NAMED_SECTIONS
+    }
     assert set(found) == wanted
     assert {each.origin for each in found.values()} == {"default"}
     assert found["database.url"].value == "sqlite:///data/yieldline.db"

@@ -157,6 +157,20 @@ class UnitProcedure(BaseModel):
     last_outcome: Outcome
 
 
+class PermissionView(BaseModel):
+    """May a unit be run at a procedure, as `check` answers it."""
+
+    procedure: str
+    allowed: bool
+    reason: str = Field(description="Why, or why not: one sentence.")
+
+
+class CheckAnswer(PermissionView):
+    """A verdict that was asked for over HTTP."""
+
+    answered_at: Timestamp
+
+
 class UnitOfProduct(BaseModel):
     """One unit: a barcode of one product."""
 
@@ -166,6 +180,13 @@ class UnitOfProduct(BaseModel):
     good: bool = Field(description="The last run of every procedure was PASS.")
     procedures: list[UnitProcedure]
     runs: list[UnitRun] = Field(description="By start time.")
+    next_procedure: str | None = Field(
+        description="The first of its product's route that it has not passed; null: none is left,"
+        " or the product has no route."
+    )
+    may_go_to: list[PermissionView] = Field(
+        description="One a procedure of the route, in its order; without a route those it was at."
+    )
 
 
 class UnitLife(BaseModel):
