@@ -69,3 +69,32 @@ def _span(each: Break, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     start = datetime.combine(day, each.start)
     stop = start + each.length
     return start.replace(tzinfo=zone).astimezone(UTC), stop.replace(tzinfo=zone).astimezone(UTC)
+
+
+def breaks_within(
+    since: datetime, until: datetime, zone: ZoneInfo, breaks: Sequence[Break]
+) -> list[tuple[datetime, datetime]]:
+    """Return the breaks of a period as (start, end), cut to it, in order; those that touch are one.
+
+    Args:
+        since: Aware.
+        until: Aware.
+        zone: The plant's.
+        breaks: In any order.
+
+    Returns:
+        Aware, UTC; none of them overlap.
+    """
+    first, last = since.astimezone(zone).date() - _DAY, until.astimezone(zone).date()
+    days = [first + _DAY * offset for offset in range((last - first).days + 1)]
+    spans = sorted(
+        _span(each, day, zone) for each in breaks for day in days if day.weekday() in each.days
+    )
+    found: list[tuple[datetime, datetime]] = []
+    for start, stop in spans:
+        begin, end = max(start, since), min(stop, until)
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        elif begin < end:
+            found.append((begin, end))
+    return found

@@ -218,6 +218,23 @@ async def test_a_machine_shows_its_age_and_its_figures_of_today(stored: Stored, 
     assert one["last_result"]["barcode"] == "OLD"
 
 
+async def test_a_machines_past_is_told_for_a_period(stored: Stored, web: Web) -> None:
+    stored.save(run_message("A"))
+    path = "/api/v1/machines/M1/history"
+    found = (await web.get(path, since="2026-11-23T11:00:00Z", until="2026-11-23T12:00:30Z")).json()
+    assert found["silent_after_s"] == 60  # plant.stale_after_s
+    assert found["silences"] == [{"since": "2026-11-23T11:00:00Z", "until": "2026-11-23T12:00:00Z"}]
+    assert found["is_complete"] is True
+    late = await web.get(path, since="2026-11-23T12:00:00Z", until="2026-11-23T11:00:00Z")
+    assert (late.status_code, late.json()["detail"]) == (
+        422,
+        "since is not before until. Swap them.",
+    )
+    assert (await web.get(path)).status_code == 422
+    nobody = await web.get("/api/v1/machines/NOBODY/history", since="2026-11-23T11:00:00Z")
+    assert nobody.status_code == 404
+
+
 async def test_figures_and_yields_answer_to_the_same_filters(stored: Stored, web: Web) -> None:
     stored.save(run_message("A", passes=False), run_message("A", minutes=1), machine_id="M1")
     stored.save(run_message("B"), machine_id="M2")
