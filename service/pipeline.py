@@ -16,6 +16,7 @@ import structlog
 from broker.link import Delivery, Outgoing
 from broker.settings import Settings
 from broker.topics import UNASSIGNED_LINE, Channel, TopicTemplate
+from service import failpoints
 from service.core.decode import DecodeSettings, decode
 from service.core.judge import judge
 from service.core.lookup import Rulebook
@@ -72,6 +73,7 @@ class Pipeline:
 
     def understand(self, deliveries: Sequence[Delivery]) -> Understood:
         """Decode and judge what arrived, with the rulebook of this moment. Never raises."""
+        failpoints.hit("before_judging", deliveries)
         received_at = datetime.now(UTC)
         arrivals = [
             self._understand(delivery, received_at)
@@ -97,6 +99,7 @@ class Pipeline:
         committed = self.writer.save(
             understood.arrivals, understood.received_at, understood.shadowed
         )
+        failpoints.hit("after_commit", understood)
         if committed.saved.duplicates:
             repeats = self._repeated_results(committed.saved)
             return committed._replace(answers=[*repeats, *committed.answers])
@@ -141,6 +144,7 @@ class Pipeline:
 
     def _answers(self, saved: Saved) -> list[Outgoing]:
         """Return results, rejections and receipts of what was stored; called before the commit."""
+        failpoints.hit("before_commit", saved)
         answers = [
             Outgoing(
                 _on(run.topic, Channel.RESULT),

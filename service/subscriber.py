@@ -21,7 +21,7 @@ from broker.errors import BrokerRefused, BrokerUnavailable, StoreUnavailable
 from broker.link import Connection, Outgoing, backoff_s
 from broker.settings import Settings
 from broker.topics import Channel
-from service import retention
+from service import failpoints, retention
 from service.pipeline import Pipeline, Understood
 from service.store.batches import Committed
 
@@ -196,15 +196,19 @@ class Subscriber:
             batch, committed = item
             if consumer.is_over:
                 continue  # its answers are in the outbox, its messages at the broker
+            failpoints.hit("before_publish", batch)
             try:
                 refused = await publisher.publish(committed.answers)
             except BrokerUnavailable:
                 consumer.abort()
                 continue
+            failpoints.hit("after_publish", batch)
             if refused:
                 log.error("answers_refused", reasons=sorted(set(refused)), count=len(refused))
             self._pipeline.writer.published(committed.outbox_ids)
+            failpoints.hit("before_acknowledge", batch)
             consumer.ack(batch.deliveries)  # last of all: a crash above only repeats the batch
+            failpoints.hit("after_acknowledge", batch)
             self._count(committed)
 
     async def _stored(self, batch: Understood, consumer: Connection) -> Committed | None:

@@ -59,10 +59,17 @@ class Sender:
     """Publishes at QoS 1 with a window, and remembers nothing: the caller has the list.
 
     Closing it says goodbye; use it as a context manager.
+
+    Args:
+        port: Of the broker.
+        client_id: Its name there.
+        timeout_s: How long the broker may be silent while a PUBACK is missing; None: for ever.
     """
 
-    def __init__(self, port: int, client_id: str) -> None:
+    def __init__(self, port: int, client_id: str, timeout_s: float | None = None) -> None:
         self._link = connect(port, client_id)
+        self._link.settimeout(timeout_s)
+        self._timeout_s = timeout_s
         self._packets = Packets()
 
     def __enter__(self) -> Self:
@@ -89,7 +96,7 @@ class Sender:
             For each message the `time.monotonic()` at which it was handed to the kernel.
 
         Raises:
-            ConnectionError: The broker closed the connection.
+            ConnectionError: The broker closed the connection, or is silent.
         """
         ids = itertools.cycle(range(1, _PACKET_IDS + 1))
         packets = [publish_packet(*each, next(ids)) for each in messages]
@@ -116,13 +123,15 @@ class Sender:
         return count
 
     def _pubacks(self, timeout_s: float | None) -> int:
-        self._link.settimeout(timeout_s)
+        self._link.settimeout(self._timeout_s if timeout_s is None else timeout_s)
         try:
             data = self._link.recv(_READ_BYTES)
-        except TimeoutError:
+        except TimeoutError as error:
+            if timeout_s is None:
+                raise ConnectionError("the broker is silent") from error
             return 0
         finally:
-            self._link.settimeout(None)
+            self._link.settimeout(self._timeout_s)
         if not data:
             raise ConnectionError("the broker closed the sender's connection")
         return sum(first >> 4 == _PUBACK for first, _ in self._packets.feed(data))
@@ -151,6 +160,11 @@ class Listener:
             self._link.shutdown(socket.SHUT_RDWR)  # wakes the thread
         self._thread.join(10)
         self._link.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it still listens."""
+        return self._thread.is_alive()
 
     def _listen(self) -> None:
         self._link.settimeout(_KEEPALIVE_S / 3)
