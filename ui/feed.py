@@ -25,6 +25,7 @@ from broker.topics import Channel
 from service.store.queries.alerts import AlertPulse, alert_pulse
 from service.store.queries.pages_seed import read_seed
 from service.store.queries.pages_status import StatusFacts, read_status
+from ui.figures import shift_label
 from ui.floor_model import FloorModel
 from ui.floor_view import Frame, floor_changes, floor_frame, machine_frame
 from ui.meter import AgentWord, FeedFacts, Meter
@@ -303,7 +304,7 @@ class Feed:
             "broker_trouble": live.trouble,
             "newest": newest[-1].received_s if newest else None,
             "per_second": self._per_second(now_s),
-            "shift": self.model.shift.label,
+            "shift": shift_label(self.model.shift, self.model.zone),
             "shift_end": self.model.end_s,
             "database": self._status_trouble is None and facts is not None,
             "database_trouble": self._status_trouble,

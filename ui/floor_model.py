@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 
 from broker.messages import Outcome, Rejection, Result, State
 from broker.settings import MachineSettings, PlantSettings
-from ui.figures import Shift, Tally, shift_at, stale_after_s, usual_interval_s
+from service.store.queries.arithmetic import Shift, shift_at
+from ui.figures import Tally, stale_after_s, usual_interval_s
 from ui.seen import Seen, seen_of
 
 TAPE_RUNS_MAX: Final = 200
@@ -145,7 +146,7 @@ class FloorModel:
 
     def _start_shift(self, shift: Shift) -> None:
         self.shift = shift
-        self.start_s, self.end_s = (moment.timestamp() for moment in shift)
+        self.start_s, self.end_s = shift.start.timestamp(), shift.end.timestamp()
         self.total = Tally()
         self.buckets: dict[int, Tally] = {}
         self.by_line: dict[str, dict[str, Tally]] = {}

@@ -7,7 +7,8 @@ its look even when the server is gone.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-from ui.figures import Tally, rolled_interval, rolled_yield, wilson
+from service.store.queries.arithmetic import wilson_interval
+from ui.figures import Tally, rolled_yield
 from ui.floor_model import BUCKET_S, FloorModel, Machine
 from ui.seen import Seen
 from ui.wording import EN_DASH, percent
@@ -125,7 +126,7 @@ def _verdict(last: Seen) -> Frame:
 
 def _yield(tally: Tally, target_percent: float) -> Frame:
     """Return a first pass yield with its doubt; it is low only when the whole interval is."""
-    interval = wilson(tally.first_passed, tally.units)
+    interval = wilson_interval(tally.first_passed, tally.units)
     high = interval[1] if interval else 1.0
     return {
         "fpy": percent(tally.first_pass_yield, tally.units),
@@ -191,12 +192,12 @@ def _rolled(tallies: Mapping[str, Tally], units: int) -> Frame:
     it is few when the units of any procedure are, and `least` names that one.
     """
     known = {name: tally for name, tally in tallies.items() if tally.units}
-    interval = rolled_interval(known.values())
+    rolled = rolled_yield(known.values())
     least = min(known, key=lambda name: (known[name].units, name), default=None)
     is_few = least is None or known[least].units < FEW_UNITS
     return {
-        "rty": percent(rolled_yield(known.values()), units),
-        "rty_interval": _interval_words(interval),
+        "rty": percent(rolled and rolled.value, units),
+        "rty_interval": _interval_words(rolled and rolled[1:]),
         "few": is_few,
         "least": {"procedure": least, "units": known[least].units} if least and is_few else None,
     }
@@ -214,7 +215,7 @@ def _line_spark(model: FloorModel, line: str) -> list[float]:
     for (each, _), tallies in sorted(model.line_buckets.items(), key=lambda item: item[0][1]):
         rolled = rolled_yield(tallies.values()) if each == line else None
         if rolled is not None:
-            points.append(round(rolled * 100, 1))
+            points.append(round(rolled.value * 100, 1))
     return points
 
 
@@ -222,7 +223,7 @@ def _trend(model: FloorModel) -> Frame:
     """Return the first pass yield of each 15 minutes with its interval, in percent."""
     points = []
     for bucket, tally in sorted(model.buckets.items()):
-        interval = wilson(tally.first_passed, tally.units)
+        interval = wilson_interval(tally.first_passed, tally.units)
         share = tally.first_pass_yield
         if interval and share is not None:
             at_s = model.start_s + bucket * BUCKET_S

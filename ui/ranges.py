@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from broker.messages import format_time
 from broker.settings import PlantSettings
-from ui.figures import Shift, shift_at
+from service.store.queries.arithmetic import Shift, shift_at
+from ui.figures import shift_label
 from ui.wording import EN_DASH
 
 
@@ -42,21 +43,21 @@ _Make: TypeAlias = Callable[[str, datetime, Plant], TimeRange]
 
 def _this_shift(name: str, now: datetime, plant: Plant) -> TimeRange:
     shift = shift_at(now, plant.zone, plant.shift_starts)
-    return TimeRange(name, "This shift", shift.label, shift.start.astimezone(UTC), None)
+    return TimeRange(name, "This shift", shift_label(shift, plant.zone), shift.start, None)
 
 
 def _last_shift(name: str, now: datetime, plant: Plant) -> TimeRange:
     this = shift_at(now, plant.zone, plant.shift_starts)
-    just_before = this.start.astimezone(UTC) - timedelta(microseconds=1)
+    just_before = this.start - timedelta(microseconds=1)
     last = shift_at(just_before, plant.zone, plant.shift_starts)
-    since, until = last.start.astimezone(UTC), last.end.astimezone(UTC)
-    return TimeRange(name, "Last shift", _dated(last, now), since, until)
+    return TimeRange(name, "Last shift", _dated(last, now, plant.zone), last.start, last.end)
 
 
-def _dated(shift: Shift, now: datetime) -> str:
+def _dated(shift: Shift, now: datetime, zone: ZoneInfo) -> str:
     """Return a shift's label, with its day where it did not begin today."""
-    is_today = shift.start.date() == now.astimezone(shift.start.tzinfo).date()
-    return shift.label if is_today else f"{_day(shift.start)} {shift.label}"
+    label, start = shift_label(shift, zone), shift.start.astimezone(zone)
+    is_today = start.date() == now.astimezone(zone).date()
+    return label if is_today else f"{_day(start)} {label}"
 
 
 def _last_hours(words: str, span: timedelta) -> _Make:
