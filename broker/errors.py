@@ -6,6 +6,7 @@
     │   └── RulebookConflict     somebody else activated another meanwhile
     ├── AlertError           an alert cannot be acted on as asked
     ├── ResubmitError        a rejection cannot be resubmitted or closed as asked
+    ├── AccountError         a user or a token cannot be changed as asked      exit 2
     ├── BrokerUnavailable    the MQTT broker cannot be reached: wait, retry
     ├── BrokerRefused        the broker said no (login, rights): a person acts exit 2
     ├── StoreUnavailable     the database cannot be reached: hold, retry
@@ -38,6 +39,10 @@ class AlertError(YieldlineError):
 
 class ResubmitError(YieldlineError):
     """A rejection cannot be resubmitted or closed as asked; nothing was published."""
+
+
+class AccountError(YieldlineError):
+    """A user or a token cannot be added or changed as asked; nothing was changed."""
 
 
 class BrokerUnavailable(YieldlineError):  # noqa: N818 - the name states the fact

@@ -12,7 +12,7 @@ import typer
 
 from broker.errors import YieldlineError
 from broker.settings import Settings, load_settings
-from service import rules_cli
+from service import rules_cli, tokens_cli, users_cli
 from service.export_cli import export
 from service.prune_cli import prune
 
@@ -33,6 +33,8 @@ db_app = typer.Typer(
 )
 app.add_typer(rules_cli.app, name="rules")
 app.add_typer(db_app, name="db")
+app.add_typer(users_cli.app, name="users")
+app.add_typer(tokens_cli.app, name="tokens")
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default yieldline.toml if there.")

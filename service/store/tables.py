@@ -471,6 +471,45 @@ class AlertEventRow(SQLModel, table=True):
     note: str
 
 
+class UserAccountRow(SQLModel, table=True):
+    """A person who may log in. `sessions` rises whenever all logins of the user end."""
+
+    __tablename__ = "user_account"
+
+    name: str = Field(primary_key=True)
+    role: str
+    password_hash: str
+    sessions: int
+    created_us: int = Field(sa_column=_big())
+    disabled_us: int | None = Field(sa_column=_big(null=True))
+
+
+class ApiTokenRow(SQLModel, table=True):
+    """What is kept of a token; its own bits are not."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (
+        Index("api_token_by_hash", "token_hash", unique=True),
+        Index(
+            "api_token_living",
+            "name",
+            unique=True,
+            sqlite_where=text("revoked_us IS NULL"),
+            postgresql_where=text("revoked_us IS NULL"),
+        ),
+    )
+
+    id: int = Field(sa_column=Column(Big, primary_key=True))
+    name: str
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    scope: str
+    created_us: int = Field(sa_column=_big())
+    created_by: str
+    expires_us: int = Field(sa_column=_big())
+    last_used_us: int | None = Field(sa_column=_big(null=True))
+    revoked_us: int | None = Field(sa_column=_big(null=True))
+
+
 class ServiceRow(SQLModel, table=True):
     """What a service process last said of itself, for the web app's /readyz and status line."""
 

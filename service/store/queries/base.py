@@ -35,6 +35,8 @@ AUDIT: Final[Table] = _TABLES["audit"]
 ALERT: Final[Table] = _TABLES["alert"]
 ALERT_EVENT: Final[Table] = _TABLES["alert_event"]
 SERVICE: Final[Table] = _TABLES["service"]
+USER_ACCOUNT: Final[Table] = _TABLES["user_account"]
+API_TOKEN: Final[Table] = _TABLES["api_token"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
