@@ -19,6 +19,7 @@ from ui.api import (
     backtests,
     books,
     documents,
+    evidence,
     exports,
     figures,
     health,
@@ -92,6 +93,7 @@ def create_api(state: AppState) -> FastAPI:
     for module in (
         ingest,
         results,
+        evidence,
         exports,
         units,
         machines,

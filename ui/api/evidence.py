@@ -1,0 +1,58 @@
+"""The evidence pack of one run: `/api/v1/results/{run_id}/evidence.zip`."""
+
+from http import HTTPStatus
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
+
+from service.store.queries.evidence import evidence_of
+from ui.api.exports import RUNNING_MAX
+from ui.api.parameters import State
+from ui.api.problems import Problem, answers, not_found
+from ui.api.results import RunId
+from ui.evidence_pack import evidence_files, packed
+from ui.state import AppState
+from ui.unit_view import Clock
+
+router = APIRouter(prefix="/api/v1/results", tags=["results"])
+_TROUBLES = (HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@router.get(
+    "/{run_id}/evidence.zip",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/zip": {}}, "description": "The pack."},
+        **answers(*_TROUBLES),
+    },
+)
+async def get_evidence(state: State, run_id: RunId) -> Response:
+    """Give all that proves one verdict: message, result, rulebook, receipt, hashes, a page to read.
+
+    The same run gives the same bytes.
+    """
+    if state.export_count >= RUNNING_MAX:
+        raise Problem(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"{RUNNING_MAX} exports are at work already. Wait for one to end, then try again.",
+        )
+    state.export_count += 1
+    try:
+        pack = await run_in_threadpool(_pack, state, run_id)
+    finally:
+        state.export_count -= 1
+    name = f"yieldline-run-{run_id}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(pack, media_type="application/zip", headers=headers)
+
+
+def _pack(state: AppState, run_id: int) -> bytes:
+    from ui.evidence_page import evidence_page  # noqa: PLC0415 - half a second, for the first who asks
+
+    evidence = evidence_of(state.database, run_id)
+    if evidence is None:
+        raise not_found(f"No run {run_id} is stored.")
+    files = evidence_files(evidence)
+    clock = Clock(ZoneInfo(state.settings.plant.time_zone))
+    return packed(evidence, files, evidence_page(evidence, files, clock))
