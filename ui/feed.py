@@ -22,15 +22,18 @@ from broker.errors import StoreRefused, StoreUnavailable, YieldlineError
 from broker.feed import LiveMessage
 from broker.messages import Rejection, Result, State
 from broker.topics import Channel
-from service.store.queries.alerts import AlertPulse, alert_pulse
+from service.store.queries.alerts import AlertPulse, alert_pulse, list_living
 from service.store.queries.pages_seed import read_seed
 from service.store.queries.pages_status import StatusFacts, read_status
+from ui.alert_view import alert_cards, cards_of
 from ui.figures import shift_label
 from ui.floor_model import FloorModel
-from ui.floor_view import Frame, floor_changes, floor_frame, machine_frame
+from ui.floor_view import Frame, floor_changes, floor_frame
+from ui.machine_view import machine_frame
 from ui.meter import AgentWord, FeedFacts, Meter
 from ui.seen import seen_of_stored
 from ui.state import AppState
+from ui.watched_steps import WatchedSteps
 
 log = structlog.get_logger()
 
@@ -65,6 +68,11 @@ class Feed:
         self.seeded_at: datetime | None = None
         self._status: StatusFacts | None = None
         self._alerts: AlertPulse | None = None
+        self._cards: list[Frame] = []
+        """What rings, as the pages show it."""
+        self._has_new_cards = False
+        """They changed since the last frame."""
+        self._steps = WatchedSteps(state.settings.plant.is_golden)
         self._status_trouble: str | None = None
         self._viewers: dict[str, _Viewer] = {}
         self._pending: deque[LiveMessage] | None = None
@@ -132,6 +140,7 @@ class Feed:
             if machine is not None:
                 machine.online_s, machine.offline_s = old.online_s, old.offline_s
                 machine.agent, machine.agent_s = old.agent, old.agent_s
+                machine.skew_s = old.skew_s
 
     def _replay(self, model: FloorModel) -> None:
         pending, self._pending = self._pending, None
@@ -142,12 +151,23 @@ class Feed:
         while True:
             try:
                 self._status = await asyncio.to_thread(read_status, self.state.database)
-                self._alerts = await asyncio.to_thread(alert_pulse, self.state.database)
+                await self._read_alerts()
                 self._status_trouble = None
                 self._meter.pings_ms.append(self._status.database_ms)
             except YieldlineError as error:
                 self._status_trouble = str(error)
             await asyncio.sleep(STATUS_S)
+
+    async def _read_alerts(self) -> None:
+        """Ask what rings, once for all viewers; the list only when something changed."""
+        pulse = await asyncio.to_thread(alert_pulse, self.state.database)
+        if self._alerts is None or pulse != self._alerts:
+            living = await asyncio.to_thread(list_living, self.state.database)
+            before, self._cards = self._cards, alert_cards(living)
+            about = {card["machine"] for card in (*before, *self._cards)}
+            self.model.dirty |= about & self.model.machines.keys()
+            self._has_new_cards = True
+        self._alerts = pulse
 
     # What arrives
 
@@ -163,7 +183,8 @@ class Feed:
         try:
             if channel is Channel.RESULT and not message.retained:
                 result = Result.model_validate_json(message.payload)
-                model.apply(result)
+                if model.apply(result):
+                    self._steps.take(result)
                 self._lags_s.append((datetime.now(UTC) - result.received_at).total_seconds())
             elif channel is Channel.STATE and message.payload:
                 state = State.model_validate_json(message.payload)
@@ -191,6 +212,9 @@ class Feed:
             return
         if client_id in self._viewers or len(self._viewers) < VIEWERS_MAX:
             self._viewers[client_id] = _Viewer(view, seen)
+            machine_id, step = machine_and_step(view)
+            if step:
+                self._steps.watch(machine_id)
 
     async def _keep_ticking(self) -> None:
         while True:
@@ -214,6 +238,7 @@ class Feed:
             frame = self._changes(view, changed, new_runs, now_s) if is_current else None
             frame = frame if frame is not None else self._whole(view, now_s)
             await self._send(frame, client_ids, base=before if is_current else None)
+        self._has_new_cards = False
         self._meter.frame_ms.append((perf_counter() - begun_s) * 1000)
 
     def _ready(self, before: int) -> dict[tuple[str, bool], list[str]]:
@@ -231,6 +256,7 @@ class Feed:
     def _forget_gone(self) -> None:
         for client_id in [each for each in self._viewers if each not in Client.instances]:
             del self._viewers[client_id]
+        self._steps.keep_only({machine_and_step(each.view)[0] for each in self._viewers.values()})
 
     async def _send(self, frame: Frame, client_ids: list[str], base: int | None) -> None:
         frame |= {"number": self.number, "base": base}
@@ -244,17 +270,23 @@ class Feed:
     def _whole(self, view: str, now_s: float) -> Frame:
         frame: Frame = {"at": now_s, "status": self.status(now_s)}
         if view == "floor":
-            frame |= floor_frame(self.model, now_s)
-        elif machine := self.model.machines.get(view.removeprefix(MACHINE_VIEW)):
+            frame |= floor_frame(self.model, now_s) | {"alerts": self._cards}
+            return frame
+        machine_id, step = machine_and_step(view)
+        if machine := self.model.machines.get(machine_id):
             frame |= machine_frame(self.model, machine, now_s)
+            frame["alerts"] = cards_of(self._cards, machine_id)
+            frame["values"] = self._steps.values(machine_id, step) if step else []
         return frame
 
     def _changes(self, view: str, changed: set[str], new_runs: int, now_s: float) -> Frame | None:
         """Return the changes of a view; None: send it whole."""
         frame: Frame = {"at": now_s, "status": self.status(now_s)}
         if view == "floor":
-            return frame | floor_changes(self.model, changed, new_runs, now_s) if changed else frame
-        if view.removeprefix(MACHINE_VIEW) in changed:
+            cards = {"alerts": self._cards} if self._has_new_cards else {}
+            changes = floor_changes(self.model, changed, new_runs, now_s) if changed else {}
+            return frame | cards | changes
+        if machine_and_step(view)[0] in changed:
             return None
         return frame
 
@@ -317,6 +349,17 @@ class Feed:
         """Return results a second over the newest few."""
         moments = [seen.received_s for seen in self.model.live if seen.received_s > now_s - 60]
         return round(len(moments) / max(1.0, now_s - min(moments)), 1) if moments else 0.0
+
+
+def machine_and_step(view: str) -> tuple[str, str]:
+    """Return what a machine's view, such as `machine:FCT-12/vbat`, is of; empty: it is of none.
+
+    The step is what the page's live chart shows. A machine_id has no slash.
+    """
+    if not view.startswith(MACHINE_VIEW):
+        return "", ""
+    machine_id, _, step = view.removeprefix(MACHINE_VIEW).partition("/")
+    return machine_id, step
 
 
 def _bell(pulse: AlertPulse) -> Frame:

@@ -56,6 +56,8 @@ class Machine:
     agent: dict[str, object] | None = None
     agent_s: float | None = None
     """When its agent said so."""
+    skew_s: float | None = None
+    """How far its clock was ahead of ours at its newest live heartbeat; None: it sent none."""
     tally: Tally = field(default_factory=Tally)
     outcomes: Counter[str] = field(default_factory=Counter)
     """Runs of the shift by tape mark."""
@@ -228,6 +230,8 @@ class FloorModel:
         if machine is None:
             return
         if state.status == "online":
+            if not retained:
+                machine.skew_s = _utc(state.at).timestamp() - now.timestamp()
             machine.online_s = machine.online_s if machine.offline_s is None else None
             machine.online_s = machine.online_s or _seconds(state.at, now)
             machine.offline_s = None
@@ -408,6 +412,10 @@ def _worst_place(places: dict[str, set[str]]) -> tuple[str, int]:
 
 
 def _seconds(moment: datetime, now: datetime) -> float:
-    """Return seconds since 1970; without an offset it is UTC, and never later than now."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(aware.timestamp(), now.timestamp())
+    """Return seconds since 1970; never later than now."""
+    return min(_utc(moment).timestamp(), now.timestamp())
+
+
+def _utc(moment: datetime) -> datetime:
+    """Return a moment that is aware; without an offset it is UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

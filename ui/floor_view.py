@@ -99,31 +99,6 @@ def live_run(seen: Seen) -> Frame:
     }
 
 
-def machine_frame(model: FloorModel, machine: Machine, now_s: float) -> Frame:
-    """Return one machine as its own page needs it."""
-    tally = machine.tally
-    return {
-        "tile": tile(model, machine, now_s),
-        "marks": "".join(machine.tape),
-        "runs": [live_run(seen) for seen in reversed(machine.runs)],
-        "verdict": _verdict(machine.last) if machine.last else None,
-        "online": machine.online_s,
-        "agent": machine.agent,
-        "final": percent(tally.final_yield, tally.units),
-        "failing": tally.units - tally.last_passed,
-        "runs_shift": sum(machine.outcomes.values()),
-        "retests": machine.retests,
-        "outcomes": dict(machine.outcomes),
-        "steps": machine.steps.most_common(_CANDIDATE_STEPS),
-    }
-
-
-def _verdict(last: Seen) -> Frame:
-    """Return the newest run with all that stands beside a large verdict."""
-    facts = {"value": last.value, "limit": last.limit, "product": last.product_id}
-    return {**live_run(last), **facts, "procedure": last.procedure}
-
-
 def _yield(tally: Tally, target_percent: float) -> Frame:
     """Return a first pass yield with its doubt; it is low only when the whole interval is."""
     interval = wilson_interval(tally.first_passed, tally.units)

@@ -105,7 +105,7 @@ def bar(
     """
     if not isinstance(value, float) or comparator in _OUTSIDE:
         return None
-    lower, upper = _sides(comparator, low, high)
+    lower, upper = sides(comparator, low, high)
     inside = (lower is None or value >= lower) and (upper is None or value <= upper)
     if (lower is None and upper is None) or (inside != holds and value not in {lower, upper}):
         return None
@@ -121,7 +121,7 @@ def bar(
     return Bar(at, None, _inside(at * (1 + (value - lower) / span)))
 
 
-def _sides(
+def sides(
     comparator: str, low: float | None, high: float | None
 ) -> tuple[float | None, float | None]:
     """Return the limit below and the limit above; a single limit stands in `low` (contract 4)."""

@@ -9,8 +9,10 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from broker.messages import Counts, Outcome, Result
+from broker.messages import Counts, Outcome, Result, Severity
 from broker.settings import load_settings
+from service.core.alerts import AlertKind, Finding, Subject, key_of
+from service.store.alerts import open_alert
 from tests.support.mosquitto import Mosquitto
 from tests.support.stored import Stored, run_message
 from tests.support.waiting import eventually
@@ -133,6 +135,23 @@ async def test_what_was_stored_while_the_broker_was_away_is_read_again(
         stored.save(now_run("A"), at=datetime.now(UTC))
         broker.start()
         await eventually(lambda: feed.model.total.units == 1)
+
+
+async def test_what_rings_is_on_the_floor_and_on_the_page_of_its_machine(
+    stored: Stored, broker: Mosquitto
+) -> None:
+    stored.save(now_run("A"), at=datetime.now(UTC))
+    stored.save(now_run("B"), at=datetime.now(UTC), machine_id="M2")
+    async with feeding(stored, broker) as feed:
+        assert feed.frame("floor")["alerts"] == []
+        key, subject = key_of(AlertKind.SILENT, "M1"), Subject("M1")
+        finding = Finding(AlertKind.SILENT, key, subject, "L1", Severity.MAJOR, "M1 is silent.")
+        with stored.database.changing() as connection:
+            open_alert(connection, finding, "t", datetime.now(UTC), notify=False)
+        await eventually(lambda: feed.frame("floor")["alerts"])
+        (card,) = feed.frame("machine:M1/vcc")["alerts"]
+        assert (card["message"], card["state"]) == ("M1 is silent.", "open")
+        assert feed.frame("machine:M2")["alerts"] == []
 
 
 def replace_by_a_folder(file: Path) -> None:

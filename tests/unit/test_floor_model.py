@@ -1,7 +1,7 @@
 """The live floor: what counts, what does not, and what changes by itself."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import count, permutations
+from itertools import permutations
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,16 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.messages import (
-    Comparator,
-    Counts,
     Outcome,
     ReportedOutcome,
-    Result,
     ResultMeasurement,
     State,
 )
-from broker.settings import MachineSettings, PlantSettings
+from broker.settings import MachineSettings
 from service.store.queries.arithmetic import shift_at
+from tests.support.live_floor import NOW, PLANT, measured, model_of, only, result
 from ui import floor_model
 from ui.figures import (
     Tally,
@@ -27,74 +25,12 @@ from ui.figures import (
     stale_after_s,
     usual_interval_s,
 )
-from ui.floor_model import FloorModel, Machine, natural
-from ui.floor_view import floor_changes, floor_frame, machine_frame, tile
+from ui.floor_model import FloorModel, natural
+from ui.floor_view import floor_changes, floor_frame, tile
+from ui.machine_view import machine_frame
 from ui.seen import seen_of
 
-NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-"""In the shift from 06:00 to 14:00."""
-PLANT = PlantSettings()
 BERLIN = ZoneInfo("Europe/Berlin")
-_numbers = count(1)
-
-
-def measured(step: str = "vbat", value: object = 61.8, **changes: object) -> ResultMeasurement:
-    fields = {
-        "test_step": step,
-        "measured_value": value,
-        "unit": "mV",
-        "outcome": Outcome.FAIL,
-        "comparator": Comparator.LE,
-        "low": 55.0,
-        "high": None,
-        "rule_id": "r",
-        "reason": None,
-        "reported_outcome": None,
-        "marginal": False,
-    }
-    return ResultMeasurement.model_validate({**fields, **changes})
-
-
-def result(outcome: str = "PASS", **changes: object) -> Result:
-    """A result at NOW, minus `ago` seconds; received as it began, unless said otherwise."""
-    began = NOW - timedelta(seconds=float(str(changes.pop("ago", 0))))
-    number = next(_numbers)
-    failed = outcome == "FAIL"
-    fields = {
-        "message_id": f"m{number}",
-        "run_id": number,
-        "barcode": f"SN-{number}",
-        "machine_id": "FCT-1",
-        "line": "L1",
-        "product_id": "P",
-        "procedure": "FCT",
-        "outcome": outcome,
-        "reported_outcome": None,
-        "agrees": None,
-        "timestamp": began,
-        "received_at": began,
-        "attempt": 1,
-        "first_failure": "vbat" if failed else None,
-        "rulebook_version": 1,
-        "clock_suspect": False,
-        "counts": Counts(PASS=1),
-        "measurements": (measured(),) if failed else (),
-        "measurements_complete": True,
-    }
-    return Result.model_validate({**fields, **changes})
-
-
-def model_of(*results: Result, plant: PlantSettings = PLANT, now: datetime = NOW) -> FloorModel:
-    model = FloorModel(plant, now)
-    for each in results:
-        model.apply(each)
-    return model
-
-
-def only(model: FloorModel) -> Machine:
-    (machine,) = model.machines.values()
-    return machine
-
 
 # Yields
 

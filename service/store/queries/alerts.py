@@ -83,6 +83,15 @@ def alert(database: Database, alert_id: int) -> Facts | None:
     return alert_facts(record) | {"history": history, "runs": runs}
 
 
+def list_living(database: Database) -> list[Facts]:
+    """Return every alert that is not closed, the newest opened first, `LIMIT_MAX` at most."""
+    query = select(ALERT).where(ALERT.c.closed_us.is_(None))
+    newest_first = query.order_by(ALERT.c.opened_us.desc(), ALERT.c.id.desc()).limit(LIMIT_MAX)
+    with connected(database) as connection:
+        rows = connection.execute(newest_first).all()
+    return [alert_facts(as_record(row)) for row in rows]
+
+
 class AlertPulse(NamedTuple):
     """What of all alerts is worth knowing all the time."""
 

@@ -1,0 +1,183 @@
+"""What a browser gets for the page of one machine."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from broker.messages import Counts, Outcome, Result, State
+from tests.support.live_floor import NOW, measured, model_of, only, result
+from ui.alert_view import alert_cards, cards_of
+from ui.machine_view import beyond, machine_frame, skew_s
+from ui.watched_steps import RESULTS_MAX, WatchedSteps
+
+NOW_S = NOW.timestamp()
+
+
+def frame(*results: Result) -> dict[str, Any]:
+    model = model_of(*results)
+    return machine_frame(model, model.machines["FCT-1"], NOW_S)
+
+
+# The verdict
+
+
+def test_the_verdict_is_that_of_the_newest_run_with_what_failed_first() -> None:
+    shown = frame(result(ago=9), result("FAIL"))["verdict"]
+    assert (shown["outcome"], shown["step"], shown["value"], shown["limit"], shown["beyond"]) == (
+        "FAIL",
+        "vbat",
+        "61.8 mV",
+        "≤ 55",
+        "6.8 above",
+    )
+    assert shown["bar"]["high"] < shown["bar"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"value": 61.8}, "6.8 above"),
+        ({"value": 1.5, "comparator": "GE", "low": 2.0}, "0.5 below"),
+        ({"value": 3e-6, "unit": "F", "comparator": "GELE", "low": 1e-6, "high": 2e-6}, "1 above"),
+        ({"value": 61.8, "outcome": Outcome.ERROR}, ""),
+        ({"value": "text"}, ""),
+        ({"value": True}, ""),
+        ({"value": None}, ""),
+        ({"value": 5.0, "comparator": "EQ", "low": 4.0}, ""),
+    ],
+)
+def test_how_far_a_value_is_beyond_its_limit_is_said_in_its_own_unit(
+    changes: dict[str, Any], said: str
+) -> None:
+    assert beyond(measured(**changes)) == said
+
+
+def test_earlier_attempts_are_those_of_the_same_unit_and_procedure() -> None:
+    runs = [
+        result("FAIL", barcode="A", ago=30),
+        result("FAIL", barcode="B", ago=20, attempt=2),
+        result("FAIL", barcode="A", ago=10, attempt=2),
+        result("PASS", barcode="A", attempt=3),
+    ]
+    earlier = frame(*runs)["verdict"]["earlier"]
+    assert [(each["mark"], each["value"], each["attempt"]) for each in earlier] == [
+        ("F", "61.8 mV", 1),
+        ("F", "61.8 mV", 2),
+    ]
+
+
+# The machine
+
+
+def test_a_heartbeat_tells_how_far_the_clock_is_ahead() -> None:
+    model = model_of(result())
+    state = State.model_validate({"status": "online", "at": NOW + timedelta(seconds=90)})
+    model.apply_state("FCT-1", "L1", state, NOW, retained=True)
+    assert skew_s(only(model)) is None  # nobody knows when a retained state was said
+    model.apply_state("FCT-1", "L1", state, NOW)
+    assert skew_s(only(model)) == 90
+    will = State.model_validate({"status": "offline", "at": NOW - timedelta(hours=1)})
+    model.apply_state("FCT-1", "L1", will, NOW)  # its time is that of the connection's start
+    assert skew_s(only(model)) == 90
+
+
+def test_without_heartbeats_a_run_that_begins_after_it_arrived_shows_a_clock_ahead() -> None:
+    assert skew_s(only(model_of(result(received_at=NOW)))) is None
+    early = result(received_at=NOW - timedelta(seconds=30))
+    assert skew_s(only(model_of(early))) == 30
+
+
+def test_peers_run_the_same_procedure_with_the_machine_itself_on_top() -> None:
+    runs = [result(machine_id=each, line=line) for each, line in (("A", "L2"), ("B", "L1"))]
+    shown = frame(result(), result(machine_id="C", procedure="ICT"), *runs)["peers"]
+    assert [(each["id"], each["tape"]) for each in shown] == [
+        ("FCT-1", "P"),
+        ("B", "P"),
+        ("A", "P"),
+    ]
+
+
+# Values of a step
+
+
+def watching() -> WatchedSteps:
+    steps = WatchedSteps(lambda barcode: barcode.startswith("GOLD"))
+    steps.watch("FCT-1")
+    return steps
+
+
+def test_a_watched_machines_values_of_a_step_come_with_their_limits() -> None:
+    steps = watching()
+    steps.take(result("FAIL", run_id=7))
+    (value,) = steps.values("FCT-1", "vbat")
+    assert value == {
+        "run": 7,
+        "at": NOW_S,
+        "product": "P",
+        "value": 61.8,
+        "unit": "mV",
+        "outcome": "FAIL",
+        "low": 55.0,
+        "high": None,
+    }
+    assert steps.values("FCT-1", "vcc") == []
+    assert steps.values("FCT-2", "vbat") == []
+
+
+def test_a_step_that_a_long_message_left_out_is_told_without_a_value() -> None:
+    steps = watching()
+    steps.take(result(run_id=7, counts=Counts(PASS=99), measurements_complete=False))
+    assert steps.values("FCT-1", "vbat") == [{"run": 7, "at": NOW_S, "product": "P"}]
+
+
+def test_what_is_no_number_and_golden_samples_are_not_drawn() -> None:
+    steps = watching()
+    steps.take(result("FAIL", measurements=(measured(value=True), measured(value="x"))))
+    steps.take(result("FAIL", barcode="GOLD-1"))
+    assert steps.values("FCT-1", "vbat") == []
+
+
+def test_only_the_last_results_of_watched_machines_are_kept() -> None:
+    steps = watching()
+    for _ in range(RESULTS_MAX + 3):
+        steps.take(result("FAIL"))
+        steps.take(result("FAIL", machine_id="FCT-2"))
+    assert len(steps.values("FCT-1", "vbat")) == RESULTS_MAX
+    assert steps.values("FCT-2", "vbat") == []
+    steps.keep_only({"FCT-9"})
+    steps.take(result("FAIL"))
+    assert steps.values("FCT-1", "vbat") == []
+
+
+# What rings
+
+
+def alert(number: int, severity: str, state: str = "open", machine: str = "M1") -> dict[str, Any]:
+    return {
+        "alert_id": number,
+        "kind": "silent",
+        "severity": severity,
+        "subject": {"machine": machine, "step": None, "procedure": None},
+        "line": "L1",
+        "barcode": None,
+        "message": "M1 is silent.",
+        "state": state,
+        "opened_at": f"2026-11-24T10:00:0{number}Z",
+        "acknowledged_by": None,
+        "evidence": [1, 2],
+    }
+
+
+def test_what_nobody_has_seen_comes_first_and_the_worst_before_the_newest() -> None:
+    cards = alert_cards(
+        [
+            alert(1, "major"),
+            alert(2, "minor", machine="M2"),
+            alert(3, "critical", "acknowledged"),
+            alert(4, "major"),
+            alert(5, "critical", "shelved"),
+        ]
+    )
+    assert [card["id"] for card in cards] == [4, 1, 2, 3, 5]
+    assert [card["id"] for card in cards_of(cards, "M2")] == [2]

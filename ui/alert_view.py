@@ -1,0 +1,48 @@
+"""Living alerts as the live pages show them: plain values, ready for JSON. Pure: no I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from broker.messages import parse_time
+
+Frame: TypeAlias = dict[str, Any]
+SHOWN_MAX: Final = 60
+_RANK: Final = {"critical": 0, "major": 1, "minor": 2}
+_STATES: Final = {"open": 0, "acknowledged": 1, "shelved": 2}
+
+
+def alert_cards(alerts: Iterable[Mapping[str, Any]]) -> list[Frame]:
+    """Return living alerts: not seen before seen, the worst first, then the newest.
+
+    Those that rest on a shelf come last: nothing is shown of them but what they keep quiet.
+
+    Args:
+        alerts: As the HTTP API says them.
+    """
+    cards = [_card(each) for each in alerts]
+    cards.sort(key=lambda card: (_STATES[card["state"]], _RANK[card["severity"]], -card["opened"]))
+    return cards[:SHOWN_MAX]
+
+
+def cards_of(cards: Sequence[Frame], machine_id: str) -> list[Frame]:
+    """Return those that are about one machine."""
+    return [card for card in cards if card["machine"] == machine_id]
+
+
+def _card(alert: Mapping[str, Any]) -> Frame:
+    subject = alert["subject"]
+    return {
+        "id": alert["alert_id"],
+        "kind": alert["kind"],
+        "severity": alert["severity"],
+        "machine": subject["machine"],
+        "line": alert["line"],
+        "step": subject["step"],
+        "procedure": subject["procedure"],
+        "barcode": alert["barcode"],
+        "message": alert["message"],
+        "state": alert["state"],
+        "opened": parse_time(alert["opened_at"]).timestamp(),
+        "by": alert["acknowledged_by"],
+        "runs": len(alert["evidence"]),
+    }
