@@ -123,7 +123,7 @@ class WhatIf:
         if run.outcome is _PASS:
             self._complete.learn(before)
         self._units[run.unit_id, before.run.procedure].add(run, after.outcome)
-        steps = list(_changed_steps(before, after))
+        steps = list(changed_steps(before, after))
         self._steps.update(map(_change_of, steps))
         if after.outcome is not run.outcome:
             shape = self._complete.shape_of(before, steps)
@@ -260,7 +260,8 @@ def _step_names(judged: JudgedRun) -> frozenset[str]:
     return frozenset(each.test_step for each in judged.run.measurements)
 
 
-def _changed_steps(before: JudgedRun, after: JudgedRun) -> Iterator[ChangedStep]:
+def changed_steps(before: JudgedRun, after: JudgedRun) -> Iterator[ChangedStep]:
+    """Yield the measurements of one run whose outcome two rulebooks see differently, in order."""
     sent = len(before.run.measurements)
     pairs = zip(before.measurements[:sent], after.measurements[:sent], strict=True)
     for old, new in chain(pairs, _derived_pairs(before, after, sent)):

@@ -37,6 +37,13 @@ def active_version(database: Database) -> int:
         return int(connection.execute(select(func.max(RULEBOOK.c.version))).scalar() or 0)
 
 
+def newest_versions(database: Database, count: int) -> list[int]:
+    """Return the numbers of the newest versions, the active one first; at most `count`."""
+    query = select(RULEBOOK.c.version).order_by(RULEBOOK.c.version.desc()).limit(count)
+    with connected(database) as connection:
+        return list(connection.execute(query).scalars())
+
+
 def rulebook(database: Database, version: int) -> StoredRulebook | None:
     """Return one version; None where there is none of this number."""
     with connected(database) as connection:

@@ -1,4 +1,4 @@
-"""The evidence pack over HTTP, checked as a third party would."""
+"""What proves a verdict, over HTTP: the pack, and the run judged again."""
 
 import asyncio
 import io
@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from broker.settings import Settings
+from service.core.lookup import Rulebook
 from service.core.results import encode_result
 from service.store.rulebooks import add_rulebook
 from tests.support.pdf import pdf_text
@@ -81,3 +82,48 @@ async def test_a_run_that_is_not_there_is_a_sentence(web: Web) -> None:
     response = await web.get("/api/v1/results/99/evidence.zip")
     assert response.status_code == 404
     assert response.json()["detail"] == "No run 99 is stored."
+
+
+STRICT = """[[rule]]
+id = "vcc-strict"
+test_step = "vcc"
+comparator = "LE"
+low = 4.9
+unit = "V"
+"""
+
+
+async def test_a_run_is_judged_again_by_the_rulebooks_that_are_asked_for(
+    stored: Stored, web: Web
+) -> None:
+    with stored.database.changing() as connection:
+        for body in ("# none\n", STRICT):
+            add_rulebook(connection, body, author="mo", reason="tighter", now=NOON)
+    steps = [{"test_step": "vcc", "measured_value": 5.0, "unit": "V", "low": 4.5, "high": 5.5}]
+    stored.save(run_message("SN-1", steps=steps))
+    said = (await web.get("/api/v1/results/1/judged-by")).json()
+    assert (said["outcome"], said["rulebook_version"]) == ("PASS", 1)
+    own, strict = said["items"]
+    assert (own["version"], own["judged"], own["outcome"], own["changes"]) == (1, True, "PASS", [])
+    assert (strict["version"], strict["judged"], strict["outcome"]) == (2, False, "FAIL")
+    assert strict["first_failure"] == "vcc"
+    (change,) = strict["changes"]
+    assert (change["test_step"], change["measured_value"]) == ("vcc", 5.0)
+    assert (change["before"]["outcome"], change["before"]["rule_id"]) == ("PASS", None)
+    assert (change["after"]["outcome"], change["after"]["rule_id"]) == ("FAIL", "vcc-strict")
+    only = (await web.get("/api/v1/results/1/judged-by", version=0)).json()
+    assert [each["version"] for each in only["items"]] == [0]
+    assert (await web.get("/api/v1/results/1")).json()["outcome"] == "PASS"
+
+
+async def test_a_rulebook_or_a_run_that_is_not_there_is_a_sentence(
+    stored: Stored, web: Web
+) -> None:
+    stored.save(run_message("SN-1"), rules=Rulebook(0, ()))
+    response = await web.get("/api/v1/results/1/judged-by", version=9)
+    assert response.status_code == 422
+    assert response.json()["detail"] == (
+        "rulebook 9 is not stored. GET /api/v1/rulebooks lists them."
+    )
+    assert (await web.get("/api/v1/results/2/judged-by")).status_code == 404
+    assert (await web.get("/api/v1/results/1/judged-by", version=-1)).status_code == 422
