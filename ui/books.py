@@ -7,7 +7,7 @@
 Pure: no I/O.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 Facts = dict[str, Any]
@@ -54,6 +54,20 @@ def balance(book: Mapping[str, Any], agent: Mapping[str, Any] | None) -> Facts:
         "difference": sum(abs(gap) for gap in gaps.values()),
         "hop": _sentence(gaps),
     }
+
+
+def balance_all(
+    books: Iterable[Mapping[str, Any]], agents: Mapping[str, Mapping[str, Any]]
+) -> list[Facts]:
+    """Return every sender's books with their difference; `agents` is what theirs last said."""
+    return [balance(book, agents.get(book["machine_id"])) for book in books]
+
+
+def add_up(items: Sequence[Mapping[str, Any]]) -> Facts:
+    """Return the sums of balanced books, and in `agents` how many senders' own half is in them."""
+    names = ("received", "stored", "rejected", "duplicates", "difference", *_OF_AGENT)
+    sums = {name: sum(each[name] or 0 for each in items) for name in names}
+    return {**sums, "agents": sum(each["read"] is not None for each in items)}
 
 
 def _sentence(gaps: Mapping[str, int]) -> str | None:

@@ -23,9 +23,11 @@ from broker.feed import LiveMessage
 from broker.messages import Rejection, Result, State
 from broker.topics import Channel
 from service.store.queries.alerts import AlertPulse, alert_pulse, list_living
+from service.store.queries.health import books
 from service.store.queries.pages_seed import read_seed
 from service.store.queries.pages_status import StatusFacts, read_status
 from ui.alert_view import alert_cards, cards_of
+from ui.books import add_up, balance_all
 from ui.figures import shift_label
 from ui.floor_model import FloorModel
 from ui.floor_view import Frame, floor_changes, floor_frame
@@ -67,6 +69,8 @@ class Feed:
         """Of the newest frame."""
         self.seeded_at: datetime | None = None
         self._status: StatusFacts | None = None
+        self._books: Mapping[str, Any] = {}
+        """The sums of all senders' books, the senders' own half too."""
         self._alerts: AlertPulse | None = None
         self._cards: list[Frame] = []
         """What rings, as the pages show it."""
@@ -150,6 +154,7 @@ class Feed:
     async def _keep_status(self) -> None:
         while True:
             try:
+                self._books = await asyncio.to_thread(self._read_books, self._agents())
                 self._status = await asyncio.to_thread(read_status, self.state.database)
                 await self._read_alerts()
                 self._status_trouble = None
@@ -168,6 +173,11 @@ class Feed:
             self.model.dirty |= about & self.model.machines.keys()
             self._has_new_cards = True
         self._alerts = pulse
+
+    def _read_books(self, agents: Sequence[AgentWord]) -> Mapping[str, Any]:
+        """Blocks. What agents said is older than what the database answers: it has no more then."""
+        told = {agent.machine_id: agent.facts for agent in agents}
+        return add_up(balance_all(books(self.state.database), told))
 
     # What arrives
 
@@ -304,8 +314,20 @@ class Feed:
 
     def facts(self) -> FeedFacts:
         """Return how the feed does, and what agents last said."""
-        meter, now_s = self._meter, datetime.now(UTC).timestamp()
-        agents = [
+        meter = self._meter
+        return FeedFacts(
+            len(self._viewers),
+            meter.frames,
+            meter.skipped,
+            list(meter.frame_ms),
+            list(meter.late_ms),
+            list(meter.pings_ms),
+            self._agents(),
+        )
+
+    def _agents(self) -> list[AgentWord]:
+        now_s = datetime.now(UTC).timestamp()
+        return [
             AgentWord(
                 machine.machine_id,
                 machine.line,
@@ -317,15 +339,6 @@ class Feed:
             for machine in self.model.machines.values()
             if machine.agent
         ]
-        return FeedFacts(
-            len(self._viewers),
-            meter.frames,
-            meter.skipped,
-            list(meter.frame_ms),
-            list(meter.late_ms),
-            list(meter.pings_ms),
-            agents,
-        )
 
     def status(self, now_s: float) -> Frame:
         """Return the status line and the pulse: also what is not well, in words."""
@@ -341,7 +354,7 @@ class Feed:
             "database": self._status_trouble is None and facts is not None,
             "database_trouble": self._status_trouble,
             "lag_ms": round(max(0.0, median(self._lags_s)) * 1000, 1) if self._lags_s else None,
-            **(_books(facts) if facts else {}),
+            **(_stored(facts, self._books) if facts else {}),
             **(_bell(self._alerts) if self._alerts else {}),
         }
 
@@ -368,13 +381,10 @@ def _bell(pulse: AlertPulse) -> Frame:
     return {**counts, "alerts_event": pulse.newest_event}
 
 
-def _books(facts: StatusFacts) -> Frame:
+def _stored(facts: StatusFacts, sums: Mapping[str, Any]) -> Frame:
+    """Return what only the database knows: the books, rejections, the rulebook in force."""
     return {
-        "received": facts.received,
-        "stored": facts.stored,
-        "rejected": facts.rejected,
-        "duplicates": facts.duplicates,
-        "difference": facts.difference,
+        "books": sums,
         "rejections_open": facts.rejections_open,
         "database_ms": round(facts.database_ms, 1),
         "rulebook": facts.rulebook_version,

@@ -17,7 +17,7 @@ from service.store.queries.changes import first_forged_change, list_changes
 from service.store.queries.health import books, services
 from service.store.queries.system import database_facts
 from ui import lights
-from ui.books import balance
+from ui.books import add_up, balance_all
 from ui.meter import AgentWord, FeedFacts, quantile
 from ui.state import AppState
 
@@ -88,8 +88,8 @@ def _ask_database(state: AppState, feed: FeedFacts, now: datetime) -> tuple[Fact
 
 def _books(database: Database, agents: Sequence[AgentWord]) -> Facts:
     told = {each.machine_id: each.facts for each in agents}
-    items = [balance(book, told.get(book["machine_id"])) for book in books(database)]
-    difference = sum(each["difference"] for each in items)
+    items = balance_all(books(database), told)
+    difference = add_up(items)["difference"]
     light = lights.books_light(difference, len(items))
     return {"items": items, "difference": difference, "light": light._asdict()}
 

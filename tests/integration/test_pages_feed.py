@@ -170,3 +170,18 @@ async def test_the_status_line_says_when_the_database_is_away(
         replace_by_a_folder(Path(sqlite_url.removeprefix("sqlite:///")))
         await eventually(lambda: not feed.status(0)["database"])
         assert "database" in feed.status(0)["database_trouble"]
+
+
+async def test_the_books_of_the_status_line_hold_what_an_agent_counted(
+    stored: Stored, broker: Mosquitto
+) -> None:
+    stored.save(now_run("A"), at=datetime.now(UTC))
+    counted = '"agent": {"read": 4, "refused": 1, "spooled": 2, "receipted": 1}'
+    async with feeding(stored, broker) as feed:
+        await eventually(lambda: feed.status(0).get("books"))
+        said = f'{{"status": "online", "at": "2026-01-01T00:00:00Z", {counted}}}'
+        await publish(broker, "state", said)
+        await eventually(lambda: feed.status(0)["books"]["agents"] == 1)
+        books = feed.status(0)["books"]
+    assert (books["received"], books["read"], books["spooled"]) == (1, 4, 2)
+    assert books["difference"] == 1

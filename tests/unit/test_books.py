@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.books import balance
+from ui.books import add_up, balance, balance_all
 
 BOOK = {"machine_id": "M1", "received": 12, "stored": 8, "rejected": 1, "duplicates": 3}
 AGENT = {"read": 12, "refused": 2, "spooled": 10, "receipted": 9, "version": "1"}
@@ -41,3 +41,12 @@ def test_a_difference_says_where_it_is(
 )
 def test_an_agent_that_tells_no_numbers_does_no_harm(odd: dict[str, object]) -> None:
     assert balance(BOOK, odd)["difference"] == 0
+
+
+def test_the_sums_hold_the_senders_own_half_and_say_of_how_many() -> None:
+    plc = BOOK | {"machine_id": "M2", "stored": 7}
+    sums = add_up(balance_all([BOOK, plc], {"M1": AGENT | {"read": 14}}))
+    assert (sums["received"], sums["stored"], sums["duplicates"]) == (24, 15, 6)
+    assert (sums["agents"], sums["read"], sums["refused"], sums["spooled"]) == (1, 14, 2, 10)
+    assert sums["difference"] == 2 + 1  # between log and spool, and at the service
+    assert add_up([])["difference"] == 0

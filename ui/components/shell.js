@@ -35,7 +35,7 @@ export default {
     <slot></slot>
   </div>
   <footer class="status" aria-label="System status">
-    <span v-if="books"><Icon name="scales"/><b>{{ status.difference ? 'Books do not balance' : 'Books balance' }}</b> received {{ n(status.received) }} = stored {{ n(status.stored) }} + rejected {{ n(status.rejected) }} + duplicates {{ n(status.duplicates) }} <i class="eq" :class="{bad: status.difference}">difference {{ n(status.difference) }}</i></span>
+    <a v-if="books" class="books" href="/system" :title="half"><Icon name="scales"/><b>{{ books.difference ? 'Books do not balance' : 'Books balance' }}</b> <span v-if="books.agents" class="own">read {{ n(books.read) }} = refused {{ n(books.refused) }} + spooled {{ n(books.spooled) }},</span>received {{ n(books.received) }} = stored {{ n(books.stored) }} + rejected {{ n(books.rejected) }} + duplicates {{ n(books.duplicates) }} <i class="eq" :class="{bad: books.difference}">difference {{ n(books.difference) }}</i></a>
     <span v-if="books" class="sep"></span>
     <span :title="status.broker_trouble">Broker <b :class="{'c-fail': !status.broker}">{{ status.broker ? 'connected' : 'away' }}</b></span>
     <span v-if="status.database" :title="'A small question took so long'">Database <b>{{ ms(status.database_ms) }}</b></span>
@@ -85,7 +85,12 @@ export default {
       return [...new Set([...this.lines, ...this.seenLines, ...(query.line ? [query.line] : [])])].sort();
     },
     status: () => live.status,
-    books: () => live.status.received !== undefined,
+    books: () => live.status.books,
+    half() {
+      const { agents, spooled, receipted } = this.books;
+      if (!agents) return "The service's half: no agent tells what it read. The System page has every sender.";
+      return `Both halves of ${agents} sender${agents > 1 ? "s" : ""} with an agent, of which ${thousands(spooled - receipted)} records wait; of the others the service's half. The System page has every sender.`;
+    },
     time: () => clockTime(clock.second),
     day: () => `${weekday(clock.second)} · ${zoneName(clock.second)}`,
     since() {

@@ -1,13 +1,13 @@
-"""The status line of every page: the books, the rulebook in force, and how long the answer took."""
+"""The status line of every page: the rulebook in force, and how long the answer took."""
 
 from datetime import datetime
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from service.store.database import Database
-from service.store.queries.base import MACHINE, RULEBOOK, connected, moment
+from service.store.queries.base import RULEBOOK, connected, moment
 from service.store.queries.settlements import open_count
 
 OPEN_MAX: Final = 1_000
@@ -16,10 +16,6 @@ OPEN_MAX: Final = 1_000
 class StatusFacts(NamedTuple):
     """The status line."""
 
-    received: int
-    stored: int
-    rejected: int
-    duplicates: int
     rulebook_version: int | None
     rulebook_at: datetime | None
     database_ms: float
@@ -27,34 +23,19 @@ class StatusFacts(NamedTuple):
     rejections_open: int
     """That nobody has resubmitted or closed; beyond `OPEN_MAX` nobody counts on."""
 
-    @property
-    def difference(self) -> int:
-        """What the books lack; 0 when they balance."""
-        return self.received - self.stored - self.rejected - self.duplicates
-
 
 def read_status(database: Database) -> StatusFacts:
-    """Return the sums of all machines' books and what is in force now."""
-    sums = [func.coalesce(func.sum(MACHINE.c[name]), 0) for name in _BOOKS]
+    """Return what is in force now, and how the database does."""
     rulebook = select(RULEBOOK.c.version, RULEBOOK.c.created_us)
     with connected(database) as connection:
         connection.execute(select(1))  # a fresh connection is not counted
         begun = perf_counter()
         newest = connection.execute(rulebook.order_by(RULEBOOK.c.version.desc()).limit(1)).first()
         took_ms = (perf_counter() - begun) * 1000
-        books = [int(each) for each in connection.execute(select(*sums)).one()]
         waiting = open_count(connection, OPEN_MAX)
-    received, stored, rejected, duplicates = books
     return StatusFacts(
-        received,
-        stored,
-        rejected,
-        duplicates,
         newest.version if newest else None,
         moment(newest.created_us) if newest else None,
         took_ms,
         waiting,
     )
-
-
-_BOOKS = ("received", "stored", "rejected", "duplicates")
