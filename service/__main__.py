@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ import typer
 from broker.errors import YieldlineError
 from broker.settings import Settings, load_settings
 from service import rules_cli, tokens_cli, users_cli
+from service.backup_cli import backup, restore, verify
 from service.export_cli import export
 from service.prune_cli import prune
 
@@ -164,12 +166,28 @@ def db_upgrade(*, config: Config = None) -> None:
 
 @db_app.command("stats", epilog="Example: `yieldline db stats`")
 def db_stats(*, config: Config = None) -> None:
-    """Print how many rows each table holds."""
+    """Print how many rows each table holds, and when it was last backed up."""
+    from service.backup_cli import describe_last
     from service.store.database import Database
+    from service.store.queries.backups import last_backup
     from service.store.schema import count_rows
 
-    for name, count in count_rows(Database(_settings(config).database)).items():
+    database = Database(_settings(config).database)
+    for name, count in count_rows(database).items():
         typer.echo(f"{name:<14}{count:>12,}".replace(",", "\N{THIN SPACE}"))
+    typer.echo(describe_last(last_backup(database, datetime.now(UTC))))
+
+
+db_app.command(
+    epilog="Examples: `yieldline db backup backups/`, or `yieldline db backup today.db`"
+)(backup)
+db_app.command(epilog="Example: `yieldline db verify backups/yieldline-20261125T020000Z.dump`")(
+    verify
+)
+db_app.command(
+    epilog="Examples: `yieldline db restore backups/yieldline-20261125T020000Z.dump`,"
+    ' or `yieldline db restore today.db --replace --reason "new disk"`'
+)(restore)
 
 
 db_app.command(

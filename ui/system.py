@@ -13,6 +13,7 @@ from broker.messages import format_time
 from broker.origins import explain_settings
 from service.store.database import Database
 from service.store.election import is_watched
+from service.store.queries.backups import last_backup
 from service.store.queries.changes import first_forged_change, list_changes
 from service.store.queries.health import books, services
 from service.store.queries.system import database_facts
@@ -35,6 +36,7 @@ _UNKNOWN_DATABASE: Final = (
     "runs",
     "rejections",
     "oldest_result_at",
+    "last_backup",
 )
 
 
@@ -78,12 +80,16 @@ def _ask_database(state: AppState, feed: FeedFacts, now: datetime) -> tuple[Fact
             "heartbeats": services(state.database, now),
             "is_elected": is_watched(state.database),
             "books": _books(state.database, feed.agents),
-            "database": database_facts(state.database),
+            "database": _known_of(state.database, now),
             "audit": _audit(state.database, now),
         }, None
     except YieldlineError as error:
         nothing: Facts = {"heartbeats": [], "is_elected": None, "books": None, "database": {}}
         return {**nothing, "audit": None}, str(error)
+
+
+def _known_of(database: Database, now: datetime) -> Facts:
+    return {**database_facts(database), "last_backup": last_backup(database, now)}
 
 
 def _books(database: Database, agents: Sequence[AgentWord]) -> Facts:

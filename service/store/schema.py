@@ -59,12 +59,25 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+def knows(revision: str | None) -> bool:
+    """Tell whether a schema is of this version, or of an older one that `upgrade` takes further."""
+    if revision is None:
+        return False
+    known = ScriptDirectory.from_config(_config()).walk_revisions()
+    return revision in {each.revision for each in known}
+
+
+def hold_migration_lock(connection: Connection) -> None:
+    """Wait, in a transaction on PostgreSQL, until nobody migrates; nobody does until it ends."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+
+
 @contextmanager
 def _locked(database: Database) -> Iterator[Connection]:
     """Give a connection within a transaction that holds the migration lock."""
     if not database.is_sqlite:
         with database.engine.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            hold_migration_lock(connection)
             yield connection
         return
     engine = create_engine(database.engine.url, connect_args={"timeout": _WAIT_S})

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import pytest
 from broker.link import Connection, Outgoing
 from broker.messages import format_time
 from broker.settings import Settings
+from service.commands.backups import Asked, back_up
 from service.store.database import Database
 from service.store.election import is_watched, stand
 from service.store.queries.system import database_facts
@@ -72,6 +74,23 @@ async def test_the_books_balance_and_a_service_is_up(stored: Stored, web: Web) -
     assert {each["name"]: each["value"] for each in said["settings"]}["database.url"] == (
         "set, not shown"
     )
+
+
+async def test_the_last_backup_is_told_with_its_age(
+    stored: Stored, web: Web, tmp_path: Path
+) -> None:
+    stored.save(run_message("A"))
+    assert (await asked(web))["database"]["last_backup"] is None
+    assert "yieldline_backup" not in (await web.get("/metrics")).text
+    taken_at = datetime.now(UTC) - timedelta(hours=2)
+    by_ann = Asked("ann", "nightly", taken_at)
+    back_up(stored.database, tmp_path / "one.db", by_ann, lambda *_: None)
+    told = (await asked(web))["database"]["last_backup"]
+    assert (told["ok"], told["file"]) == (True, "one.db")
+    assert told["age_s"] == pytest.approx(7_200, abs=60)
+    metrics = (await web.get("/metrics")).text
+    assert "yieldline_backup_ok 1.0" in metrics
+    assert "yieldline_backup_age_seconds 72" in metrics
 
 
 async def test_a_difference_names_the_sender_and_what_to_do(stored: Stored, web: Web) -> None:

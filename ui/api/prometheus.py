@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from broker.errors import YieldlineError
+from service.store.queries.backups import last_backup
 from service.store.queries.health import books, services
 from ui.state import AppState
 
@@ -40,7 +41,7 @@ class _Floor(Collector):
         published.add_metric([], state.ingest.published_count)
         yield published
         try:
-            kept = [*self._books(), self._heartbeats()]
+            kept = [*self._books(), self._heartbeats(), *self._backups()]
         except YieldlineError:
             kept = []
         yield _gauge("yieldline_database_up", "1 while the database answers.", bool(kept))
@@ -53,6 +54,14 @@ class _Floor(Collector):
             for entry in entries:
                 counter.add_metric([entry["machine_id"], entry["line"]], entry[name])
             yield counter
+
+    def _backups(self) -> Iterator[Metric]:
+        known = last_backup(self._state.database, datetime.now(UTC))
+        if known is not None:
+            yield _gauge("yieldline_backup_ok", "1 if the last backup is whole.", known["ok"])
+        if known is not None and known["age_s"] is not None:
+            said = "Seconds since the newest whole backup."
+            yield _gauge("yieldline_backup_age_seconds", said, known["age_s"])
 
     def _heartbeats(self) -> Metric:
         ages = GaugeMetricFamily(

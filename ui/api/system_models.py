@@ -56,6 +56,18 @@ class Times(BaseModel):
     count: int = Field(description="Of so many measured.")
 
 
+class BackupView(BaseModel):
+    """The newest attempt to back the database up."""
+
+    at: Timestamp = Field(description="When.")
+    ok: bool = Field(description="It is whole.")
+    file: str | None = Field(description="Its name, without its folder.")
+    size_bytes: int | None
+    trouble: str | None = Field(description="Why it is not whole.")
+    good_at: Timestamp | None = Field(description="When the newest whole one was taken.")
+    age_s: float | None = Field(description="Seconds since then.")
+
+
 class DatabasePart(BaseModel):
     """The database; what only it can tell is null while it is away."""
 
@@ -66,6 +78,7 @@ class DatabasePart(BaseModel):
     runs: int | None = Field(description="Numbers from the oldest run kept to the newest.")
     rejections: int | None = Field(description="Likewise.")
     oldest_result_at: Timestamp | None = Field(description="When the oldest run kept was received.")
+    last_backup: BackupView | None = Field(description="Null: nobody has ever taken one.")
     answer_ms: Times = Field(description="Our own small questions of the last ten minutes.")
     light: LightView
 

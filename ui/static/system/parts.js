@@ -40,13 +40,16 @@ export const Database = {
     <dt>size</dt><dd><b>{{ bytes(database.size_bytes) }}</b></dd>
     <dt>rows</dt><dd><b>{{ n(database.runs) }}</b> <span class="t3">runs, {{ n(database.rejections) }} rejections</span></dd>
     <dt>oldest run</dt><dd><b>{{ oldest }}</b></dd>
+    <dt>last backup</dt><dd :class="{'c-marg': backup && !backup.ok}"><b>{{ backup && backup.good_at ? when(seconds(backup.good_at), clock.second) : '–' }}</b> <span class="t3">{{ backup ? backup.ok ? bytes(backup.size_bytes) : 'then one failed: ' + backup.trouble : 'none is known: yieldline db backup' }}</span></dd>
     <dt>address</dt><dd class="mono cut">{{ database.address }}</dd></dl>
 </Panel>`,
   computed: {
+    backup() { return this.database.last_backup; },
     note() { return [this.database.kind, this.database.version].filter(Boolean).join(" "); },
     oldest() { return this.database.oldest_result_at ? when(seconds(this.database.oldest_result_at), clock.second) : "–"; },
   },
-  methods: { bytes, ms, n: counted },
+  data: () => ({ clock }),
+  methods: { bytes, ms, n: counted, seconds, when },
 };
 
 export const Services = {

@@ -1,0 +1,114 @@
+"""`yieldline db backup`, `verify` and `restore`. Commands import late."""
+
+import getpass
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from broker.settings import load_settings
+
+if TYPE_CHECKING:
+    from service.commands.backups import Asked
+    from service.store.backups.manifest import Manifest
+    from service.store.queries.base import Facts
+
+_MB: Final = 1_000_000
+Reason = Annotated[str, typer.Option(help="Why; kept in the audit trail.")]
+Author = Annotated[str | None, typer.Option(help="Who; default your login on this machine.")]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file.")]
+
+
+def backup(
+    target: Annotated[
+        Path, typer.Argument(help="A new file, or a folder: then the time is its name.")
+    ],
+    *,
+    reason: Reason = "",
+    author: Author = None,
+    config: Config = None,
+) -> None:
+    """Write the whole database into one file, while services go on storing.
+
+    Beside it comes its manifest: rows of each table, schema, SHA-256. SQLite is copied by its own
+    backup interface, PostgreSQL by pg_dump.
+    """
+    from service.commands.backups import back_up
+    from service.progress_bar import ProgressBar
+    from service.store.database import Database
+
+    database = Database(load_settings(config).database)
+    with ProgressBar("MB") as bar:
+        taken = back_up(database, target, _asked(author, reason), _in_megabytes(bar.show))
+    typer.echo(f"{taken.file} holds {_described(taken.manifest)}.")
+    if taken.trouble is not None:
+        typer.echo(f"It is whole, but the database could not note it: {taken.trouble}", err=True)
+
+
+def verify(file: Annotated[Path, typer.Argument(help="A backup.")]) -> None:
+    """Read a backup through: its bytes, its schema and the rows of each table by its manifest."""
+    from service.store.backups.backup import verify as check
+
+    manifest = check(file)
+    typer.echo(
+        f"{file} is whole: {_described(manifest)}, taken {manifest.taken_at:%Y-%m-%d %H:%M} UTC."
+    )
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="A backup, with its manifest beside it.")],
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Lose what is in the database now.")
+    ] = False,
+    reason: Reason = "",
+    author: Author = None,
+    config: Config = None,
+) -> None:
+    """Make the database what a backup holds: all of it or, if anything is wrong, nothing.
+
+    Stop services and web apps first. What they had stored after the backup is lost; agents send
+    again what is still in their logs only with `yieldline agent replay`.
+    """
+    from service.commands.backups import restore as put_back
+    from service.progress_bar import ProgressBar
+    from service.store.database import Database
+    from service.store.schema import is_current
+
+    database = Database(load_settings(config).database)
+    with ProgressBar("parts") as bar:
+        manifest = put_back(
+            database, source, _asked(author, reason), replaces=replace, progress=bar.show
+        )
+    typer.echo(f"{database.label} holds {_described(manifest)} again. Start service and web app.")
+    if not is_current(database):
+        typer.echo("Its schema is that of an older version; the service upgrades it at its start.")
+
+
+def describe_last(known: "Facts | None") -> str:
+    """Return a line on the last backup, for a terminal."""
+    if known is None:
+        return "no backup has ever been taken: yieldline db backup FOLDER"
+    if known["ok"]:
+        return f"last backup {known['at']}: {known['file']}, {known['size_bytes']:,} bytes"
+    good = (
+        f"the last good one is of {known['good_at']}" if known["good_at"] else "there is none yet"
+    )
+    return f"the last backup failed ({known['trouble']}); {good}"
+
+
+def _asked(author: str | None, reason: str) -> "Asked":
+    from service.commands.backups import Asked
+
+    return Asked(author or getpass.getuser(), " ".join(reason.split()), datetime.now(UTC))
+
+
+def _described(manifest: "Manifest") -> str:
+    runs = manifest.rows.get("run", 0)
+    return f"{manifest.row_count:,} rows ({runs:,} runs), {manifest.size_bytes:,} bytes"
+
+
+def _in_megabytes(show: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    return lambda done, total: show(done // _MB, -(-total // _MB))
