@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
 
 .PHONY: help setup system up test check format bench agent lock clean
@@ -32,8 +33,9 @@ system:
 up: setup system  ## Broker, service, web app and a simulated floor; open http://127.0.0.1:8080.
 	@$(BIN)/yieldline up --demo
 
+# By file, so that a module's broker, database and browser are made once; slow ones first, as collected.
 test: setup system  ## Every test, on real parts.
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: setup  ## Lint, format and types.
 	@$(BIN)/ruff check .

@@ -1,8 +1,12 @@
 """Free ports on the loopback interface."""
 
+import os
 import socket
 
 _given: set[int] = set()
+# Test processes beside each other share the machine's ports: each takes only those of its own remainder.
+_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 def free_port() -> int:
@@ -11,7 +15,7 @@ def free_port() -> int:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-        if port not in _given:
+        if port % _processes == _process and port not in _given:
             _given.add(port)
             return port
 
