@@ -63,7 +63,7 @@ def test_a_signal_ends_it_quickly_and_quietly(web_app: WebApp, way: str) -> None
     begun_s = time.monotonic()
     getattr(web_app.process, way)()
     assert web_app.process.wait() == 0
-    assert time.monotonic() - begun_s < 3
+    assert time.monotonic() - begun_s < 6  # what is open is given 3 s
     assert "Traceback" not in web_app.process.output
 
 
