@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.buffered import BufferedSocket
@@ -36,6 +38,8 @@ class Outgoing(NamedTuple):
     topic: str
     payload: bytes
     retain: bool = False
+    correlation: bytes | None = None
+    """Correlation data of the question that it answers (MQTT 5 only)."""
 
 
 class Delivery(NamedTuple):
@@ -45,6 +49,10 @@ class Delivery(NamedTuple):
     payload: bytes
     packet_id: int
     retained: bool
+    response_topic: str | None = None
+    """Where the sender wants its answer (MQTT 5 only)."""
+    correlation: bytes | None = None
+    """What the answer is to carry (MQTT 5 only)."""
 
 
 def backoff_s(attempt: int, low_s: float, high_s: float) -> float:
@@ -102,6 +110,7 @@ class Connection:
         self._socket: BufferedSocket | None = None
         self._arrived: deque[Delivery] = deque()
         self._pending_count = self._pending_bytes = 0
+        self._acked_count = 0
         self._something: asyncio.Event = asyncio.Event()  # a message, or the end
         self._room: asyncio.Event = asyncio.Event()  # a PUBACK, or the end
         self._unconfirmed: set[int] = set()
@@ -223,6 +232,11 @@ class Connection:
         """How many messages have arrived and are not acknowledged."""
         return self._pending_count
 
+    @property
+    def acked_count(self) -> int:
+        """How many messages were acknowledged, in order of arrival, since it was opened."""
+        return self._acked_count
+
     def finish(self) -> None:
         """Let `next_batch` return nothing more, while what it gave can still be acknowledged."""
         self._is_finishing = True
@@ -236,6 +250,7 @@ class Connection:
             self._pending_bytes -= len(delivery.payload)
         self._send_acks([each.packet_id for each in batch if each.packet_id])
         self._pending_count -= len(batch)
+        self._acked_count += len(batch)
         self._flush()
         if self._pending_count <= self._pending_count_max // 2:
             self._read_on()
@@ -274,8 +289,7 @@ class Connection:
             raise self._lost()
         for message in messages:
             if self._is_v5:
-                info = self._client.publish(message.topic, message.payload, 1, message.retain)
-                self._unconfirmed.add(info.mid)
+                self._unconfirmed.add(self._publish_v5(message))
                 continue
             packet_id = self._packet_ids.next()
             self._unconfirmed.add(packet_id)
@@ -294,6 +308,14 @@ class Connection:
                     raise self._lost() from error
         if self.is_over:
             raise self._lost()
+
+    def _publish_v5(self, message: Outgoing) -> int:
+        properties = None
+        if message.correlation is not None:
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.CorrelationData = message.correlation
+        topic, payload, retain = message.topic, message.payload, message.retain
+        return self._client.publish(topic, payload, 1, retain, properties).mid
 
     # -- the machinery between paho and the loop -----------------------------------------------
 
@@ -447,7 +469,11 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "\N{REPLACEMENT CHARACTER}"  # fits no template: becomes a bad_topic rejection
-        self._take(Delivery(topic, bytes(message.payload), message.mid, message.retain))
+        wanted = message.properties  # None on MQTT 3.1.1
+        response_topic = getattr(wanted, "ResponseTopic", None)
+        correlation = getattr(wanted, "CorrelationData", None)
+        payload, mid, retained = bytes(message.payload), message.mid, message.retain
+        self._take(Delivery(topic, payload, mid, retained, response_topic, correlation))
 
     def _on_publish_packet(self, topic: bytes, payload: bytes, mid: int, retained: bool) -> None:  # noqa: FBT001
         self._take(Delivery(topic.decode(errors="replace"), payload, mid, retained))

@@ -164,6 +164,17 @@ class ServiceSettings(_Section):
     heartbeat_s: float = Field(
         default=2, gt=0, description="Seconds between the lines on its health it leaves for the UI."
     )
+    answer_checks: bool = Field(
+        default=True, description="Answer `check`: may this unit be run here?"
+    )
+    check_age_max_s: float = Field(
+        default=10, ge=1, le=60, description="A check that is older, in seconds, is not answered."
+    )
+    check_protocol: str = Field(
+        default="5",
+        pattern=r"^(5|3\.1\.1)$",
+        description="MQTT version of checks. Only 5 knows response topics and correlation data.",
+    )
 
 
 class DatabaseSettings(_Section):

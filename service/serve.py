@@ -12,9 +12,11 @@ from broker.errors import RulebookConflict, RulebookError, StoreUnavailable
 from broker.link import backoff_s
 from broker.settings import Settings
 from service import rules_in_force
+from service.checker import Checker
 from service.commands.rulebooks import load_rules_file
 from service.core.lookup import Rulebook
 from service.pipeline import Pipeline
+from service.pulse import Pulse
 from service.store.database import Database
 from service.store.rulebooks import StoredRulebook, active_rulebook
 from service.store.schema import upgrade
@@ -50,11 +52,16 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     gc.set_threshold(50_000, 20, 50)
     log.info("serving", database=database.label, rulebook_version=rulebook.version)
     pipeline = Pipeline(settings, database, rulebook)
+    pulse = Pulse()
+    subscriber = Subscriber(settings, pipeline, stop)
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(rules_in_force.follow(database, pipeline), name="rulebook")]
         if settings.alerts.enabled:
             beside.append(group.create_task(Watcher(settings, database).run(), name="watcher"))
-        await Subscriber(settings, pipeline, stop).run()
+        if settings.service.answer_checks:
+            checker = Checker(settings, database, pulse, subscriber.caught_up)
+            beside.append(group.create_task(checker.run(), name="checks"))
+        await subscriber.run()
         for task in beside:
             task.cancel()
     database.dispose()

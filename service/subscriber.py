@@ -32,6 +32,7 @@ Leftovers: TypeAlias = list[tuple[int, list[Outgoing]]]
 SHARED_GROUP = "yieldline"
 _RIGHTS_TIMEOUT_S = 5.0
 _HEALTHY_AFTER_S = 30.0  # a connection that lasted this long was a good one: back off anew
+_LOOK_AGAIN_S = 0.005
 
 
 class Subscriber:
@@ -66,6 +67,20 @@ class Subscriber:
             await asyncio.wait(beside)
             await self._in_worker(self._pipeline.writer.close)
             self._worker.shutdown()
+
+    async def caught_up(self) -> None:
+        """Wait until all results that have arrived by now are stored. Give it a timeout.
+
+        It looks again and again, so that no result ever has a waiter to wake.
+        """
+        while True:
+            while (consumer := self._consumer) is None:
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            arrived = consumer.acked_count + consumer.pending_count
+            while consumer.acked_count < arrived and not consumer.is_over:
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            if consumer.acked_count >= arrived:
+                return
 
     async def _connect_again_and_again(self) -> None:
         attempt = 0

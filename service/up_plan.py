@@ -147,6 +147,7 @@ def environment(
         values["http"]["no_login"] = True
     if not v5:
         values["broker"]["ingest_protocol"] = "3.1.1"
+        values["service"] = {"check_protocol": "3.1.1"}
     if database:
         values["database"] = {"url": database}
     return as_environment(values)

@@ -6,13 +6,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from broker.messages import Measurement, Panel, Run, RunMeasurement, Sequence, Source
+from broker.messages import Check, Measurement, Panel, Run, RunMeasurement, Sequence, Source
 from service.core.words import quote, shorten
 
 _FIELDS_NAMED_MAX: Final = 3
 _FIELDS: Final = frozenset(
     name
-    for model in (Measurement, Run, RunMeasurement, Panel, Sequence, Source)
+    for model in (Measurement, Run, RunMeasurement, Panel, Sequence, Source, Check)
     for name in model.model_fields
 )
 _KINDS: Final[Mapping[type, str]] = {
