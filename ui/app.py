@@ -37,6 +37,7 @@ from ui.api import (
     rulebooks,
     shadows,
     system,
+    unit_page,
     units,
 )
 from ui.state import AppState
@@ -98,6 +99,7 @@ def create_api(state: AppState) -> FastAPI:
         rejudging,
         exports,
         units,
+        unit_page,
         machines,
         books,
         ranges,

@@ -1,5 +1,6 @@
 """The measurements of a run as a table, each with its bar against the limits. Pure: no I/O."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -25,7 +26,8 @@ def rows(
     measurements: Sequence[Facts], details: Sequence[Facts], *, everything: bool
 ) -> tuple[list[Facts], int]:
     """Return the rows, not PASS first and then in test order, and how many PASS are left out."""
-    pairs = list(zip(measurements, details, strict=True))
+    numbers = _numbers(measurements)
+    pairs = list(zip(measurements, details, numbers, strict=True))
     odd = [pair for pair in pairs if pair[0]["outcome"] != "PASS" or pair[0]["marginal"]]
     odd.sort(key=lambda pair: _RANKS.get(pair[0]["outcome"], 3))
     good = [pair for pair in pairs if pair[0]["outcome"] == "PASS" and not pair[0]["marginal"]]
@@ -37,7 +39,17 @@ def rows(
 _RANKS: Final = {"FAIL": 0, "ERROR": 1, "PASS": 2, "UNJUDGED": 3}
 
 
-def _row(measurement: Facts, details: Facts) -> Facts:
+def _numbers(measurements: Sequence[Facts]) -> list[int]:
+    """Return of each measurement the how manieth of its name it is, from 0."""
+    seen: Counter[str] = Counter()
+    found = []
+    for each in measurements:
+        found.append(seen[each["test_step"]])
+        seen[each["test_step"]] += 1
+    return found
+
+
+def _row(measurement: Facts, details: Facts, nth: int) -> Facts:
     value = measurement["measured_value"]
     scale = Scale(value, measurement["unit"])
     comparator = Comparator(measurement["comparator"]) if measurement["comparator"] else None
@@ -51,6 +63,9 @@ def _row(measurement: Facts, details: Facts) -> Facts:
         "mark": mark,
         "outcome": outcome.lower() if mark != "M" else "marginal",
         "step": measurement["test_step"],
+        "nth": nth,
+        "number": value if isinstance(value, float) else None,
+        "measure_unit": measurement["unit"],
         "value": scale.value(value),
         "raw": f"{value!r} {measurement['unit'] or ''}".strip() if value is not None else "null",
         "unit": scale.unit if value is not None else "",

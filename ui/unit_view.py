@@ -1,16 +1,16 @@
-"""What the unit page shows, from what the store answers: values ready for JSON. Pure: no I/O."""
+"""What the unit page says of a unit and of one run: values ready for JSON. Pure: no I/O."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from broker.messages import parse_time
-from service.store.queries.pages_seed import TellingMeasurement
+from broker.messages import Comparator, parse_time
 from ui.wording import (
     EN_DASH,
+    Scale,
     duration,
-    explain,
+    limits_text,
     long_date,
     percent,
     short_value,
@@ -19,7 +19,7 @@ from ui.wording import (
 
 Facts: TypeAlias = Mapping[str, Any]
 
-CARDS_MAX: Final = 100
+_REPAIRS: Final = ("repair", "rework")
 _ORDINALS: Final = {1: "st", 2: "nd", 3: "rd"}
 _TEENS: Final = (11, 12, 13)
 
@@ -75,10 +75,48 @@ def unit_head(barcode: str, life: Facts, unit: Facts, clock: Clock, now: datetim
         "runs": thousands(len(runs)),
         "procedures": f"{count} procedure{'s' if count > 1 else ''}",
         "retests": thousands(len(runs) - count),
-        "first_seen": long_date(first_seen),
-        "first_seen_note": f"{first_seen:%H:%M:%S %Z}, {_ago(first_seen, now)}",
+        "unrepaired": thousands(len(unrepaired(runs))),
+        "may_go": _may_go(unit),
+        **_seen_first(first_seen, now),
         "others": [each["product_id"] for each in life["units"] if each is not unit],
     }
+
+
+def unrepaired(runs: Sequence[Facts]) -> set[int]:
+    """Return the retests that no repair came before, by run_id.
+
+    A retest follows a run of its procedure that was not PASS. A repair is a run of a procedure
+    whose name says repair or rework; nothing else tells that somebody touched the unit.
+
+    Args:
+        runs: A unit's, by start time.
+    """
+    found: set[int] = set()
+    bad: set[str] = set()  # procedures whose last run was not PASS, with no repair since
+    for run in runs:
+        procedure = run["procedure"]
+        if any(word in procedure.lower() for word in _REPAIRS):
+            bad.clear()
+            continue
+        if procedure in bad:
+            found.add(run["run_id"])
+        bad = bad - {procedure} if run["outcome"] == "PASS" else bad | {procedure}
+    return found
+
+
+def _may_go(unit: Facts) -> Facts | None:
+    """Return whether it may go on: to what it has not been at yet, else to what it must pass."""
+    been = {each["procedure"] for each in unit["procedures"]}
+    allowed = {each["procedure"]: each for each in unit["may_go_to"]}
+    ahead = next((name for name in allowed if name not in been), unit["next_procedure"])
+    return None if ahead is None else allowed.get(ahead)
+
+
+def _seen_first(moment: datetime, now: datetime) -> Facts:
+    ago = _ago(moment, now)
+    if moment.date() == now.astimezone(moment.tzinfo).date():
+        return {"first_seen": f"{moment:%H:%M:%S}", "first_seen_note": f"{moment:%Z}, {ago}"}
+    return {"first_seen": long_date(moment), "first_seen_note": f"{moment:%H:%M:%S %Z}, {ago}"}
 
 
 def _ago(moment: datetime, now: datetime) -> str:
@@ -90,79 +128,13 @@ def _ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def journey(
-    unit: Facts,
-    shown_run: int,
-    telling: Mapping[int, tuple[bool, TellingMeasurement | None]],
-    clock: Clock,
-) -> list[Facts]:
-    """Return a lane a procedure, in the order of first runs, with a card an attempt."""
-    lanes: list[Facts] = []
-    for procedure in unit["procedures"]:
-        name = procedure["procedure"]
-        runs = [run for run in unit["runs"] if run["procedure"] == name]
-        cards = []
-        for i, run in enumerate(runs):
-            before = runs[i - 1] if i else None
-            cards.append(_card(run, before, telling.get(run["run_id"]), clock))
-        for card in cards:
-            card["selected"] = card["run"] == shown_run
-        lanes.append(
-            {
-                "procedure": name,
-                "count": f"{len(runs)} run{'s' if len(runs) > 1 else ''}",
-                "hidden": max(0, len(cards) - CARDS_MAX),
-                "cards": cards[-CARDS_MAX:],
-            }
-        )
-    return lanes
-
-
-def _card(
-    run: Facts,
-    before: Facts | None,
-    telling: tuple[bool, TellingMeasurement | None] | None,
-    clock: Clock,
-) -> dict[str, Any]:
-    marginal, measurement = telling or (False, None)
-    note, is_retest = _note(run, measurement), False
-    if before is not None:
-        gap = (clock.local(run["timestamp"]) - clock.local(before["timestamp"])).total_seconds()
-        is_retest = before["outcome"] != "PASS"
-        later = f"{duration(gap)} later"
-        note = f"{later} · {note}" if note else later
-    return {
-        "run": run["run_id"],
-        "mark": _mark(run["outcome"], marginal=marginal),
-        "outcome": run["outcome"].lower(),
-        "machine": run["machine_id"],
-        "time": clock.time(run["timestamp"]),
-        "full": clock.full(run["timestamp"]),
-        "note": note,
-        "retest": is_retest,
-        "differs": run["agrees"] is False,
-        "reported": run["reported_outcome"],
-    }
-
-
-def _note(run: Facts, measurement: TellingMeasurement | None) -> str:
-    if run["outcome"] != "PASS":
-        if measurement is None:
-            return run["first_failure"] or ""
-        return f"{measurement.test_step} {explain(measurement)}"
-    if run["agrees"] is False:
-        failed = run["counts"]["FAIL"]
-        steps = f"{thousands(failed)} step{'s' if failed > 1 else ''} failed"
-        return steps if failed else f"tester said {run['reported_outcome']}"
-    seconds = _seconds(run)
-    return "" if seconds is None else duration(seconds)
-
-
-def _mark(outcome: str, *, marginal: bool) -> str:
+def mark_of(outcome: str, *, marginal: bool) -> str:
+    """Return the letter of an outcome's picture; M: PASS, but close to a limit."""
     return "M" if outcome == "PASS" and marginal else outcome[0]
 
 
-def _seconds(run: Facts) -> float | None:
+def seconds_of(run: Facts) -> float | None:
+    """Return how long a run took; None: nobody said when it ended."""
     if run.get("ended_at") is None:
         return None
     return (parse_time(run["ended_at"]) - parse_time(run["timestamp"])).total_seconds()
@@ -172,7 +144,7 @@ def run_head(details: Facts, run: Facts, attempts: int, clock: Clock) -> Facts:
     """Return the head of the selected run: its circumstances, counts, and who disagrees."""
     more, counts = details["details"], details["counts"]
     marginal = sum(each["marginal"] for each in details["measurements"])
-    seconds = _seconds({**more, "timestamp": details["timestamp"]})
+    seconds = seconds_of({**more, "timestamp": details["timestamp"]})
     program = " ".join(filter(None, (more["program"], more["program_version"])))
     panel = more["panel"] or {}
     facts = (
@@ -193,18 +165,30 @@ def run_head(details: Facts, run: Facts, attempts: int, clock: Clock) -> Facts:
     ]
     total = len(details["measurements"])
     return {
-        "mark": _mark(details["outcome"], marginal=marginal > 0),
+        "mark": mark_of(details["outcome"], marginal=marginal > 0),
         "outcome": details["outcome"].lower(),
         "title": f"{details['procedure']}, attempt {run['attempt']} of {attempts}",
         "facts": " · ".join(each for each in facts if each),
         "counts": f"{thousands(total)} measurement{'s' if total > 1 else ''}: {' · '.join(said)}",
+        "machine": details["machine_id"],
+        "product": details["product_id"],
+        "procedure": details["procedure"],
         "disagreement": _disagreement(details),
+        "source": _source(details),
+        "receipt": {
+            "sent": _has_receipt(details),
+            "words": _receipt(details),
+            "message_id": details["message_id"],
+            "received_at": clock.full(details["received_at"]),
+        },
         "clock_suspect": details["clock_suspect"],
     }
 
 
 def _disagreement(details: Facts) -> str:
-    """Say where the tester's word and its own measurements differ; empty where they agree."""
+    """Say where the tester's word, its own measurements and our rules differ; else nothing."""
+    if overruled := _overruled(details):
+        return overruled
     if details["agrees"] is not False:
         return ""
     said, counts = details["reported_outcome"], details["counts"]
@@ -217,12 +201,30 @@ def _disagreement(details: Facts) -> str:
     return f"The tester said {said}; by its measurements the run is {details['outcome']}."
 
 
+def _overruled(details: Facts) -> str:
+    """Say where a rule decided against the tester, of the first such measurement."""
+    pairs = zip(details["measurements"], details["details"].get("measurements", ()), strict=False)
+    against = [one for one, more in pairs if one["rule_id"] and more["agrees"] is False]
+    if not against:
+        return ""
+    first, others = against[0], len(against) - 1
+    scale = Scale(first["measured_value"], first["unit"])
+    comparator = Comparator(first["comparator"]) if first["comparator"] else None
+    limits = limits_text(comparator, first["low"], first["high"], None, scale)
+    rule = f"{first['rule_id']} ({limits} {scale.unit})" if limits else first["rule_id"]
+    more = f" It is so with {thousands(others)} more." if others else ""
+    return (
+        f"The tester said {first['reported_outcome']} to {first['test_step']},"
+        f" rule {rule} says {first['outcome']}.{more}"
+    )
+
+
 def way(details: Facts, size_bytes: int | None, clock: Clock) -> list[Facts]:
     """Return the way of this result, one entry a station: what, when, and a note."""
     more, source = details["details"], details["details"]["source"] or {}
     received = parse_time(details["received_at"])
     begun = parse_time(details["timestamp"])
-    seconds = _seconds({**more, "timestamp": details["timestamp"]})
+    seconds = seconds_of({**more, "timestamp": details["timestamp"]})
     lag_s = (received - begun).total_seconds() - (seconds or 0.0)
     size = "" if size_bytes is None else f", {thousands(size_bytes)} bytes"
     skew = "the machine's clock is suspect" if details["clock_suspect"] else "machine clock"
@@ -237,8 +239,26 @@ def way(details: Facts, size_bytes: int | None, clock: Clock) -> list[Facts]:
         ("Received", received_text, f"{after}{more['topic']}{size}"),
         ("Judged", f"rulebook v{details['rulebook_version']}", _judged(details)),
         ("Stored", f"run {details['run_id']}", f"message {details['message_id']}"),
+        ("Published", "on the result topic", _receipt(details)),
     ]
     return [{"what": what, "when": when, "note": note} for what, when, note in entries]
+
+
+def _has_receipt(details: Facts) -> bool:
+    """Tell whether the sender got one; without an id of its own the message goes by its hash."""
+    return bool(details["message_id"] != details["details"].get("content_hash"))
+
+
+def _receipt(details: Facts) -> str:
+    if _has_receipt(details):
+        return "receipt sent"
+    return "no receipt: the message had no message_id"
+
+
+def _source(details: Facts) -> Facts | None:
+    """Return the log that the run was read from, and where in it; None: it came from no file."""
+    source = details["details"]["source"] or {}
+    return {"file": source["file"], "bytes": _bytes_of(source)} if source.get("file") else None
 
 
 def _bytes_of(source: Facts) -> str:

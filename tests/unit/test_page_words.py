@@ -10,7 +10,8 @@ import pytest
 from broker.messages import Comparator, Value
 from ui.measurement_view import PASSED_ROWS, bar, rows
 from ui.message_view import WHOLE_BYTES_MAX, excerpt
-from ui.unit_view import Clock, pick_unit, run_head, unit_head, way
+from ui.unit_journey import journey
+from ui.unit_view import Clock, pick_unit, run_head, unit_head, unrepaired, way
 from ui.wording import Scale, duration, limits_text, long_date, percent, thousands
 
 BERLIN = Clock(ZoneInfo("Europe/Berlin"))
@@ -170,6 +171,11 @@ def table(*measurements: dict[str, Any], everything: bool = False) -> list[dict[
     return [dict(each) for each in made]
 
 
+def test_a_row_knows_which_of_its_name_it_is() -> None:
+    made = table(measured("a", "FAIL"), measured("b"), measured("a"))
+    assert [(row["step"], row["nth"]) for row in made] == [("a", 0), ("b", 0), ("a", 1)]
+
+
 def test_what_is_not_pass_comes_first_and_then_the_order_of_the_test() -> None:
     names = [
         row["step"]
@@ -289,6 +295,8 @@ def life_of(*outcomes: str) -> dict[str, Any]:
         "outcome": outcomes[-1],
         "procedures": [procedure],
         "runs": runs,
+        "next_procedure": None,
+        "may_go_to": [],
     }
     return {"outcome": outcomes[-1], "units": [unit]}
 
@@ -330,6 +338,8 @@ def details_of(reported: str | None, *, agrees: bool | None, **counts: int) -> d
             "panel": None,
             "source": {"file": "a.log", "byte_start": 1482113, "byte_end": 1489640},
             "topic": "factory/v1/L1/M/test",
+            "content_hash": "ab" * 16,
+            "measurements": [{"nominal": None, "agrees": True, "attributes": None}],
         },
     }
 
@@ -365,10 +375,63 @@ def test_the_head_of_a_run_names_its_circumstances() -> None:
 def test_the_way_of_a_result_leads_from_the_file_to_the_store() -> None:
     steps = way(details_of("PASS", agrees=True), 6914, BERLIN)
     assert [step["what"] for step in steps] == [
-        *("Run began", "Run ended", "Source", "Received", "Judged", "Stored")
+        *("Run began", "Run ended", "Source", "Received", "Judged", "Stored", "Published")
     ]
     assert steps[2]["note"] == "bytes 1\u202f482\u202f113 \u2013 1\u202f489\u202f640"
     assert steps[3]["when"] == "12 October 2024 11:38:09 CEST"
     assert "35 s later" in steps[3]["note"]
     assert "6\u202f914 bytes" in steps[3]["note"]
     assert steps[4] == {"what": "Judged", "when": "rulebook v3", "note": "1 rule spoke"}
+    assert steps[6]["note"] == "receipt sent"
+
+
+def test_a_message_without_an_id_of_its_own_got_no_receipt() -> None:
+    details = {**details_of("PASS", agrees=True), "message_id": "ab" * 16}
+    assert way(details, 6914, BERLIN)[-1]["note"] == "no receipt: the message had no message_id"
+
+
+def test_a_rule_that_overrules_the_tester_is_named_with_its_limit() -> None:
+    details = details_of("PASS", agrees=True)
+    ripple = measured("ripple", "FAIL", rule_id="vbat", comparator="LE", low=55.0, high=None)
+    value = {"unit": "mV", "measured_value": 61.8, "reported_outcome": "PASS"}
+    details["measurements"] = [ripple | value]
+    details["details"]["measurements"] = [{"agrees": False}]
+    said = run_head(details, unit_run(7, "FAIL"), 7, BERLIN)["disagreement"]
+    assert said == "The tester said PASS to ripple, rule vbat (\u2264 55 mV) says FAIL."
+
+
+def test_a_retest_counts_as_unrepaired_until_a_repair_was_booked() -> None:
+    runs = [
+        unit_run(1, "FAIL"),
+        unit_run(2, "PASS", "ICT"),
+        unit_run(3, "FAIL"),
+        unit_run(4, "PASS", "Repair station"),
+        unit_run(5, "PASS"),
+        unit_run(6, "PASS"),
+    ]
+    assert unrepaired(runs) == {3}
+
+
+def test_the_journey_marks_unrepaired_retests_and_shows_what_is_ahead() -> None:
+    unit = life_of("FAIL", "PASS")["units"][0]
+    unit["may_go_to"] = [
+        {"procedure": "FCT", "allowed": True, "reason": "It may be run again."},
+        {"procedure": "EOL", "allowed": False, "reason": "FCT comes before EOL."},
+    ]
+    for run in unit["runs"]:
+        run |= {"agrees": None, "reported_outcome": None, "first_failure": "vcc"}
+    lanes = journey(unit, 2, {}, BERLIN)
+    assert [lane["procedure"] for lane in lanes] == ["FCT", "EOL"]
+    first, second = lanes[0]["cards"]
+    assert (first["retest"], second["retest"]) == (False, True)
+    assert second["note"] == "1 min later \u00b7 no repair booked"
+    assert lanes[1]["ahead"] == {"allowed": False, "reason": "FCT comes before EOL."}
+
+
+def test_a_unit_may_go_to_what_it_has_not_been_at_yet() -> None:
+    life = life_of("FAIL")
+    unit = life["units"][0]
+    assert unit_head("A", life, unit, BERLIN, NOW)["may_go"] is None
+    eol = {"procedure": "EOL", "allowed": False, "reason": "FCT comes before EOL."}
+    unit |= {"next_procedure": "FCT", "may_go_to": [{**eol, "procedure": "FCT"}, eol]}
+    assert unit_head("A", life, unit, BERLIN, NOW)["may_go"] == eol

@@ -15,6 +15,7 @@ _RULES: Final = {"yieldline-rules": str(Path(__file__).parents[1] / "static" / "
 _ANALYTICS: Final = {"yieldline-analytics": str(Path(__file__).parents[1] / "static" / "analytics")}
 _ALERTS: Final = {"yieldline-alerts": str(Path(__file__).parents[1] / "static" / "alerts")}
 _REJECTS: Final = {"yieldline-rejects": str(Path(__file__).parents[1] / "static" / "rejects")}
+_UNIT: Final = {"yieldline-unit": str(Path(__file__).parents[1] / "static" / "unit")}
 _SYSTEM: Final = {"yieldline-system": str(Path(__file__).parents[1] / "static" / "system")}
 _WALL: Final = {"yieldline-wall": str(Path(__file__).parents[1] / "static" / "wall")}
 BUNDLED: Final = (aggrid, echart)
@@ -42,7 +43,7 @@ class MachinePage(_Component, component="machine.js"):
     """One machine, from the frames of its own view."""
 
 
-class UnitPage(_Component, component="unit.js"):
+class UnitPage(_Component, component="unit.js", esm={**_ANALYTICS, **_UNIT}):
     """One unit's life and one of its runs."""
 
 

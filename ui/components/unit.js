@@ -1,83 +1,113 @@
-// One unit: its verdict, its journey, the selected run with every value against its limits, its message.
-import { Icon, Outcome, unitLink } from "yieldline";
-import { shallowReactive, toRaw } from "vue";
+// One unit: its verdict, its journey, the chosen run with every value against its limits, its message.
+// It follows its unit: a new run appears by itself. Run and measurement are in the address.
+import { call, change, clock, Icon, live, onKey, Outcome, query, setAside, Trouble, unitLink } from "yieldline";
+import { addressOf } from "yieldline/api.js";
+import { Among } from "yieldline-unit/among.js";
+import { UnitHead } from "yieldline-unit/head.js";
+import { Journey } from "yieldline-unit/journey.js";
+import { Measurements } from "yieldline-unit/measurements.js";
+import { Message } from "yieldline-unit/message.js";
+import { Rejudged } from "yieldline-unit/rejudged.js";
+import { toRaw } from "vue";
 
-const ROWS_AT_ONCE = 250;
-const BLOCKS = { PASS: "pass-line", FAIL: "fail", ERROR: "error", UNJUDGED: "unjudged" };
-
-// Some rows of the table. Thousands are drawn part by part, so that the page never freezes.
-const Rows = {
-  components: { Icon, Outcome },
-  props: ["rows"],
-  template: `<tbody><tr v-for="row in rows" :class="row.outcome"><td><Outcome :mark="row.mark" size="16"/></td><td><span class="mono">{{ row.step }}</span></td><td class="r"><b :title="row.raw">{{ row.value }}</b> <i>{{ row.unit }}</i></td>
-      <td class="bars"><svg width="210" height="22" viewBox="0 0 210 22" aria-hidden="true"><path d="M0 11H210" stroke="var(--grid)" stroke-width="6"/><template v-if="row.bar"><path :d="'M' + (row.bar.low ?? 0) + ' 11H' + (row.bar.high ?? 210)" stroke="var(--s3)" stroke-width="6"/><path v-for="at in [row.bar.low, row.bar.high].filter((each) => each !== null)" :d="'M' + at + ' 4V18'" stroke="var(--text-2)" stroke-width="1.6"/><template v-if="row.mark === 'F'"><path :d="'M' + near(row.bar) + ' 11H' + row.bar.value" stroke="var(--fail)" stroke-width="2"/><rect :x="row.bar.value - 5" y="6" width="10" height="10" rx="1.5" fill="var(--fail)"/></template><circle v-else-if="row.mark === 'M'" :cx="row.bar.value" cy="11" r="4.6" fill="var(--s1)" stroke="var(--marginal)" stroke-width="2.2"/><circle v-else :cx="row.bar.value" cy="11" r="4" fill="var(--text)"/></template></svg></td>
-      <td class="t2">{{ row.limits }}</td><td class="t2">{{ row.by }}</td><td><span class="sd" :class="{dif: row.differs}"><Icon v-if="row.differs" name="differs" size="13"/><span v-if="row.differs" class="sr-only">differs: </span>{{ row.reported || '–' }}</span></td><td class="t2 wy" :title="row.why">{{ row.why }}</td></tr></tbody>`,
-  methods: {
-    near(bar) {
-      const limits = [bar.low, bar.high].filter((each) => each !== null);
-      return limits.reduce((best, each) => (Math.abs(each - bar.value) < Math.abs(best - bar.value) ? each : best));
-    },
-  },
-};
+const LOOKS_EVERY_MS = 2000;
 
 export default {
-  components: { Icon, Outcome, Rows },
-  props: ["head", "lanes", "run", "rows", "left_out", "way", "message"],
+  components: { Among, Icon, Journey, Measurements, Message, Outcome, Rejudged, UnitHead },
+  props: ["given"],
   template: `
 <div class="un">
-  <section class="panel hd" :aria-label="'Unit ' + head.barcode">
-    <div class="vd" :class="head.outcome.toLowerCase()"><Icon :name="block" size="40"/><div><b>{{ head.outcome }}</b><small>{{ head.at }}<em v-if="head.but" class="c-marg">{{ head.but }}</em></small></div></div>
-    <div class="id"><h2 class="bc">{{ head.barcode }}<button class="ib" type="button" :aria-label="copied ? 'Copied' : 'Copy the barcode'" @click="copy"><Icon :name="copied ? 'pass-line' : 'copy'" size="20"/></button></h2><p>{{ head.product }} · {{ head.where }}<template v-if="head.others.length"> · the barcode also stands for {{ head.others.join(', ') }}</template></p></div>
-    <dl :aria-label="'First pass ' + head.first_pass + ', final ' + head.final"><div><dt>First pass</dt> <dd>{{ head.first_pass }} <span class="t3">{{ head.first_pass_note }}</span></dd></div><div><dt>Final</dt> <dd>{{ head.final }} <span class="t3">{{ head.final_note }}</span></dd></div><div><dt>Runs</dt> <dd>{{ head.runs }} <span class="t3">{{ head.procedures }}</span></dd></div><div><dt>Retests</dt> <dd>{{ head.retests }}</dd></div><div><dt>First seen</dt> <dd>{{ head.first_seen }} <span class="t3">{{ head.first_seen_note }}</span></dd></div></dl>
-  </section>
-  <section class="panel jr" aria-label="Journey" :style="{gridTemplateColumns: columns}">
-    <section v-for="lane in lanes" class="lane" :aria-label="lane.procedure"><h3><b :title="lane.procedure">{{ lane.procedure }}</b><span>{{ lane.count }}</span></h3>
-      <div class="cards"><p v-if="lane.hidden" class="t3">{{ lane.hidden }} earlier runs are not shown here</p>
-      <a v-for="card in lane.cards" class="at" :class="[card.outcome, {sel: card.selected}]" :href="link(card.run)" :aria-current="card.selected ? 'true' : null" :title="card.full"><Outcome :mark="card.mark" size="16"/><b>{{ card.machine }}</b><span class="t3">{{ card.time }}</span><em :class="{wr: card.retest}"><span v-if="card.differs" class="c-marg" :title="'The tester said ' + card.reported">≠ </span>{{ card.note }}</em></a></div></section>
-  </section>
-  <section class="panel run">
+  <UnitHead :head="shown.head" :run="shown.run"/>
+  <Journey :lanes="shown.lanes" :barcode="shown.head.barcode" :fresh="fresh" @choose="chooseRun" @show-fresh="chooseRun(fresh.run)"/>
+  <section class="panel run" :aria-busy="isAsking ? 'true' : null">
     <div class="rh"><Outcome :mark="run.mark" size="20" class="only"/><h2>{{ run.title }}</h2><span class="t2 facts" :title="run.facts">{{ run.facts }}</span><span class="grow"></span><span class="t3">{{ run.counts }}</span></div>
-    <div v-if="run.disagreement" class="note" role="note"><Icon name="differs" size="17"/><span>{{ run.disagreement }}</span></div>
+    <div v-if="error" class="note" role="alert"><Icon name="offline" size="17"/><span>{{ error }}</span><button class="btn" type="button" @click="load"><Icon name="redo"/>Try again</button></div>
+    <div v-if="run.disagreement" class="note" role="note"><Icon name="differs" size="17"/><span>{{ run.disagreement }}</span><a class="lnk" :href="likeThis">More like this at {{ run.machine }}</a></div>
     <div v-if="run.clock_suspect" class="note" role="note"><Icon name="stale" size="17"/><span>The machine's clock is suspect: its times may be wrong.</span></div>
-    <div class="scroll" tabindex="0" aria-label="Measurements"><table><thead><tr><th>outcome</th><th>step</th><th class="r val">value</th><th class="bars">against limits</th><th>limits</th><th>judged by</th><th>tester said</th><th></th></tr></thead>
-      <Rows v-for="(part, i) in parts" :key="i" :rows="part"/>
-    </table></div>
-    <div class="ft"><span>not PASS first, then in test order</span><span class="grow"></span><a v-if="left_out" class="lnk" :href="link(run.id) + '&all=1'">{{ left_out }} more PASS, show all</a></div>
+    <Measurements :key="run.id + '-' + shown.left_out" :rows="shown.rows" :chosen="chosen" @choose="chooseRow"/>
+    <div class="ft"><span>not PASS first, then in test order</span><span class="grow"></span><a v-if="shown.left_out" class="lnk" :href="unitLink(shown.head.barcode, run.id) + '&all=1'" @click.exact.prevent="showAll">{{ shown.left_out }} more PASS, show all</a></div>
   </section>
   <aside class="ev">
-    <section class="panel"><div class="ph"><h2>Way of this result</h2></div><ol><li v-for="each in way"><b>{{ each.what }}</b><span class="tm">{{ each.when }}</span><em :title="each.note">{{ each.note }}</em></li></ol></section>
-    <section class="panel msg"><div class="ph"><h2>Message</h2><small>{{ message.size }}, as arrived{{ message.whole ? '' : '; only what stands around the value' }}</small><span class="grow"></span><small class="mono" :title="'BLAKE2b-128 of its content: ' + message.hash">blake2b {{ message.hash.slice(0, 4) }}…{{ message.hash.slice(-4) }}</small></div>
-      <div class="raw" tabindex="0" aria-label="The message's bytes"><div v-for="each in lines" :class="{hl: each.marked}"><i>{{ String(each.offset).padStart(5, '0') }}</i><code>{{ each.text }}</code></div></div></section>
+    <section class="panel way"><div class="ph"><h2>Way of this result</h2></div><ol><li v-for="each in shown.way"><b>{{ each.what }}</b><span class="tm">{{ each.when }}</span><em :title="each.note">{{ each.note }}</em></li></ol></section>
+    <Message :message="message" :run="run"/>
+    <Among :row="row" :run="run" :barcode="shown.head.barcode"><Rejudged :run="run"/></Among>
   </aside>
 </div>`,
-  data: () => ({ copied: false, parts: shallowReactive([]) }),
+  data() {
+    return { shown: Object.freeze(toRaw(this.given)), message: null, chosen: null, error: "", isAsking: false, fresh: null };
+  },
   created() {
-    this.waiting = [...toRaw(this.rows)]; // rows never change: they need no reactivity
-    this.drawMore();
-    this.lines = toRaw(this.message.lines);
+    setAside("step");
+    this.take(this.shown);
+    this.$watch(() => [query.run ?? "", query.all ?? ""], this.load);
+    this.$watch(() => [query.step, query.nth ?? ""], this.markRow);
+    this.$watch(() => [live.status.newest, clock.second], this.look);
+    onKey("e", "evidence pack", () => this.$el.querySelector(".pack").click());
   },
-  mounted() {
-    // Inside their own boxes only: the page stays where it is.
-    const show = (box, part) => {
-      if (part) box.scrollTop = part.offsetTop - box.clientHeight / 2;
-    };
-    const raw = this.$el.querySelector(".raw");
-    show(raw, raw.querySelector(".hl"));
-    for (const box of this.$el.querySelectorAll(".cards")) show(box, box.querySelector(".sel"));
-  },
+  beforeUnmount() { this.leaving?.abort(); },
   computed: {
-    block() { return BLOCKS[this.head.outcome]; },
-    columns() { return `repeat(${Math.min(6, Math.max(3, this.lanes.length))}, minmax(0, 1fr))`; },
+    run() { return this.shown.run; },
+    row() { return this.shown.rows.find((each) => each.step === this.chosen.step && each.nth === this.chosen.nth); },
+    likeThis() {
+      const { machine, procedure } = this.run;
+      return addressOf("/results", { machine_id: machine, procedure, agrees: "false", range: "30d" });
+    },
   },
   methods: {
-    link(run) { return unitLink(this.head.barcode, run); },
-    drawMore() {
-      this.parts.push(this.waiting.splice(0, ROWS_AT_ONCE).map(Object.freeze));
-      if (this.waiting.length) setTimeout(() => requestAnimationFrame(this.drawMore));
+    unitLink,
+    take(shown) {
+      Object.assign(this, { shown: Object.freeze(shown), message: Object.freeze(shown.message), chosen: shown.chosen, error: "" });
     },
-    async copy() {
-      await navigator.clipboard.writeText(this.head.barcode);
-      this.copied = true;
+    // The newest run is shown as long as the address names none.
+    chooseRun(run) { change({ run: String(run) }); },
+    chooseRow({ step, nth }) { change({ step, nth: nth || "" }, { replaces: true }); },
+    showAll() { change({ run: String(this.run.id), all: "1" }); },
+    async ask(path, given) {
+      this.leaving?.abort();
+      const leaving = (this.leaving = new AbortController());
+      this.isAsking = true;
+      try {
+        return await call(addressOf(path, { step: query.step, nth: query.nth, ...given }), { signal: leaving.signal });
+      } catch (error) {
+        if (error instanceof Trouble) this.error = error.message;
+        else if (error.name !== "AbortError") throw error;
+        return null;
+      } finally {
+        if (this.leaving === leaving) this.isAsking = false;
+      }
+    },
+    async load() {
+      const shown = await this.ask("/api/v1/pages/unit", { barcode: this.shown.head.barcode, run: query.run, all: query.all });
+      if (!shown) return;
+      if (this.fresh) this.fresh = { ...this.fresh, isShown: this.fresh.run === shown.run.id };
+      this.take(shown);
+    },
+    // Another measurement of the same run: only its bytes are asked for.
+    async markRow() {
+      if (query.step === this.chosen.step && (Number(query.nth) || 0) === this.chosen.nth) return;
+      const { head, run, message } = this.shown;
+      const marked = await this.ask(`/api/v1/pages/message/${run.id}`, { barcode: head.barcode });
+      if (marked && run.id === this.run.id) Object.assign(this, { message: Object.freeze({ ...marked, hash: message.hash }), chosen: { step: query.step, nth: Number(query.nth) || 0 }, error: "" });
+    },
+    // Results came: is one of them of this unit? Asked every 2 s at most, while someone looks.
+    async look() {
+      const now = performance.now();
+      if (document.hidden || this.isLooking || live.status.newest === this.lookedFor || now - (this.lookedAt ?? -LOOKS_EVERY_MS) < LOOKS_EVERY_MS) return;
+      Object.assign(this, { isLooking: true, lookedAt: now, lookedFor: live.status.newest });
+      try {
+        const { head, newest } = this.shown;
+        const { count } = await call(addressOf("/api/v1/results/count", { barcode: head.barcode, after: newest }));
+        if (count) await this.follow(newest);
+      } catch (error) {
+        if (!(error instanceof Trouble)) throw error; // the pulse says that the server is away
+      } finally {
+        this.isLooking = false;
+      }
+    },
+    async follow(before) {
+      await this.load();
+      const card = this.shown.lanes.flatMap((lane) => lane.cards.map((each) => ({ ...each, procedure: lane.procedure }))).filter((each) => each.run > before).at(-1);
+      if (card) this.fresh = { run: card.run, time: card.time, word: card.outcome.toUpperCase(), procedure: card.procedure, machine: card.machine, isShown: card.selected };
     },
   },
 };

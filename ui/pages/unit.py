@@ -1,38 +1,15 @@
 """The page `/units/{barcode}`: may this unit go on, and if not, why?"""
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
 from broker.errors import YieldlineError
-from service.store.database import Database
-from service.store.queries.pages_search import (
-    nearest_barcodes,
-    rejections_with,
-    telling_measurements,
-)
-from service.store.queries.run_details import raw_message, run_details
-from service.store.queries.units import unit_life
 from ui.components import UnitPage, UnitSearch
 from ui.feed import Feed
 from ui.floor_view import live_run
-from ui.measurement_view import rows
-from ui.message_view import excerpt
 from ui.theme import Crumb, frame
-from ui.unit_view import (
-    CARDS_MAX,
-    Clock,
-    journey,
-    pick_unit,
-    run_head,
-    step_index,
-    unit_head,
-    way,
-)
-from ui.wording import thousands
+from ui.unit_reading import Wish, read_near, read_unit
 
 _NOT_FOUND = 404
 _AWAY = 503
@@ -40,8 +17,7 @@ _AWAY = 503
 
 def register(feed: Feed) -> None:
     """Add the pages. Importing this file does nothing."""
-    database = feed.state.database
-    clock = Clock(ZoneInfo(feed.state.settings.plant.time_zone))
+    database, settings = feed.state.database, feed.state.settings
 
     @ui.page("/units")
     def units_page() -> None:
@@ -50,12 +26,17 @@ def register(feed: Feed) -> None:
             UnitSearch(barcode="", near=[], rejections=[], newest=newest, trouble="")
 
     @ui.page("/units/{barcode:path}", response_timeout=30)
-    async def unit_page(barcode: str, run: int | None = None, all: int = 0) -> None:  # noqa: A002
+    async def unit_page(
+        barcode: str,
+        run: int | None = None,
+        all: int = 0,  # noqa: A002 - as it is in the address
+        step: str | None = None,
+        nth: int = 0,
+    ) -> None:
+        wish = Wish(run, bool(all), step or None, nth)
         try:
-            shown = await asyncio.to_thread(
-                _read, database, barcode, run, clock, everything=bool(all)
-            )
-            near = None if shown else await asyncio.to_thread(_near, database, barcode)
+            shown = await asyncio.to_thread(read_unit, database, settings, barcode, wish)
+            near = None if shown else await asyncio.to_thread(read_near, database, barcode)
         except YieldlineError as error:
             shown, near = None, {"near": [], "rejections": [], "trouble": str(error)}
         if shown is None:
@@ -70,50 +51,4 @@ def register(feed: Feed) -> None:
             Crumb(barcode),
         ]
         with frame(feed, "Units", active="units", crumbs=crumbs):
-            UnitPage(**shown)
-
-
-def _near(database: Database, barcode: str) -> dict[str, Any]:
-    found = rejections_with(database, barcode)
-    return {
-        "near": nearest_barcodes(database, barcode),
-        "rejections": [each._asdict() for each in found],
-        "trouble": "",
-    }
-
-
-def _read(
-    database: Database, barcode: str, run_id: int | None, clock: Clock, *, everything: bool
-) -> dict[str, Any] | None:
-    """Return all that the page shows; None: nobody has tested this barcode."""
-    life = unit_life(database, barcode)
-    if life is None:
-        return None
-    unit, run = pick_unit(life, run_id)
-    details = run_details(database, run["run_id"])
-    message = raw_message(database, run["run_id"])
-    if details is None or message is None:
-        return None
-    runs = [each["run_id"] for each in unit["runs"][-CARDS_MAX * 10 :]]
-    measurements = details["measurements"]
-    shown, left_out = rows(measurements, details["details"]["measurements"], everything=everything)
-    index = step_index(measurements)
-    step = None if index is None else measurements[index]["test_step"]
-    nth = sum(each["test_step"] == step for each in measurements[: index or 0])
-    part = excerpt(message.payload, barcode, step, nth)
-    attempts = sum(each["procedure"] == run["procedure"] for each in unit["runs"])
-    head = unit_head(barcode, life, unit, clock, datetime.now(UTC))
-    return {
-        "head": {**head, "line": run["line"], "machine": run["machine_id"]},
-        "lanes": journey(unit, run["run_id"], telling_measurements(database, runs), clock),
-        "run": {**run_head(details, run, attempts, clock), "id": run["run_id"]},
-        "rows": shown,
-        "left_out": left_out,
-        "way": way(details, part.size_bytes, clock),
-        "message": {
-            "lines": [line._asdict() for line in part.lines],
-            "size": f"{thousands(part.size_bytes)} bytes",
-            "whole": part.is_whole,
-            "hash": details["details"]["content_hash"],
-        },
-    }
+            UnitPage(given=shown)

@@ -14,13 +14,24 @@ function earlierOf({ limits, low, high }) {
   return [...new Set(before.filter((each) => each !== null && !now.includes(each)))];
 }
 
-export function histogramOptions(item, scale) {
+// Values to point out, [{value, isThis}]: `isThis` has its number beside it. One far outside stands at the edge.
+function marksOf(marks, { min, max }, scale, c) {
+  const data = [...marks].sort((a, b) => a.isThis - b.isThis).map(({ value, isThis }) => ({
+    value: [scale.of(Math.min(max, Math.max(min, value))), 0],
+    itemStyle: { color: isThis ? c.text : c.text_3, borderColor: c.s1, borderWidth: 1 },
+    label: { show: isThis, formatter: `${scale.text(value)}${value < min || value > max ? ", off the scale" : ""}`, position: "top", distance: 8, color: c.text, fontSize: 11, fontWeight: 500, backgroundColor: c.s1, padding: [1, 3] },
+  }));
+  return { type: "scatter", name: "this unit", z: 5, silent: true, symbol: "triangle", symbolRotate: 180, symbolSize: [10, 9], symbolOffset: [0, -6], data };
+}
+
+export function histogramOptions(item, scale, marks = []) {
   const { edges, counts } = item;
   const [first, last] = [edges[0], edges.at(-1)];
   const near = (value) => value !== null && value >= first - (last - first) && value <= last + (last - first);
   const limits = [item.low, item.high].filter(near);
   const earlier = earlierOf(item).filter(near);
-  const [min, max] = [Math.min(first, ...limits, ...earlier), Math.max(last, ...limits, ...earlier)];
+  const shown = marks.map((each) => each.value).filter(near);
+  const [min, max] = [Math.min(first, ...limits, ...earlier, ...shown), Math.max(last, ...limits, ...earlier, ...shown)];
   const air = (max - min) * 0.04;
   return (c) => {
     const line = (value, words, color, type) => ({ xAxis: scale.of(value), lineStyle: { color, type, width: 1.6 }, label: { formatter: words, color, fontSize: 11, position: "insideEndTop", rotate: 0, align: value > (min + max) / 2 ? "right" : "left", padding: [0, 5] } });
@@ -46,6 +57,7 @@ export function histogramOptions(item, scale) {
           markLine: { symbol: "none", silent: true, data: lines },
           markArea: { silent: true, itemStyle: { color: c.fail_tint }, data: beyond.map(([from, to]) => [{ xAxis: from }, { xAxis: to }]) },
         },
+        ...(marks.length ? [marksOf(marks, { min, max }, scale, c)] : []),
       ],
     };
   };

@@ -1,0 +1,52 @@
+// The run judged again by other rulebooks: each one's verdict, and the measurements it sees differently.
+import { Icon, Outcome, Popover, question } from "yieldline";
+import { limitWords, scaleOf } from "yieldline-analytics/values.js";
+
+const SHOWN_MAX = 20;
+const letter = (outcome) => outcome[0];
+
+export const Rejudged = {
+  components: { Icon, Outcome, Popover },
+  props: { run: Object },
+  template: `
+<div class="vs"><span class="wd">Judged again with</span><span v-if="asks.error" class="c-marg" role="alert">{{ asks.error }}</span>
+  <Popover v-for="each in items" :key="each.version" look="vchip" :label="'Rulebook ' + each.version + ': ' + each.outcome"><template #button>v{{ each.version }} <Outcome :mark="letter(each.outcome)" size="13"/></template>
+    <h3>By {{ each.version ? 'rulebook v' + each.version : 'no rulebook' }}</h3><p v-if="each.judged" class="t2">It judged this run. {{ isReproduced ? 'Judged again it gives the stored verdict.' : 'Stored is ' + answer.outcome + '.' }}</p>
+    <p v-else-if="!each.changes.length" class="t2">No measurement is seen differently{{ each.outcome === answer.outcome ? '.' : ', but a required step is: ' + each.first_failure + '.' }}</p>
+    <table v-else class="grid"><thead><tr><th>step</th><th>by v{{ answer.rulebook_version }}</th><th>by v{{ each.version }}</th></tr></thead><tbody><tr v-for="change in each.changes.slice(0, most)"><td class="mono">{{ change.test_step }}</td><td><Outcome :mark="letter(change.before.outcome)"/> <span class="t3">{{ limits(change, change.before) }}</span></td><td><Outcome :mark="letter(change.after.outcome)"/> <span class="t3">{{ limits(change, change.after) }}</span></td></tr></tbody></table>
+    <p v-if="each.changes.length > most" class="t3">{{ each.changes.length - most }} more</p><p v-if="each.version"><a class="lnk" :href="'/rules?version=' + each.version">Rulebook v{{ each.version }}</a></p></Popover>
+  <select class="vmore" aria-label="Judge again with another rulebook" title="Judge again with another rulebook" @focus="wantsList = true" @pointerdown="wantsList = true" @change="add"><option value="">other…</option><option v-for="version in others" :value="version">{{ version ? 'v' + version : 'none' }}</option></select>
+  <em v-if="answer" :class="isReproduced ? 't3' : 'c-marg'">{{ isReproduced ? 'stored verdict reproduced' : 'stored verdict not reproduced' }}</em></div>`,
+  data: () => ({ added: [], wantsList: false, most: SHOWN_MAX }),
+  created() {
+    this.asks = question(() => `/api/v1/results/${this.run.id}/judged-by${this.versions}`, undefined, { isFiltered: false });
+    this.list = question(() => (this.wantsList ? "/api/v1/rulebooks" : ""), undefined, { isFiltered: false });
+  },
+  computed: {
+    answer() { return this.asks.data?.run_id === this.run.id ? this.asks.data : null; },
+    items() { return this.answer?.items ?? []; },
+    isReproduced() {
+      const own = this.items.find((each) => each.judged);
+      return !own || own.outcome === this.answer.outcome;
+    },
+    // Once one was added, all that shall be shown are named.
+    versions() { return this.added.length ? `?${this.added.map((each) => `version=${each}`).join("&")}` : ""; },
+    others() {
+      const shown = new Set(this.items.map((each) => each.version));
+      const known = this.list.data?.items.map((each) => each.version) ?? [];
+      return this.wantsList ? [...known, 0].filter((each) => !shown.has(each)) : [];
+    },
+  },
+  methods: {
+    letter,
+    add(event) {
+      if (event.target.value !== "") this.added = [...new Set([...this.items.map((each) => each.version), Number(event.target.value)])];
+      event.target.value = "";
+    },
+    limits({ measured_value: value, unit }, said) {
+      const scale = scaleOf(typeof value === "number" ? value : 0, unit);
+      const words = limitWords(said, scale);
+      return [words === "none" ? said.reason : `${words} ${scale.unit}`, said.rule_id].filter(Boolean).join(" · ");
+    },
+  },
+};
