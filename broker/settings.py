@@ -270,6 +270,22 @@ class PlantSettings(_Section):
         description="Barcodes of golden samples, as globs such as GOLD-*: stored, judged and shown,"
         " but left out of every yield. A change concerns the runs that come after it.",
     )
+    scan_prefix: str = Field(
+        default="",
+        max_length=16,
+        description="What every barcode scanner sends first, such as ]C1; it is taken off. Where it"
+        " is set, only what begins with it counts as a scan.",
+    )
+    unit_barcodes: tuple[str, ...] = Field(
+        default=(),
+        description="Barcodes of units, as globs such as EC41-*: a scan that looks otherwise opens"
+        " no unit unasked. Default: any may be a unit's.",
+    )
+    badge_barcodes: tuple[str, ...] = Field(
+        default=(),
+        description="Barcodes of people's badges, as globs such as BADGE-*: a scan of one shows what"
+        " this operator has run.",
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -296,11 +312,11 @@ class PlantSettings(_Section):
             parse_break(each)
         return breaks
 
-    @field_validator("golden_barcodes")
+    @field_validator("golden_barcodes", "badge_barcodes")
     @classmethod
     def _are_globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
         if "" in globs or "*" in globs:
-            raise ValueError("a glob that is empty or * would make every unit a golden sample")
+            raise ValueError("a glob that is empty or * would match every unit")
         return globs
 
     def is_golden(self, barcode: str) -> bool:

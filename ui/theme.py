@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from nicegui import app, ui
 
+from broker.settings import PlantSettings
 from ui.components import Shell
 from ui.feed import Feed
+from ui.live_pages import caller_facts
 from ui.ranges import plant_of, ranges_at
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -81,11 +83,23 @@ def frame(  # noqa: PLR0913 - most pages leave most of them out
         rail=feed.rail,
         controls=list(controls),
         ranges=ranges_at(datetime.now(UTC), plant_of(plant)),
+        patterns=scan_patterns(plant),
         lines=sorted({machine.line for machine in feed.model.machines.values()}),
         version=version("yieldline"),
+        caller=caller_facts(),
     )
     with shell:
         yield
+
+
+def scan_patterns(plant: PlantSettings) -> dict[str, Any]:
+    """Return what the browser needs to tell scans apart (ui/static/live/scan/patterns.js)."""
+    return {
+        "prefix": plant.scan_prefix,
+        "unit": list(plant.unit_barcodes),
+        "golden": list(plant.golden_barcodes),
+        "badge": list(plant.badge_barcodes),
+    }
 
 
 def dress(title: str) -> None:

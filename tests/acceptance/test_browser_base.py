@@ -1,6 +1,8 @@
 """What every page stands on, in a real browser: rail, keys, filters, panels, charts."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -16,6 +18,7 @@ pytestmark = pytest.mark.browser
 
 WITHOUT_ENTRY = {"ui.pages.machine": "/machines/MACH-01"}
 """Where a page is that has no entry in the rail."""
+WITHOUT_FRAME = ("/wall", "/wall?line=unassigned", "/docs")
 BESIDE = ("/units/SN-1", "/units/NOBODY", "/wall?line=unassigned", "/docs")
 """Other faces of the same pages, and the one that is not ours."""
 
@@ -44,6 +47,52 @@ MOUNT = """
   })();
 """
 
+SCAN = """
+  const [text, end] = arguments;
+  const field = document.activeElement;
+  for (const key of [...text, end]) {
+    const event = new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true});
+    if (!field.dispatchEvent(event) || key.length > 1 || !("value" in field)) continue;
+    field.value += key;
+    field.dispatchEvent(new Event("input", {bubbles: true}));
+  }
+"""
+DIALOG = """
+  document.body.insertAdjacentHTML("beforeend", "<dialog id='note'><textarea></textarea></dialog>");
+  document.querySelector("#note").showModal();
+"""
+CAMERA = """
+  const canvas = Object.assign(document.createElement("canvas"), {width: 64, height: 64});
+  canvas.getContext("2d").fillRect(0, 0, 9, 9);
+  setInterval(() => canvas.getContext("2d").fillRect(0, 0, 64 * Math.random(), 9), 40);
+  navigator.mediaDevices.getUserMedia = async () => (window.stream = canvas.captureStream());
+  window.BarcodeDetector = class { async detect() { return [{rawValue: "SN-CAMERA"}]; } };
+"""
+READ = """
+  const done = arguments[arguments.length - 1];
+  import("yieldline/scan/patterns.js").then(({readScan}) =>
+    done(arguments[1].map((text) => Object.values(readScan(text, arguments[0])).join(" "))));
+"""
+PATTERNS = {
+    "prefix": "]C1",
+    "unit": ["EC4[0-2]-*", "T?"],
+    "golden": ["EC41-GOLD*"],
+    "badge": ["B.*"],
+}
+
+
+@pytest.fixture
+def units(product: Product, browser: Browser) -> Iterator[Browser]:
+    product.post(measurement("SN-SCAN", "MACH-01"))
+    browser.open(f"{product.url}/units")
+    yield browser
+    browser.run("localStorage.clear()")
+
+
+def scan(browser: Browser, text: str, end: str = "Enter") -> None:
+    """Type as a scanner does, into whatever has the focus."""
+    browser.run(SCAN, text, end)
+
 
 def mount(browser: Browser, template: str, **data: object) -> None:
     """Draw a template that uses the shared parts over the page."""
@@ -55,8 +104,28 @@ def read(url: str) -> str:
         return str(answer.read(), "utf-8")
 
 
-def press(browser: Browser, key: str) -> None:
-    ActionChains(browser.driver).send_keys(key).perform()
+def press(browser: Browser, *keys: str) -> None:
+    ActionChains(browser.driver).send_keys(*keys).perform()
+
+
+def write(browser: Browser, text: str) -> None:
+    """Type as a person does, who is not done when a scan begins."""
+    ActionChains(browser.driver).send_keys(text).pause(0.25).perform()
+
+
+def is_in_scan_box(browser: Browser) -> bool:
+    return bool(browser.run("return document.activeElement.matches('.scan input')"))
+
+
+def answer_the_keys(browser: Browser) -> None:
+    press(browser, "/")
+    browser.eventually(lambda: is_in_scan_box(browser))
+    press(browser, Keys.ESCAPE)
+    assert not is_in_scan_box(browser)
+    press(browser, "?")
+    browser.eventually(lambda: "Alt+1" in browser.text("dialog.help[open]"))
+    press(browser, Keys.ESCAPE)
+    browser.eventually(lambda: not browser.count("dialog[open]"))
 
 
 def test_every_entry_of_the_rail_leads_to_a_page(product: Product, browser: Browser) -> None:
@@ -68,7 +137,7 @@ def test_every_entry_of_the_rail_leads_to_a_page(product: Product, browser: Brow
             assert answer.status == 200
 
 
-def test_no_page_asks_another_host_and_none_has_an_error_in_its_console(
+def test_every_page_answers_the_keys_asks_no_other_host_and_has_no_error_in_its_console(
     product: Product, browser: Browser
 ) -> None:
     product.post(measurement("SN-1", "MACH-01"))
@@ -80,6 +149,8 @@ def test_no_page_asks_another_host_and_none_has_an_error_in_its_console(
         browser.driver.get(f"{product.url}{place}")
         browser.eventually(lambda: browser.count("#swagger-ui section, .wall, .body > *"))
         browser.eventually(lambda: not browser.count("[aria-busy=true]"))
+        if place not in WITHOUT_FRAME:
+            answer_the_keys(browser)
         unknown = [each for each in browser.complaints() if "/units/NOBODY" not in each]
         assert (place, unknown) == (place, [])
         assert (place, browser.hosts()) == (place, {"127.0.0.1"})
@@ -209,3 +280,66 @@ def test_a_table_for_a_spreadsheet_holds_no_formula(product: Product, browser: B
         rows,
     )
     assert json.dumps(made) == json.dumps('\'=1+1,-5,\'-5\r\n"\' \n@x","a""b",\r\n')
+
+
+# -- scanners ----------------------------------------------------------------------------------
+
+
+def test_a_scan_shows_the_unit_at_the_side_while_a_dialog_holds_unsaved_text(
+    units: Browser,
+) -> None:
+    units.run(DIALOG)
+    write(units, "why it failed")
+    scan(units, "SN-SCAN", "Tab")
+    units.eventually(lambda: "MACH-01" in units.text(".scanned:popover-open"))
+    assert units.run("return document.querySelector('#note textarea').value") == "why it failed"
+    assert units.driver.current_url.endswith("/units")
+    press(units, Keys.ESCAPE)
+    units.eventually(lambda: not units.count(".scanned"))
+    assert units.count("#note[open]") == 1
+    scan(units, "NOBODY-KNOWS-IT")
+    units.eventually(lambda: "No unit with this barcode" in units.text(".scanned:popover-open"))
+    units.run("document.querySelector('.scanned [aria-label=Close]').click()")
+    units.run("document.querySelector('#note textarea').value = ''; note.close()")
+    scan(units, "SN-SCAN")
+    units.eventually(lambda: units.driver.current_url.endswith("/units/SN-SCAN"))
+
+
+def test_patterns_tell_units_golden_samples_and_badges_apart(units: Browser) -> None:
+    texts = ["]C1EC41-7", "EC42-1", "EC43-1", "T7", "T77", "EC41-GOLD-2", "B.12", "Bx12"]
+    said: list[Any] = units.driver.execute_async_script(READ, PATTERNS, texts)
+    kinds = ["unit", "unit", "odd", "unit", "odd", "golden", "badge", "odd"]
+    texts[0] = "EC41-7"
+    assert said == [f"{kind} {text}" for kind, text in zip(kinds, texts, strict=True)]
+    any_unit = {**PATTERNS, "prefix": "", "unit": []}
+    assert units.driver.execute_async_script(READ, any_unit, ["EC43-1"]) == ["unit EC43-1"]
+
+
+def test_a_phones_camera_scans_where_the_browser_reads_barcodes_and_says_where_not(
+    product: Product, units: Browser
+) -> None:
+    units.resize(390, 844)
+    units.run("delete window.BarcodeDetector")
+    units.run("[...document.querySelectorAll('.mob button')][0].click()")
+    units.eventually(lambda: "cannot read barcodes" in units.text("dialog.camera[open]"))
+    units.run("document.querySelector('dialog.camera .btn').click()")
+    units.eventually(lambda: is_in_scan_box(units))
+    units.run(CAMERA)
+    units.run("[...document.querySelectorAll('.mob button')][0].click()")
+    units.eventually(lambda: units.driver.current_url == f"{product.url}/units/SN-CAMERA")
+
+
+def test_single_keys_can_be_turned_off_but_not_scans(product: Product, units: Browser) -> None:
+    press(units, "?")
+    units.eventually(lambda: units.count("dialog.help[open] input"))
+    units.run("document.querySelector('dialog.help input').click()")
+    press(units, Keys.ESCAPE)
+    units.eventually(lambda: not units.count("dialog[open]"))
+    units.open(f"{product.url}/units")
+    press(units, "/")
+    press(units, Keys.ESCAPE, "?")
+    units.eventually(lambda: units.count("dialog.help[open]"))
+    assert not is_in_scan_box(units)
+    press(units, Keys.ESCAPE)
+    scan(units, "SN-SCAN")
+    units.eventually(lambda: units.driver.current_url.endswith("/units/SN-SCAN"))

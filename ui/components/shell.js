@@ -1,6 +1,11 @@
 // The frame of every page: rail, top bar with scan box and pulse, status line, keys, theme.
-import { change, clock, clockTime, has, Icon, live, query, startLive, thousands, unitLink, weekday, zoneName } from "yieldline";
+import { shallowReactive } from "vue";
+import { caller, change, clock, clockTime, has, Icon, live, meet, Popover, query, startLive, thousands, unitLink, weekday, zoneName } from "yieldline";
 import { keySettings, pageKeys, turnSingleKeys, watchKeys } from "yieldline/keys.js";
+import { Camera } from "yieldline/scan/camera.js";
+import { readScan } from "yieldline/scan/patterns.js";
+import { ScanSheet } from "yieldline/scan/scan_sheet.js";
+import { unsavedBox, watchTyping } from "yieldline/scan/unsaved.js";
 import { RangeChip } from "yieldline/rangechip.js";
 import { shift, startScope } from "yieldline/scope.js";
 import { nextTheme, theme } from "yieldline/theme.js";
@@ -9,10 +14,12 @@ const FOOT_FROM = 9; // places below the gap of the rail
 const COUNT_MAX = 999;
 
 export default {
-  components: { Icon, RangeChip },
-  props: { title: String, active: String, crumbs: Array, view: String, frame: Object, zone: String, version: String, rail: Array, controls: Array, ranges: Array, lines: Array },
+  components: { Camera, Icon, Popover, RangeChip, ScanSheet },
+  props: { title: String, active: String, crumbs: Array, view: String, frame: Object, zone: String, version: String, rail: Array, controls: Array, ranges: Array, lines: Array, patterns: Object, caller: Object },
   template: `
-<div class="app" :class="{cut: live.isCut}">
+<div class="app" :class="{cut: live.isCut, barred: who.isGuest || who.isLocal}">
+  <p v-if="who.isGuest" class="openbar bad" role="note"><Icon name="critical" size="15"/><b>Nobody has to log in.</b> Everyone who reaches this address sees everything.</p>
+  <p v-else-if="who.isLocal" class="openbar" role="note"><Icon name="info" size="15"/>There are no users: everyone on this machine is admin. <span class="mono">yieldline users add NAME --role admin</span></p>
   <nav class="rail" aria-label="Main">
     <a class="logo" href="/" aria-label="Yieldline, home"><svg width="34" height="34" viewBox="0 0 34 34" aria-hidden="true"><rect width="34" height="34" rx="8" fill="var(--s3)"/><path d="M6.5 22.5h5l3-9 4.2 12 3.3-8.5h5.5" fill="none" stroke="var(--text)" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"/><path d="M6.5 10h21" stroke="var(--text-3)" stroke-width="1.5" stroke-dasharray="2.5 3" stroke-linecap="round"/></svg></a>
     <template v-for="page in rail"><span v-if="page === firstOfFoot" class="grow"></span><a class="nav" :class="{on: page.id === active}" :href="page.href" :title="page.place < footFrom ? 'Alt+' + page.place : null" :aria-current="page.id === active ? 'page' : null"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="cnt" :class="{soft: !page.is_alarming}">{{ count(page) }}</b></a></template>
@@ -29,6 +36,8 @@ export default {
     <span class="now"><b>{{ time }}</b> <span>{{ day }}</span></span>
     <button class="ib" type="button" :aria-label="'Theme: ' + theme.choice + '. Change it.'" :title="'Theme: ' + theme.choice" @click="nextTheme"><Icon name="sun" size="18"/></button>
     <button class="ib" type="button" aria-label="Keys" title="Keys (?)" @click="$refs.help.showModal()"><kbd>?</kbd></button>
+    <Popover v-if="who.isUser" label="You" look="chip who"><template #button><i class="me" aria-hidden="true">{{ who.name[0] }}</i>{{ who.name }}</template><h3>{{ who.name }}</h3><p class="t2">Your role is {{ who.role }}.</p><form method="post" action="/logout" class="acts"><button class="btn">Log out</button></form><p class="t3">Ends all your logins, on every screen.</p></Popover>
+    <a v-else-if="who.isGuest" class="btn" href="/login">Log in</a>
   </header>
   <div class="body">
     <div v-if="live.isCut" class="cutbar" role="alert"><Icon name="offline" size="17"/><b>{{ cutWords }}</b> since {{ clockTime(live.cutSince) }}. Numbers are not live.</div>
@@ -45,19 +54,23 @@ export default {
     <span v-if="status.rulebook">Rulebook <b>v{{ status.rulebook }}</b> since {{ since }}</span>
     <span>Yieldline {{ version }}</span>
   </footer>
-  <nav class="mob" aria-label="Main"><template v-for="page in phone"><a v-if="page.id !== 'scan'" :class="{on: page.id === active}" :href="page.href"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="cnt" :class="{soft: !page.is_alarming}">{{ count(page) }}</b></a><button v-else type="button" @click="focusScan"><Icon name="barcode" size="22"/><span>Scan</span></button></template><button type="button" :class="{on: more.some((page) => page.id === active)}" aria-haspopup="dialog" @click="$refs.more.showModal()"><Icon name="more" size="22"/><span>More</span></button></nav>
+  <nav class="mob" aria-label="Main"><template v-for="page in phone"><a v-if="page.id !== 'scan'" :class="{on: page.id === active}" :href="page.href"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="cnt" :class="{soft: !page.is_alarming}">{{ count(page) }}</b></a><button v-else type="button" @click="hasCamera = true"><Icon name="barcode" size="22"/><span>Scan</span></button></template><button type="button" :class="{on: more.some((page) => page.id === active)}" aria-haspopup="dialog" @click="$refs.more.showModal()"><Icon name="more" size="22"/><span>More</span></button></nav>
   <dialog ref="more" class="help more" aria-label="More pages" @click="$event.target === $refs.more && $refs.more.close()"><a v-for="page in more" :href="page.href" :class="{on: page.id === active}"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="t3">{{ count(page) }}</b></a><form method="dialog"><button class="btn">Close</button></form></dialog>
   <dialog ref="help" class="help" aria-label="Keys"><h2>Keys</h2><dl><template v-for="[key, does] in keys"><dt><kbd>{{ key }}</kbd></dt><dd>{{ does }}</dd></template></dl><p class="t2">A barcode scanner works wherever the focus is.</p><p><label><input type="checkbox" :checked="keySettings.hasSingle" @change="turnSingleKeys($event.target.checked)"> single keys, such as /</label></p><form method="dialog"><button class="btn">Close</button></form></dialog>
+  <Camera v-if="hasCamera" @close="closeCamera" @scanned="closeCamera(); takeScan($event)"/>
+  <ScanSheet v-if="scanned" :key="scanned.code" :scan="scanned" :unit="patterns.unit" @close="scanned = null"/>
 </div>`,
-  data: () => ({ live, clock, theme, query, keySettings, scan: "", footFrom: FOOT_FROM, seenLines: [] }),
+  data: () => ({ live, clock, theme, query, who: caller, keySettings, scan: "", scanned: null, hasCamera: false, footFrom: FOOT_FROM, seenLines: [] }),
   created() {
+    meet(this.caller);
     startLive(this.view, this.frame, this.zone);
     startScope(this.ranges, this.controls);
     this.$watch(() => live.frame, this.seeLines, { immediate: true });
   },
   mounted() {
-    watchKeys({
-      onScan: (barcode) => this.open(barcode),
+    watchTyping();
+    const actions = {
+      onScan: this.takeScan,
       "/": () => this.focusScan(),
       "?": () => this.$refs.help.showModal(),
       "[": () => has("range") && shift(-1),
@@ -65,7 +78,8 @@ export default {
       onPage: (place) => this.openPage(place),
       p: () => window.dispatchEvent(new Event("yieldline-pause")),
       Escape: () => document.activeElement === this.$refs.scan && this.$refs.scan.blur(),
-    });
+    };
+    watchKeys(actions, this.patterns.prefix);
   },
   computed: {
     firstOfFoot() { return this.rail.find((page) => page.place >= FOOT_FROM); },
@@ -132,6 +146,17 @@ export default {
     open(barcode) {
       const text = barcode.trim();
       if (text) window.location.assign(unitLink(text));
+    },
+    // A scan opens its unit, unless that would lose text, or it is of no unit.
+    takeScan(text) {
+      const { kind, code } = readScan(text.trim(), this.patterns);
+      const box = unsavedBox();
+      if (!box && ["unit", "golden"].includes(kind)) return this.open(code);
+      this.scanned = shallowReactive({ kind, code, isKept: box !== null, box: box ?? document.body });
+    },
+    closeCamera() {
+      this.hasCamera = false;
+      this.$nextTick(this.focusScan);
     },
     focusScan() {
       this.$refs.scan.focus();

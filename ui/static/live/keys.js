@@ -45,7 +45,8 @@ function median(numbers) {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-export function watchKeys(actions) {
+// `prefix`: what scanners send first; "" where they send the barcode alone.
+export function watchKeys(actions, prefix = "") {
   let keys = [];
   let times = [];
   let field = null;
@@ -61,7 +62,7 @@ export function watchKeys(actions) {
 
   const isScan = () => {
     const gaps = times.slice(1).map((time, i) => time - times[i]);
-    return keys.length >= KEYS_MIN && median(gaps) <= GAP_MS;
+    return keys.length >= KEYS_MIN && median(gaps) <= GAP_MS && keys.join("").startsWith(prefix);
   };
 
   window.addEventListener(
@@ -75,16 +76,20 @@ export function watchKeys(actions) {
         const barcode = keys.join("");
         if (field) {
           field.value = text; // the field under the scan gets its old text back
-          field.dispatchEvent(new Event("input", { bubbles: true }));
+          field.dispatchEvent(new Event(field.matches("select") ? "change" : "input", { bubbles: true }));
         }
         restart();
         actions.onScan(barcode);
         return;
       }
-      if (event.key === "Escape") actions.Escape?.();
+      if (event.key === "Escape") {
+        times = []; // what comes next is no scan's rest
+        actions.Escape?.();
+      }
       const digit = event.altKey && !event.ctrlKey && !event.metaKey && /^Digit([1-8])$/.exec(event.code);
       if (digit && actions.onPage(Number(digit[1]))) return void event.preventDefault();
-      if (event.key.length !== 1 || event.ctrlKey || event.altKey || event.metaKey) return;
+      const hasModifier = (event.ctrlKey || event.altKey || event.metaKey) && !event.getModifierState("AltGraph"); // [ is AltGr+8 on some
+      if (event.key.length !== 1 || hasModifier) return;
       if (!times.length || now - times[times.length - 1] > BURST_MS) restart();
       keys.push(event.key);
       times.push(now);

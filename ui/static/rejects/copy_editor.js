@@ -26,7 +26,7 @@ export const CopyEditor = {
   props: { modelValue: String },
   emits: ["update:modelValue"],
   template: `
-<div class="copy">
+<div class="copy" data-unsaved>
   <label class="why">The new message<textarea class="field mono" spellcheck="false" rows="12" :value="modelValue" @input="$emit('update:modelValue', $event.target.value)"></textarea></label>
   <p class="t3">{{ said }}</p>
   <fieldset v-if="flat" class="fields"><legend>Its fields</legend><label v-for="name in names"><span class="mono">{{ name }}</span><input class="field mono" :value="shown(flat[name])" @change="set(name, $event.target.value)"></label></fieldset>
