@@ -16,7 +16,6 @@ from nicegui import app, ui
 from broker.settings import PlantSettings
 from ui.components import Shell
 from ui.feed import Feed
-from ui.live_pages import caller_facts
 from ui.ranges import plant_of, ranges_at
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -86,7 +85,6 @@ def frame(  # noqa: PLR0913 - most pages leave most of them out
         patterns=scan_patterns(plant),
         lines=sorted({machine.line for machine in feed.model.machines.values()}),
         version=version("yieldline"),
-        caller=caller_facts(),
     )
     with shell:
         yield
