@@ -221,6 +221,11 @@ class RetentionSettings(_Section):
         description="Once an hour the service deletes runs that started, and arrived, longer ago:"
         " with their measurements, their messages and what they add to figures. Default: keep all.",
     )
+    archive: Path | None = Field(
+        default=None,
+        description="Folder of Parquet files that is given what goes, day by day; what it cannot"
+        " take is not deleted. Default: what is deleted is gone.",
+    )
 
 
 class RulesSettings(_Section):

@@ -10,12 +10,18 @@ import typer
 from broker.settings import load_settings
 
 
-def prune(
+def prune(  # noqa: PLR0913 - one flag a quality of the pruning
     *,
     older_than: Annotated[int, typer.Option(min=1, help="Days, from start and from arrival.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how much would be deleted.")
     ] = False,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder; first write what goes to Parquet files there. Default retention.archive."
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept in the audit trail.")] = "",
     author: Annotated[
         str | None, typer.Option(help="Who; default your login on this machine.")
@@ -24,15 +30,17 @@ def prune(
 ) -> None:
     """Delete runs that started, and arrived, longer ago, with all that belongs to them alone.
 
-    Services may run meanwhile. `retention.days` has them do it by themselves.
+    Services may run meanwhile. `retention.days` has them do it by themselves. With an archive
+    nothing is deleted that was not read back out of a file.
     """
     from service.commands.retention import plan_pruning
     from service.commands.retention import prune as delete_old
     from service.progress_bar import ProgressBar
     from service.store.database import Database
 
-    database, now = Database(load_settings(config).database), datetime.now(UTC)
-    pruning = plan_pruning(database, older_than, now)
+    settings = load_settings(config)
+    database, now = Database(settings.database), datetime.now(UTC)
+    pruning = plan_pruning(database, older_than, now, archive or settings.retention.archive)
     found = pruning.found
     typer.echo(
         f"{found.runs:,} runs with {found.measurements:,} measurements started and arrived before"

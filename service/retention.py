@@ -2,16 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import structlog
 
 from broker.errors import StoreRefused, StoreUnavailable
+from service.store.archives.archive import Archive
 from service.store.database import Database
-from service.store.queries.old_runs import horizon_us, old_portions
+from service.store.queries.base import as_time
+from service.store.queries.old_runs import Portion, horizon_us, old_portions
 from service.store.rows import microseconds
 from service.store.writer import Writer
 
@@ -22,20 +25,47 @@ InWriter: TypeAlias = Callable[[Callable[[], int | None]], Awaitable[int | None]
 """Runs work in the one thread that owns the writer."""
 
 
-async def keep(days: int, database: Database, writer: Writer, in_writer: InWriter) -> None:
-    """Delete old runs, at once and then every hour, until cancelled."""
+async def keep(
+    days: int,
+    database: Database,
+    writer: Writer,
+    in_writer: InWriter,
+    *,
+    archive: Path | None = None,
+) -> None:
+    """Delete old runs, at once and then every hour, until cancelled.
+
+    Args:
+        days: How old, from start and from arrival.
+        database: To find them in.
+        writer: Deletes them.
+        in_writer: Runs that in its thread.
+        archive: Folder that is given them first; then they go by full days.
+
+    Raises:
+        SettingsError: There is an archive, and pyarrow is not installed.
+    """
     while True:
+        portions, horizon = _old(days, archive, database)
         try:
-            await _delete_old(days, database, writer, in_writer)
+            await _delete(portions, horizon, writer, in_writer)
         except (StoreUnavailable, StoreRefused) as error:
             log.warning("retention_put_off", reason=str(error), retry_in_s=_EVERY_S)
         await asyncio.sleep(_EVERY_S)
 
 
-async def _delete_old(days: int, database: Database, writer: Writer, in_writer: InWriter) -> None:
-    """Delete portion by portion; results that arrive have the writer for half of the time."""
-    horizon = horizon_us(microseconds(datetime.now(UTC)), days)
+def _old(days: int, folder: Path | None, database: Database) -> tuple[Iterator[Portion], int]:
+    """Return what to delete, and the horizon before which it lies."""
+    now_us = microseconds(datetime.now(UTC))
+    horizon = horizon_us(now_us, days, is_full_day=folder is not None)
     portions = old_portions(database, horizon)
+    return portions if folder is None else Archive(database, folder).keeping(portions), horizon
+
+
+async def _delete(
+    portions: Iterator[Portion], horizon: int, writer: Writer, in_writer: InWriter
+) -> None:
+    """Delete portion by portion; results that arrive have the writer for half of the time."""
     deleted, started = 0, time.monotonic()
     while (portion := await asyncio.to_thread(next, portions, None)) is not None:
         begun = time.monotonic()
@@ -46,4 +76,4 @@ async def _delete_old(days: int, database: Database, writer: Writer, in_writer: 
         await asyncio.sleep(time.monotonic() - begun)
     if deleted:
         took_s = round(time.monotonic() - started, 1)
-        log.info("old_runs_deleted", runs=deleted, older_than_days=days, took_s=took_s)
+        log.info("old_runs_deleted", runs=deleted, before=as_time(horizon), took_s=took_s)

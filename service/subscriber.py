@@ -57,7 +57,13 @@ class Subscriber:
         beside = [asyncio.create_task(self._heartbeat(), name="heartbeat")]
         if (days := self._settings.retention.days) is not None:
             pipeline = self._pipeline
-            keeping = retention.keep(days, pipeline.database, pipeline.writer, self._in_worker)
+            keeping = retention.keep(
+                days,
+                pipeline.database,
+                pipeline.writer,
+                self._in_worker,
+                archive=self._settings.retention.archive,
+            )
             beside.append(asyncio.create_task(keeping, name="retention"))
         try:
             await self._connect_again_and_again()

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from broker.errors import StoreUnavailable
 from broker.messages import format_time
+from service.store.archives.archive import Archive
 from service.store.audit import Change, record
 from service.store.database import Database
 from service.store.queries.base import moment
@@ -22,6 +24,8 @@ class Pruning(NamedTuple):
     horizon: int
     """Microseconds: runs that started and arrived before then."""
     found: OldRuns
+    archive: Path | None
+    """A folder that keeps what is deleted."""
 
     @property
     def before(self) -> str:
@@ -29,14 +33,22 @@ class Pruning(NamedTuple):
         return format_time(moment(self.horizon))
 
 
-def plan_pruning(database: Database, days: int, now: datetime) -> Pruning:
+def plan_pruning(
+    database: Database, days: int, now: datetime, archive: Path | None = None
+) -> Pruning:
     """Return what is older than so many days; nothing is changed.
+
+    Args:
+        database: Of which.
+        days: From start and from arrival; with an archive of full days, so that it has few files.
+        now: Aware.
+        archive: The folder that keeps what is deleted.
 
     Raises:
         StoreUnavailable: The database is away.
     """
-    horizon = horizon_us(microseconds(now), days)
-    return Pruning(days, horizon, count_old_runs(database, horizon))
+    horizon = horizon_us(microseconds(now), days, is_full_day=archive is not None)
+    return Pruning(days, horizon, count_old_runs(database, horizon), archive)
 
 
 def prune(  # noqa: PLR0913 - who, why and when belong to every change
@@ -54,11 +66,16 @@ def prune(  # noqa: PLR0913 - who, why and when belong to every change
     transaction the database is left alone for as long as that took.
 
     Raises:
-        StoreUnavailable: The database is away, or another process is deleting old runs. What is
-            deleted is deleted; the rest goes with the next call.
+        StoreUnavailable: The database is away, another process is deleting old runs, or the archive
+            cannot be written. What is deleted is deleted; the rest goes with the next call.
+        SettingsError: There is an archive, and pyarrow is not installed.
     """
     total = pruning.found.runs
+    portions = old_portions(database, pruning.horizon)
     details = {"before": pruning.before, **pruning.found._asdict()}
+    if pruning.archive is not None:
+        portions = Archive(database, pruning.archive).keeping(portions)
+        details["archive"] = str(pruning.archive)
     change = Change(actor, "prune", f"runs older than {pruning.days} days", reason, details)
     with database.changing() as connection:
         record(connection, change, now)
@@ -67,7 +84,7 @@ def prune(  # noqa: PLR0913 - who, why and when belong to every change
     with database.translated():
         driver = connect(database)
         try:
-            for portion in old_portions(database, pruning.horizon):
+            for portion in portions:
                 begun = time.monotonic()
                 runs = forget(driver, portion, pruning.horizon)
                 if runs is None:

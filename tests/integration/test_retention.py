@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from service.commands import backtest
+from service.commands import backtest, replay
 from service.store import lease, retention
 from service.store.queries import run_details, units
 from service.store.queries.changes import first_forged_change, list_changes
@@ -81,7 +81,11 @@ def run(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Process]]:
 
 
 def test_a_service_deletes_what_is_older_than_it_was_told(
-    stored: Stored, run: Callable[..., Process], mosquitto: Mosquitto, topic_root: str
+    stored: Stored,
+    run: Callable[..., Process],
+    mosquitto: Mosquitto,
+    topic_root: str,
+    tmp_path: Path,
 ) -> None:
     fill(stored)
     stored.writer.close()
@@ -93,9 +97,11 @@ def test_a_service_deletes_what_is_older_than_it_was_told(
         YIELDLINE_BROKER__PORT=str(mosquitto.port),
         YIELDLINE_TOPICS__TEMPLATE=f"{topic_root}/{{line}}/{{machine_id}}/{{channel}}",
         YIELDLINE_RETENTION__DAYS=str(DAYS),
+        YIELDLINE_RETENTION__ARCHIVE=str(tmp_path),
     )
     eventually_sync(lambda: "old_runs_deleted" in service.output, 30, saw=lambda: service.output)
     assert_old_is_gone(stored)
+    assert list(tmp_path.glob("*/yieldline-*.parquet")), "and keeps it in the archive"
 
 
 def prune(run: Callable[..., Process], *words: str) -> Process:
@@ -162,7 +168,7 @@ def test_who_reads_what_is_deleted_at_this_moment_finds_nothing(
     delete_after(stored, monkeypatch, run_details, "results_by_ids")
     assert run_details.run_details(stored.database, run.run_id) is None
     stored.save(at_time("OLD", OLD), at=OLD)
-    delete_after(stored, monkeypatch, backtest, "stored_runs")
+    delete_after(stored, monkeypatch, replay, "stored_runs")
     assert backtest.backtest(stored.database, "", Filters())["runs"] == 0
 
 

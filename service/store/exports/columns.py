@@ -93,6 +93,8 @@ _OF_MEASUREMENTS: Final = (
     Column("agrees", Kind.TRUTH),
     Column("marginal", Kind.TRUTH),
 )
+OWN: Final = _OF_MEASUREMENTS[2:]
+"""What is a measurement's own, and not its run's."""
 COLUMNS: Final = {
     Rows.RUNS: (*_RUN, *_OF_RUNS),
     Rows.MEASUREMENTS: (*_RUN, *_OF_MEASUREMENTS),

@@ -18,13 +18,19 @@ _TYPE_NAMES: Final = {
 }
 
 
-def need_pyarrow() -> None:
-    """Make sure that Parquet can be written.
+def need_pyarrow() -> tuple[Any, Any]:
+    """Make sure that Parquet can be written; return pyarrow and its part for Parquet.
 
     Raises:
         SettingsError: It cannot: pyarrow is not installed.
     """
-    _import("pyarrow.parquet")
+    return _import("pyarrow"), _import("pyarrow.parquet")
+
+
+def fields_of(columns: Sequence[Column]) -> list[tuple[str, Any]]:
+    """Return names and pyarrow's types of columns."""
+    arrow = _import("pyarrow")
+    return [(each.name, _type_of(arrow, each.kind)) for each in columns]
 
 
 def parquet_chunks(columns: Sequence[Column], pages: Iterable[Page]) -> Iterator[bytes]:
@@ -36,8 +42,8 @@ def parquet_chunks(columns: Sequence[Column], pages: Iterable[Page]) -> Iterator
     Raises:
         SettingsError: pyarrow is not installed.
     """
-    arrow, parquet = _import("pyarrow"), _import("pyarrow.parquet")
-    schema = arrow.schema([(each.name, _type_of(arrow, each.kind)) for each in columns])
+    arrow, parquet = need_pyarrow()
+    schema = arrow.schema(fields_of(columns))
     sink = _Sink()
     with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for group in _groups(_tables(arrow, schema, pages)):

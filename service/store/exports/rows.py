@@ -155,24 +155,52 @@ def _small_portions(runs: _Runs) -> Iterator[_Runs]:
     yield runs[begun:]
 
 
+def runs_by_ids(database: Database, connection: Connection, run_ids: Sequence[int]) -> Page:
+    """Return runs by column, in the order of `columns.COLUMNS`, oldest start first.
+
+    Runs that are gone are left out; of none at all there is no column either.
+    """
+    query = select(*(each.stored for each in _OF_RUNS), _AMOUNT.label("amount"))
+    query = query.select_from(RUN).join(UNIT, UNIT.c.id == RUN.c.unit_id)
+    query = query.where(RUN.c.id.in_(run_ids)).order_by(RUN.c.started_us, RUN.c.id)
+    runs = connection.execute(query).all()
+    return _read_runs(database, connection, runs) if runs else []
+
+
+def measurements_by_run(
+    database: Database, connection: Connection, run_ids: Sequence[int]
+) -> tuple[_Values, Page]:
+    """Return the measurements of runs, in the order of `run_ids` and then of position.
+
+    Returns:
+        The run of each, and the columns that are a measurement's own (`columns.OWN`); of none at
+        all there is no column either.
+    """
+    place = {run_id: at for at, run_id in enumerate(run_ids)}
+    stored = (each.stored for each in _OF_MEASUREMENTS)
+    query = select(MEASUREMENT.c.run_id, MEASUREMENT.c.value_kind, *stored)
+    query = query.where(MEASUREMENT.c.run_id.in_(list(place)))
+    found = connection.execute(query.order_by(MEASUREMENT.c.run_id, MEASUREMENT.c.position)).all()
+    if not found:
+        return [], []
+    found = sorted(found, key=lambda row: place[row[0]])  # stable: each run's stay in their order
+    of_run, kinds, *values = zip(*found, strict=True)
+    own = _worded(database, connection, _OF_MEASUREMENTS, values)
+    own[_NUMBER], own[_TEXT] = _values(kinds, own[_NUMBER], own[_TEXT])
+    return of_run, own
+
+
 def _read_runs(database: Database, connection: Connection, runs: _Runs) -> Page:
     return _worded(database, connection, _OF_RUNS, _by_column(runs))
 
 
 def _read_measurements(database: Database, connection: Connection, runs: _Runs) -> Page:
     place = {run.id: at for at, run in enumerate(runs)}
-    stored = (each.stored for each in _OF_MEASUREMENTS)
-    query = select(MEASUREMENT.c.run_id, MEASUREMENT.c.value_kind, *stored)
-    query = query.where(MEASUREMENT.c.run_id.in_(list(place)))
-    found = connection.execute(query.order_by(MEASUREMENT.c.run_id, MEASUREMENT.c.position)).all()
-    if not found:
+    of_run, own = measurements_by_run(database, connection, list(place))
+    if not of_run:
         return []
-    found = sorted(found, key=lambda row: place[row[0]])  # stable: each run's stay in their order
-    run_ids, kinds, *values = zip(*found, strict=True)
-    places = [place[run_id] for run_id in run_ids]
+    places = [place[run_id] for run_id in of_run]
     of_runs = _worded(database, connection, _WITH_MEASUREMENTS, _by_column(runs))
-    own = _worded(database, connection, _OF_MEASUREMENTS, values)
-    own[_NUMBER], own[_TEXT] = _values(kinds, own[_NUMBER], own[_TEXT])
     return [*([column[at] for at in places] for column in of_runs), *own]
 
 

@@ -50,13 +50,14 @@ class _Entry(NamedTuple):
     received_us: int
 
 
-def horizon_us(now_us: int, days: int) -> int:
-    """Return the full hour, in microseconds, before which runs must have started and arrived.
+def horizon_us(now_us: int, days: int, *, is_full_day: bool = False) -> int:
+    """Return the full hour, or day, in microseconds, before which runs must have begun and come.
 
     Both, so that a machine whose clock stands in 1970, or the import of an old log, does not bring
     results that are gone again within the hour.
     """
-    return (now_us - days * _DAY_US) // HOUR_US * HOUR_US
+    whole = _DAY_US if is_full_day else HOUR_US
+    return (now_us - days * _DAY_US) // whole * whole
 
 
 def count_old_runs(database: Database, horizon: int) -> OldRuns:

@@ -1,0 +1,1 @@
+"""What retention deletes, kept as Parquet files: written, read back, and only then deleted."""
