@@ -51,6 +51,7 @@ class Machine:
     last_s: float | None = None
     """When its last result was received."""
     online_s: float | None = None
+    """Since when it is online by its own word; 0: since before anybody here listened."""
     offline_s: float | None = None
     """Since when it is offline by its own last will; None: it is not."""
     agent: dict[str, object] | None = None
@@ -232,8 +233,10 @@ class FloorModel:
         if state.status == "online":
             if not retained:
                 machine.skew_s = _utc(state.at).timestamp() - now.timestamp()
-            machine.online_s = machine.online_s if machine.offline_s is None else None
-            machine.online_s = machine.online_s or _seconds(state.at, now)
+            if machine.offline_s is not None:
+                machine.online_s = _seconds(state.at, now)
+            elif machine.online_s is None:
+                machine.online_s = 0.0 if retained else _seconds(state.at, now)
             machine.offline_s = None
         elif machine.offline_s is None:
             said_s = max(_seconds(state.at, now), machine.last_s or 0.0)

@@ -157,6 +157,35 @@ def test_a_machines_page_follows_its_results(product: Product, browser: Browser)
     assert browser.count(".lr tr") == 2
 
 
+def test_a_machines_page_tells_its_past_draws_a_step_live_and_has_a_kiosk(
+    product: Product, browser: Browser
+) -> None:
+    values = "return document.querySelector('.lc .pic')?.getAttribute('aria-label') ?? ''"
+    browser.open(f"{product.url}/machines/MACH-05?range=15min")
+    browser.eventually(lambda: browser.run(values).startswith("voltage_test: 2 values"))
+    strip = "return document.querySelector('.strip').getAttribute('aria-label')"
+    browser.eventually(lambda: "online" in browser.run(strip))
+    browser.eventually(lambda: "1 run, by first failure" in browser.text(".fs"))
+    assert "first_failure=voltage_test" in browser.run(
+        "return document.querySelector('.fs .sr').href"
+    )
+    browser.eventually(lambda: "1 difference" in browser.text(".dis"))
+    browser.eventually(lambda: "2, few" in browser.text(".pe tr.on"))
+    product.post(measurement("SN-C", "MACH-05", measured_value=88.0))
+    browser.eventually(lambda: browser.run(values).startswith("voltage_test: 3 values, last 88"))
+    browser.run("document.querySelector('.pe .info').click()")
+    browser.eventually(lambda: "Copy API URL" in browser.text(".pe"))
+    assert browser.complaints() == []
+    browser.driver.get(f"{product.url}/machines/MACH-05?kiosk=1")
+    browser.eventually(lambda: "PASS" in browser.text(".kiosk"))
+    product.post(measurement("SN-D", "MACH-05", measured_value=3.0))
+    browser.eventually(lambda: "FAIL SN-D" in " ".join(browser.text(".kiosk").split()))
+    assert "limit ≥ 80" in browser.text(".kiosk")
+    tall = "return document.querySelector('.kiosk .word').getBoundingClientRect().height"
+    assert browser.run(tall) > 200
+    assert browser.run("return document.documentElement.scrollHeight") == 1080
+
+
 def test_a_phone_scrolls_down_but_never_sideways(product: Product, browser: Browser) -> None:
     browser.resize(390, 844)
     for path in ("/", "/units", "/machines/MACH-05", "/units/SN-RETEST", "/units/PCB7-000217"):

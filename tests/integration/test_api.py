@@ -224,7 +224,8 @@ async def test_a_machines_past_is_told_for_a_period(stored: Stored, web: Web) ->
     path = "/api/v1/machines/M1/history"
     found = (await web.get(path, since="2026-11-23T11:00:00Z", until="2026-11-23T12:00:30Z")).json()
     assert found["silent_after_s"] == 60  # plant.stale_after_s
-    assert found["silences"] == [{"since": "2026-11-23T11:00:00Z", "until": "2026-11-23T12:00:00Z"}]
+    assert found["silences"] == []  # before its first result nobody waited
+    assert found["first_at"] == "2026-11-23T12:00:00Z"
     assert found["is_complete"] is True
     late = await web.get(path, since="2026-11-23T12:00:00Z", until="2026-11-23T11:00:00Z")
     assert (late.status_code, late.json()["detail"]) == (

@@ -62,6 +62,7 @@ def test_a_silence_at_an_end_of_the_period_is_cut_there(stored: Stored) -> None:
     assert minutes(history(stored, 5, 20)["silences"]) == [(5, 10), (11, None)]
     assert minutes(history(stored, 2, 8)["silences"]) == [(2, None)]
     assert history(stored, 10, 12)["silences"] == []
+    assert minutes(history(stored, -30, 12)["silences"]) == [(0, 10)]  # nobody waited before
 
 
 def test_what_arrived_late_fills_no_gap_that_people_saw(stored: Stored) -> None:

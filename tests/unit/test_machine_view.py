@@ -82,6 +82,17 @@ def test_a_heartbeat_tells_how_far_the_clock_is_ahead() -> None:
     assert skew_s(only(model)) == 90
 
 
+def test_since_when_it_is_online_is_told_only_where_somebody_saw_it_come() -> None:
+    model = model_of(result())
+    online = State.model_validate({"status": "online", "at": NOW})
+    model.apply_state("FCT-1", "L1", online, NOW, retained=True)  # a heartbeat, of whenever
+    assert only(model).online_s == 0
+    offline = State.model_validate({"status": "offline", "at": NOW})
+    model.apply_state("FCT-1", "L1", offline, NOW + timedelta(seconds=5))
+    model.apply_state("FCT-1", "L1", online, NOW + timedelta(seconds=9))
+    assert only(model).online_s == NOW_S
+
+
 def test_without_heartbeats_a_run_that_begins_after_it_arrived_shows_a_clock_ahead() -> None:
     assert skew_s(only(model_of(result(received_at=NOW)))) is None
     early = result(received_at=NOW - timedelta(seconds=30))

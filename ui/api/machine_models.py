@@ -37,6 +37,7 @@ class MachineHistory(BaseModel):
     since: Timestamp
     until: Timestamp
     silent_after_s: float
+    first_at: Timestamp | None = Field(description="When its first run that is stored arrived.")
     silences: list[Stretch] = Field(
         description="Longer than silent_after_s without a result: gaps between arrivals. Oldest"
         " first, like every list here."

@@ -17,6 +17,7 @@ _ALERTS: Final = {"yieldline-alerts": str(Path(__file__).parents[1] / "static" /
 _REJECTS: Final = {"yieldline-rejects": str(Path(__file__).parents[1] / "static" / "rejects")}
 _UNIT: Final = {"yieldline-unit": str(Path(__file__).parents[1] / "static" / "unit")}
 _SYSTEM: Final = {"yieldline-system": str(Path(__file__).parents[1] / "static" / "system")}
+_MACHINE: Final = {"yieldline-machine": str(Path(__file__).parents[1] / "static" / "machine")}
 _WALL: Final = {"yieldline-wall": str(Path(__file__).parents[1] / "static" / "wall")}
 BUNDLED: Final = (aggrid, echart)
 """Importing them puts `nicegui-aggrid` and `nicegui-echart` in every page's import map; a browser
@@ -39,8 +40,12 @@ class Floor(_Component, component="floor.js"):
     """The floor, from the frames of view `floor`."""
 
 
-class MachinePage(_Component, component="machine.js"):
-    """One machine, from the frames of its own view."""
+class MachinePage(_Component, component="machine.js", esm={**_ANALYTICS, **_MACHINE}):
+    """One machine: live from the frames of its own view, its past from the HTTP API."""
+
+
+class MachineKiosk(_Component, component="kiosk.js", esm={**_LIVE, **_ANALYTICS, **_MACHINE}):
+    """One machine's last verdict alone, to be read from three metres."""
 
 
 class UnitPage(_Component, component="unit.js", esm={**_ANALYTICS, **_UNIT}):

@@ -3,9 +3,9 @@
 from nicegui import ui
 
 from broker.topics import Channel, is_id
-from ui.components import MachinePage, Sentence
+from ui.components import MachineKiosk, MachinePage, Sentence
 from ui.feed import MACHINE_VIEW, Feed
-from ui.theme import Crumb, frame
+from ui.theme import Control, Crumb, dress, frame
 
 
 def register(feed: Feed) -> None:
@@ -13,7 +13,7 @@ def register(feed: Feed) -> None:
     template = feed.state.template
 
     @ui.page("/machines/{machine_id}")
-    def machine_page(machine_id: str) -> None:
+    def machine_page(machine_id: str, kiosk: str = "") -> None:
         machine = feed.model.machines.get(machine_id)
         if machine is None or not is_id(machine.line):
             ui.context.client.status_code = 404
@@ -26,5 +26,11 @@ def register(feed: Feed) -> None:
         crumbs = [Crumb("Floor", "/"), Crumb(machine.line, f"/?line={machine.line}")]
         topic = template.format(machine_id, Channel.TEST, line=machine.line)
         view = f"{MACHINE_VIEW}{machine_id}"
-        with frame(feed, machine_id, active="floor", view=view, crumbs=crumbs):
+        if kiosk == "1":
+            dress(machine_id)
+            zone = feed.state.settings.plant.time_zone
+            MachineKiosk(frame=feed.frame(view), view=view, zone=zone, topic=topic)
+            return
+        controls: list[Control] = ["line", "range"]
+        with frame(feed, machine_id, active="floor", view=view, crumbs=crumbs, controls=controls):
             MachinePage(topic=topic)

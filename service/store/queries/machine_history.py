@@ -79,6 +79,7 @@ def machine_history(
         if machine is None:
             return None
         span = _Span(microseconds(period.since), microseconds(period.until))
+        first_us = _first_heard(connection, machine)
         silences = _silences(connection, machine, span, round(period.silent_after_s * 1e6))
         alerts = [as_record(row) for row in _alerts(connection, machine_id, span)]
         programs = _programs(database, connection, machine, span)
@@ -87,6 +88,7 @@ def machine_history(
     planned = breaks_within(period.since, period.until, plant.zone, breaks_of(plant.breaks))
     lists = (silences, alerts, programs)
     return {
+        "first_at": as_time(first_us),
         "silences": silences[-ENTRIES_MAX:],
         "offline": [
             _within(microseconds(each.opened_at), _us(each.closed_at), span) for each in offline
@@ -137,7 +139,8 @@ def _silences(connection: Connection, machine: int, span: _Span, silent_us: int)
     first, last = connection.execute(ends.where(*_arrivals(machine, span))).one()
     found = [(row.before, row.received_us) for row in reversed(connection.execute(gaps).all())]
     heard = _last_before(connection, machine, span.since_us)
-    found.insert(0, (heard or span.since_us, first or span.until_us))
+    if heard is not None:  # before its very first result nobody waited for one
+        found.insert(0, (heard, first or span.until_us))
     if last is not None:
         found.append((last, span.until_us))
     return [_within(a, b, span) for a, b in found if b - a > silent_us and b > span.since_us]
@@ -148,6 +151,13 @@ def _last_before(connection: Connection, machine: int, at_us: int) -> int | None
     earlier = select(RUN.c.received_us).where(RUN.c.machine == machine, RUN.c.started_us < at_us)
     found = connection.execute(earlier.order_by(RUN.c.started_us.desc()).limit(1)).scalar()
     return None if found is None else min(int(found), at_us)
+
+
+def _first_heard(connection: Connection, machine: int) -> int | None:
+    """Return when the machine's first run arrived; None: all that it sent was rejected."""
+    arrived = select(RUN.c.received_us).where(RUN.c.machine == machine)
+    first = connection.execute(arrived.order_by(RUN.c.started_us).limit(1)).scalar()
+    return None if first is None else int(first)
 
 
 def _alerts(connection: Connection, machine_id: str, span: _Span) -> list[Row[Any]]:

@@ -9,7 +9,7 @@ const WAYS = [
   ["others", null, null, "one of the two could not tell"],
 ];
 
-function rowsOf({ steps, machines }) {
+export function rowsOf({ steps, machines }) {
   const known = new Set(steps.map((each) => each.machine_id));
   const ofSteps = steps.flatMap((each) => WAYS.filter(([name]) => each[name]).map(([name, said, ours, words]) => ({ count: each[name], step: each.test_step, machine: each.machine_id, said, ours, words, filters: { step: each.test_step, machine_id: each.machine_id } })));
   // Of some machines only the verdict on the whole run differs.

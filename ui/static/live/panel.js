@@ -53,15 +53,15 @@ export const Failed = {
 // The ⓘ of a panel: what it is, of what, from how many rows, and the way to the numbers.
 const About = {
   components: { Icon, Popover },
-  props: { title: String, what: String, asks: Object, rows: Number, csv: Function },
-  template: `<Popover look="ib info" :label="'About ' + title"><template #button><Icon name="info" size="16"/></template><template #default="{ close }"><h3>{{ title }}</h3><p>{{ what }}</p><dl><dt>Of</dt><dd>{{ words }}</dd><template v-if="rows !== undefined"><dt>Rows used</dt><dd>{{ n(rows) }}</dd></template><template v-if="asks?.at"><dt>As of</dt><dd>{{ clockTime(asks.at) }}</dd></template></dl><p class="acts"><button v-if="asks" class="btn" type="button" @click="copy"><Icon name="link"/>{{ copied ? 'Copied' : 'Copy API URL' }}</button><button v-if="csv" class="btn" type="button" @click="save(); close()"><Icon name="export"/>CSV</button></p></template></Popover>`,
+  props: { title: String, what: String, asks: Object, rows: Number, csv: Function, of: String, url: String },
+  template: `<Popover look="ib info" :label="'About ' + title"><template #button><Icon name="info" size="16"/></template><template #default="{ close }"><h3>{{ title }}</h3><p>{{ what }}</p><dl><dt>Of</dt><dd>{{ of ?? words }}</dd><template v-if="rows !== undefined"><dt>Rows used</dt><dd>{{ n(rows) }}</dd></template><template v-if="asks?.at"><dt>As of</dt><dd>{{ clockTime(asks.at) }}</dd></template></dl><p class="acts"><button v-if="asks || url" class="btn" type="button" @click="copy"><Icon name="link"/>{{ copied ? 'Copied' : 'Copy API URL' }}</button><button v-if="csv" class="btn" type="button" @click="save(); close()"><Icon name="export"/>CSV</button></p></template></Popover>`,
   data: () => ({ copied: false }),
   computed: { words: filterWords },
   methods: {
     clockTime,
     n: thousands,
     async copy() {
-      await copyText(window.location.origin + this.asks.url);
+      await copyText(window.location.origin + (this.asks?.url ?? this.url));
       this.copied = true;
     },
     save() {
@@ -73,13 +73,14 @@ const About = {
 
 // `asks`: a question (api.js); the default slot is drawn with its `data` once that is there.
 // `what`: the definition. `rows`: how many rows the numbers come from. `csv`: returns {name, head, rows}.
+// `of`: of what, where the page's filters do not say it. `url`: of a panel that asks nothing itself.
 // `empty`: {words, action, href or act}, shown instead of the slot; null while there is something.
 export const Panel = {
   components: { About, Empty, Failed, Shapes },
-  props: { title: String, note: String, what: String, asks: Object, rows: Number, csv: Function, empty: Object, shape: String },
+  props: { title: String, note: String, what: String, asks: Object, rows: Number, csv: Function, empty: Object, shape: String, of: String, url: String },
   template: `
 <section class="panel pan" :aria-label="title" :aria-busy="asks?.isAsking ? 'true' : null">
-  <div class="ph"><h2>{{ title }}</h2><small v-if="note">{{ note }}</small><slot name="note"></slot><span class="grow"></span><slot name="head"></slot><About v-if="what" :title="title" :what="what" :asks="asks" :rows="rows" :csv="asks?.data || !asks ? csv : undefined"/></div>
+  <div class="ph"><h2>{{ title }}</h2><small v-if="note">{{ note }}</small><slot name="note"></slot><span class="grow"></span><slot name="head"></slot><About v-if="what" :title="title" :what="what" :asks="asks" :rows="rows" :of="of" :url="url" :csv="asks?.data || !asks ? csv : undefined"/></div>
   <Failed v-if="asks?.error" :words="asks.error" @again="asks.ask()"/>
   <template v-else-if="asks && !asks.data"><Shapes v-if="asks.isSlow" :kind="shape"/></template>
   <Empty v-else-if="empty" :words="empty.words" :action="empty.action" :href="empty.href" @act="empty.act?.()"/>
