@@ -29,7 +29,7 @@ export default {
   </section>
   <aside class="ev">
     <section class="panel way"><div class="ph"><h2>Way of this result</h2></div><ol><li v-for="each in shown.way"><b>{{ each.what }}</b><span class="tm">{{ each.when }}</span><em :title="each.note">{{ each.note }}</em></li></ol></section>
-    <Message :message="message" :run="run"/>
+    <Message :message="message" :run="run" :mark="row?.outcome"/>
     <Among :row="row" :run="run" :barcode="shown.head.barcode"><Rejudged :run="run"/></Among>
   </aside>
 </div>`,
