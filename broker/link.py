@@ -312,7 +312,7 @@ class Connection:
     def _publish_v5(self, message: Outgoing) -> int:
         properties = None
         if message.correlation is not None:
-            properties = Properties(PacketTypes.PUBLISH)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.CorrelationData = message.correlation
         topic, payload, retain = message.topic, message.payload, message.retain
         return self._client.publish(topic, payload, 1, retain, properties).mid

@@ -404,19 +404,44 @@ class Alert(_Ours):
     state: AlertState = Field(description="open, acknowledged, shelved or closed.")
 
 
+MachineStatus: TypeAlias = Literal["live", "stale", "offline", "never"]
+
+
+class SummaryResult(_Ours):
+    """A machine's newest result, in a summary."""
+
+    run_id: int = Field(description="Opens /api/v1/results/{run_id}.")
+    barcode: str = Field(description="Serial number of the unit.")
+    product_id: str = Field(description="What the unit is.")
+    procedure: str = Field(description="The test operation.")
+    outcome: Outcome = Field(description="Our verdict.")
+    first_failure: str | None = Field(description="test_step of the first failed measurement.")
+    timestamp: Timestamp = Field(description="Start of the run, UTC.")
+    received_at: Timestamp = Field(description="When the service took it in, UTC.")
+
+
 class MachineSummary(_Ours):
-    """A machine's live figures of today. Retained."""
+    """A machine's live figures of today. Retained; as old as `at`."""
 
     machine_id: str = Field(description="The machine.")
     line: str = Field(description="Its line.")
-    at: Timestamp = Field(description="When these figures were true.")
+    status: MachineStatus = Field(
+        description="live; stale: silent for longer than usual; offline: its last will was said;"
+        " never: it sent no result yet."
+    )
+    at: Timestamp = Field(description="When all of this was true.")
+    since: Timestamp = Field(description="What the figures begin with: today, where the plant is.")
     total_tests: int = Field(ge=0, description="Runs.")
     pass_count: int = Field(ge=0, description="Runs with PASS.")
     fail_count: int = Field(ge=0, description="Runs with FAIL.")
     error_count: int = Field(ge=0, description="Runs with ERROR.")
     unjudged_count: int = Field(ge=0, description="Runs with UNJUDGED.")
-    units: int = Field(ge=0, description="Units first seen today.")
+    units: int = Field(ge=0, description="Units first seen today: what the yields are made of.")
     first_pass_yield: float | None = Field(description="Share of units, 0 to 1; null: no units.")
+    first_pass_yield_low: float | None = Field(description="Its 95 % Wilson interval.")
+    first_pass_yield_high: float | None = Field(description="Its upper end.")
+    final_yield: float | None = Field(description="Share of units whose last run was PASS.")
+    last_result: SummaryResult | None = Field(description="Null: it sent none yet.")
 
 
 MEASUREMENT: Final = TypeAdapter(Measurement)

@@ -175,6 +175,12 @@ class ServiceSettings(_Section):
         pattern=r"^(5|3\.1\.1)$",
         description="MQTT version of checks. Only 5 knows response topics and correlation data.",
     )
+    summary_s: float = Field(
+        default=5,
+        ge=0,
+        le=3_600,
+        description="Seconds between two summaries of a machine that changed; 0: none.",
+    )
 
 
 class DatabaseSettings(_Section):

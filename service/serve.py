@@ -56,7 +56,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     subscriber = Subscriber(settings, pipeline, stop)
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(rules_in_force.follow(database, pipeline), name="rulebook")]
-        if settings.alerts.enabled:
+        if settings.alerts.enabled or settings.service.summary_s:
             beside.append(group.create_task(Watcher(settings, database).run(), name="watcher"))
         if settings.service.answer_checks:
             checker = Checker(settings, database, pulse, subscriber.caught_up)

@@ -1,4 +1,4 @@
-"""The watcher: committed results -> alerts. One at a time, whatever the number of services.
+"""The watcher: committed results -> alerts, summaries. One of all service processes.
 
 Every other second it looks at what is true now, concludes, and commits what changes. Only then is
 it published, and what is not confirmed stays marked in the database: whoever watches next
@@ -6,7 +6,7 @@ publishes it. People act on alerts through the database too, so the watcher tell
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,11 +15,11 @@ from typing import Final, NamedTuple, TypeVar
 import structlog
 
 from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
-from broker.link import Connection, Outgoing
+from broker.link import Outgoing
 from broker.messages import Alert, AlertSubject
 from broker.settings import Settings
 from broker.topics import Channel
-from service.core.alert_facts import Facts, still_offline
+from service.core.alert_facts import Facts, MachineFacts, still_offline
 from service.core.alert_rules import Rules
 from service.core.alerts import AlertRecord, announce, conclude
 from service.notify import Notifier, after_attempt
@@ -37,6 +37,7 @@ from service.store.alerts import (
 from service.store.database import Database
 from service.store.election import Mandate, stand
 from service.store.queries.base import connected
+from service.summaries import Summaries
 from service.watcher_link import Hearing, WatcherLink
 
 log = structlog.get_logger()
@@ -54,7 +55,7 @@ class _Pending(NamedTuple):
 
 
 class Watcher:
-    """The part of a service process that raises and closes alerts, while it is elected."""
+    """The part of a service process that raises alerts and sums up, while it is elected."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -84,30 +85,45 @@ class Watcher:
             link = WatcherLink(self._settings.broker, self._template)
             async with asyncio.TaskGroup() as group:
                 group.create_task(link.run(), name="watcher link")
-                group.create_task(self._keep_notifying(mandate, work), name="notify")
-                await self._keep_watching(mandate, link, work)
+                if self._settings.alerts.enabled:
+                    group.create_task(self._keep_notifying(mandate, work), name="notify")
+                summaries = Summaries(self._settings, self._database, self._rules)
+                group.create_task(summaries.keep(), name="summaries")
+                await self._keep_watching(mandate, link, work, summaries)
         finally:
             await work(mandate.end)
             log.info("watching_ended")
 
-    async def _keep_watching(self, mandate: Mandate, link: WatcherLink, work: "_In") -> None:
+    async def _keep_watching(
+        self, mandate: Mandate, link: WatcherLink, work: "_In", summaries: Summaries
+    ) -> None:
         reader = FactReader(self._database, self._template)
         greeted: object = None
         while True:
             hearing = link.hearing
-            await work(self._look, mandate, reader, hearing)
-            if hearing is not None:
+            machines = await work(self._look, mandate, reader, hearing)
+            summaries.note(machines, hearing)
+            if hearing is not None and self._settings.alerts.enabled:
                 is_new = hearing.connection is not greeted
-                if await self._tell(mandate, hearing.connection, work, is_new=is_new):
+                if await self._tell(mandate, hearing, work, is_new=is_new):
                     greeted = hearing.connection
             await asyncio.sleep(self._settings.alerts.check_s)
 
     # -- conclude ------------------------------------------------------------------------------
 
-    def _look(self, mandate: Mandate, reader: FactReader, hearing: Hearing | None) -> None:
-        """Read the facts, conclude, and commit what changes."""
+    def _look(
+        self, mandate: Mandate, reader: FactReader, hearing: Hearing | None
+    ) -> Mapping[str, MachineFacts]:
+        """Read the facts, conclude, commit what changes; return what is known of machines."""
         now = datetime.now(UTC)
         facts, living = self._read(reader, hearing, now)
+        if self._settings.alerts.enabled:
+            self._conclude(mandate, facts, living, now)
+        return facts.machines
+
+    def _conclude(
+        self, mandate: Mandate, facts: Facts, living: list[AlertRecord], now: datetime
+    ) -> None:
         assessment = self._rules.assess(facts, living, now)
         if not any(conclude(living, assessment, now, _OPENED_MAX)):
             return
@@ -146,16 +162,14 @@ class Watcher:
 
     # -- tell ----------------------------------------------------------------------------------
 
-    async def _tell(
-        self, mandate: Mandate, connection: Connection, work: "_In", *, is_new: bool
-    ) -> bool:
+    async def _tell(self, mandate: Mandate, hearing: Hearing, work: "_In", *, is_new: bool) -> bool:
         """Publish what the broker has not confirmed; tells whether it has confirmed all of it.
 
         A new connection may be to a broker that has forgotten: it is told all it should keep.
         """
         pending = await work(self._pending, is_new)
         try:
-            refused = await connection.publish(pending.messages)
+            refused = await hearing.publish(pending.messages)
         except BrokerUnavailable:
             return False  # the link says so and comes back; what is not confirmed stays marked
         if refused:

@@ -1,6 +1,7 @@
 """The watcher's own connection to the broker: it tells of alerts, and hears who is offline."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -8,7 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.link import Connection, Delivery, backoff_s
+from broker.link import Connection, Delivery, Outgoing, backoff_s
 from broker.messages import State
 from broker.settings import BrokerSettings
 from broker.topics import Channel, TopicTemplate
@@ -27,6 +28,13 @@ class Hearing(NamedTuple):
     since: datetime
     offline: dict[str, Offline]
     """By machine."""
+    publishing: asyncio.Lock
+    """Alerts and summaries share the connection, one after the other."""
+
+    async def publish(self, messages: Sequence[Outgoing]) -> list[str]:
+        """Publish in one's turn; see `Connection.publish`."""
+        async with self.publishing:
+            return await self.connection.publish(messages)
 
 
 class WatcherLink:
@@ -59,7 +67,7 @@ class WatcherLink:
                 await connection.subscribe(self._template.subscription(Channel.STATE))
             except BrokerRefused as error:
                 log.warning("states_unheard", reason=str(error))  # alerts are told all the same
-            self.hearing = hearing = Hearing(connection, datetime.now(UTC), {})
+            self.hearing = hearing = Hearing(connection, datetime.now(UTC), {}, asyncio.Lock())
             while batch := await connection.next_batch():
                 for delivery in batch:
                     self._hear(delivery, hearing.offline)

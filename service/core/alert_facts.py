@@ -39,6 +39,8 @@ class MachineFacts(NamedTuple):
     """Newest start first, at most RUNS_READ; no golden samples."""
     interval_s: float | None = None
     """See `usual_interval_s`."""
+    stored: int = 0
+    """Runs of it that were ever stored."""
 
 
 class Offline(NamedTuple):

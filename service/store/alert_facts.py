@@ -132,7 +132,7 @@ class FactReader:
         kept = self._kept[row.machine]
         last = None if row.received_us is None else moment(row.received_us)
         topic = alert_topic(self._template, machine_id, line, names.get(row.topic))
-        return MachineFacts(machine_id, line, topic, last, kept.runs, kept.interval_s)
+        return MachineFacts(machine_id, line, topic, last, kept.runs, kept.interval_s, row.stored)
 
     def _names(
         self, connection: Connection, rows: Iterable[Row[Any]], columns: Sequence[str]

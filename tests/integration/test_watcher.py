@@ -315,12 +315,27 @@ def test_with_alerts_switched_off_there_are_none(
     mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
 ) -> None:
     broker = mosquitto_factory()
-    service = start(broker, sqlite_url, YIELDLINE_ALERTS__ENABLED="false")
-    send(broker, 4.0, 4.0, 4.0)
-    eventually_sync(lambda: rows(sqlite_url, "SELECT count(*) FROM run") == [(3,)])
+    off = {"YIELDLINE_ALERTS__ENABLED": "false", "YIELDLINE_SERVICE__SUMMARY_S": "0.2"}
+    start(broker, sqlite_url, **off)
+    with Listener(broker.port, "summaries", "factory/v1/+/+/summary") as summaries:
+        send(broker, 4.0, 4.0, 4.0)
+        # It has looked at all three: it sums them up.
+        eventually_sync(
+            lambda: any(b'"fail_count":3' in each.payload for each in list(summaries.heard)), 20
+        )
+    assert alerts_of(sqlite_url) == []
+
+
+def test_without_alerts_and_summaries_nobody_watches(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
+) -> None:
+    broker = mosquitto_factory()
+    off = {"YIELDLINE_ALERTS__ENABLED": "false", "YIELDLINE_SERVICE__SUMMARY_S": "0"}
+    service = start(broker, sqlite_url, **off)
+    send(broker, 4.0)
+    eventually_sync(lambda: rows(sqlite_url, "SELECT count(*) FROM run") == [(1,)])
     assert service.process.stop() == 0
     assert '"watching"' not in service.process.output
-    assert alerts_of(sqlite_url) == []
 
 
 # -- notifications ---------------------------------------------------------------------------------
