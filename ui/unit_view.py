@@ -174,6 +174,7 @@ def run_head(details: Facts, run: Facts, attempts: int, clock: Clock) -> Facts:
         "product": details["product_id"],
         "procedure": details["procedure"],
         "disagreement": _disagreement(details),
+        "is_contradicted": details["agrees"] is False,
         "source": _source(details),
         "receipt": {
             "sent": _has_receipt(details),

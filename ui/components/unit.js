@@ -1,6 +1,6 @@
 // One unit: its verdict, its journey, the chosen run with every value against its limits, its message.
 // It follows its unit: a new run appears by itself. Run and measurement are in the address.
-import { call, change, clock, Icon, live, onKey, Outcome, query, setAside, Trouble, unitLink } from "yieldline";
+import { call, change, clock, Icon, live, onKey, Outcome, query, question, setAside, thousands, Trouble, unitLink } from "yieldline";
 import { addressOf } from "yieldline/api.js";
 import { Among } from "yieldline-unit/among.js";
 import { UnitHead } from "yieldline-unit/head.js";
@@ -11,6 +11,7 @@ import { Rejudged } from "yieldline-unit/rejudged.js";
 import { toRaw } from "vue";
 
 const LOOKS_EVERY_MS = 2000;
+const MONTH_S = 30 * 86_400;
 
 export default {
   components: { Among, Icon, Journey, Measurements, Message, Outcome, Rejudged, UnitHead },
@@ -22,7 +23,7 @@ export default {
   <section class="panel run" :aria-busy="isAsking ? 'true' : null">
     <div class="rh"><Outcome :mark="run.mark" size="20" class="only"/><h2>{{ run.title }}</h2><span class="t2 facts" :title="run.facts">{{ run.facts }}</span><span class="grow"></span><span class="t3">{{ run.counts }}</span></div>
     <div v-if="error" class="note" role="alert"><Icon name="offline" size="17"/><span>{{ error }}</span><button class="btn" type="button" @click="load"><Icon name="redo"/>Try again</button></div>
-    <div v-if="run.disagreement" class="note" role="note"><Icon name="differs" size="17"/><span>{{ run.disagreement }}</span><a class="lnk" :href="likeThis">More like this at {{ run.machine }}</a></div>
+    <div v-if="run.disagreement" class="note" role="note"><Icon name="differs" size="17"/><span>{{ run.disagreement }}</span><a class="lnk" :href="likeThis">{{ othersLikeThis }} like this at {{ run.machine }}</a></div>
     <div v-if="run.clock_suspect" class="note" role="note"><Icon name="stale" size="17"/><span>The machine's clock is suspect: its times may be wrong.</span></div>
     <Measurements :key="run.id + '-' + shown.left_out" :rows="shown.rows" :chosen="chosen" @choose="chooseRow"/>
     <div class="ft"><span>not PASS first, then in test order</span><span class="grow"></span><a v-if="shown.left_out" class="lnk" :href="unitLink(shown.head.barcode, run.id) + '&all=1'" @click.exact.prevent="showAll">{{ shown.left_out }} more PASS, show all</a></div>
@@ -34,11 +35,12 @@ export default {
   </aside>
 </div>`,
   data() {
-    return { shown: Object.freeze(toRaw(this.given)), message: null, chosen: null, error: "", isAsking: false, fresh: null };
+    return { monthAgo: new Date((Math.floor(clock.second / 3600) * 3600 - MONTH_S) * 1000).toISOString(), shown: Object.freeze(toRaw(this.given)), message: null, chosen: null, error: "", isAsking: false, fresh: null };
   },
   created() {
     setAside("step");
     this.take(this.shown);
+    this.others = question(() => (this.run.disagreement ? "/api/v1/results/count" : ""), () => ({ ...this.disagreeing, since: this.monthAgo }), { isFiltered: false });
     this.$watch(() => [query.run ?? "", query.all ?? ""], this.load);
     this.$watch(() => [query.step, query.nth ?? ""], this.markRow);
     this.$watch(() => [live.status.newest, clock.second], this.look);
@@ -48,9 +50,13 @@ export default {
   computed: {
     run() { return this.shown.run; },
     row() { return this.shown.rows.find((each) => each.step === this.chosen.step && each.nth === this.chosen.nth); },
-    likeThis() {
-      const { machine, procedure } = this.run;
-      return addressOf("/results", { machine_id: machine, procedure, agrees: "false", range: "30d" });
+    disagreeing() { return { machine_id: this.run.machine, procedure: this.run.procedure, agrees: "false" }; },
+    likeThis() { return addressOf("/results", { ...this.disagreeing, range: "30d" }); },
+    // This run is one of them where the tester's word on the whole run is contradicted.
+    othersLikeThis() {
+      const { data } = this.others;
+      const count = data ? data.count - (this.run.is_contradicted ? 1 : 0) : 0;
+      return count > 0 ? `${thousands(count)}${data.is_complete ? "" : "+"} more` : "Others";
     },
   },
   methods: {
