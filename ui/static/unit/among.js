@@ -18,6 +18,7 @@ export const Among = {
     const given = () => ({ product_id: this.run.product, procedure: this.run.procedure, step: this.row?.step });
     this.asks = question(() => (this.isNumber ? "/api/v1/histogram" : ""), given, { isFiltered: false });
     this.own = question(() => (this.isNumber ? "/api/v1/control-chart" : ""), () => ({ ...given(), barcode: this.barcode }), { isFiltered: false });
+    this.$watch(() => this.run.id, () => void this.own.ask()); // it may be new
   },
   computed: {
     what: () => "The newest values of this step at all machines, of this product and procedure, counted in bins of one width. Red: the limits that judged the newest of them; dashed: earlier limits. Triangles: this unit's values, this run's with its number.",

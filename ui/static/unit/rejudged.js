@@ -16,7 +16,7 @@ export const Rejudged = {
     <dl v-else class="seen"><template v-for="change in each.changes.slice(0, most)"><dt class="mono">{{ change.test_step }}</dt><dd v-for="[version, said] in [[answer.rulebook_version, change.before], [each.version, change.after]]"><span class="t3">v{{ version }}</span><Outcome :mark="letter(said.outcome)"/><span class="t2">{{ limits(change, said) }}</span></dd></template></dl>
     <p v-if="each.changes.length > most" class="t3">{{ each.changes.length - most }} more</p><p v-if="each.version"><a class="lnk" :href="'/rules?version=' + each.version">Rulebook v{{ each.version }}</a></p></Popover>
   <select class="vmore" aria-label="Judge again with another rulebook" title="Judge again with another rulebook" @focus="wantsList = true" @pointerdown="wantsList = true" @change="add"><option value="">other…</option><option v-for="version in others" :value="version">{{ version ? 'v' + version : 'none' }}</option></select>
-  <em v-if="answer" :title="'Judged again by v' + answer.rulebook_version + ': the stored verdict ' + (isReproduced ? 'comes out again' : 'does not come out')" :class="isReproduced ? 't3' : 'c-marg'">{{ isReproduced ? 'reproduced' : 'stored verdict not reproduced' }}</em></div>`,
+  <em v-if="own" :title="'Judged again by v' + answer.rulebook_version + ': the stored verdict ' + (isReproduced ? 'comes out again' : 'does not come out')" :class="isReproduced ? 't3' : 'c-marg'">{{ isReproduced ? 'reproduced' : 'stored verdict not reproduced' }}</em></div>`,
   data: () => ({ added: [], wantsList: false, most: SHOWN_MAX }),
   created() {
     this.asks = question(() => `/api/v1/results/${this.run.id}/judged-by${this.versions}`, undefined, { isFiltered: false });
@@ -25,10 +25,8 @@ export const Rejudged = {
   computed: {
     answer() { return this.asks.data?.run_id === this.run.id ? this.asks.data : null; },
     items() { return this.answer?.items ?? []; },
-    isReproduced() {
-      const own = this.items.find((each) => each.judged);
-      return !own || own.outcome === this.answer.outcome;
-    },
+    own() { return this.items.find((each) => each.judged); },
+    isReproduced() { return this.own?.outcome === this.answer?.outcome; },
     // Once one was added, all that shall be shown are named.
     versions() { return this.added.length ? `?${this.added.map((each) => `version=${each}`).join("&")}` : ""; },
     others() {
