@@ -52,7 +52,7 @@ def check_draft(
 
 def describe_rulebook(stored: StoredRulebook, *, is_active: bool) -> Facts:
     """Return a version with its rules: version, author, reason, activated_at, toml, rules."""
-    rules = [_rule(rule) for rule in rules_of(stored)]
+    rules = [rule_facts(rule) for rule in rules_of(stored)]
     return {**summarise_rulebook(stored, is_active=is_active), "toml": stored.body, "rules": rules}
 
 
@@ -85,7 +85,7 @@ def rules_of(stored: StoredRulebook) -> tuple[Rule, ...]:
     return parse_rulebook(stored.body, f"rulebook {stored.version}")
 
 
-def _rule(rule: Rule) -> Facts:
+def rule_facts(rule: Rule) -> Facts:
     """Return a rule as JSON: what it sets, selectors always."""
     return {name: getattr(rule, name) for name in _FIELDS if getattr(rule, name) is not None}
 

@@ -7,8 +7,9 @@ import pytest
 from pydantic import BaseModel
 
 from broker.settings import Settings
+from service.commands.rulebooks import Draft, activate_rulebook
 from tests.support.ports import free_port
-from tests.support.stored import Stored, run_message
+from tests.support.stored import NOON, Stored, run_message
 from tests.support.web import Web, serving
 from ui.api.analysis_models import (
     Capabilities,
@@ -18,6 +19,7 @@ from ui.api.analysis_models import (
     GoldenSamples,
     Histogram,
 )
+from ui.api.contests import JudgingRule
 from ui.api.models import Yields
 
 
@@ -155,3 +157,36 @@ async def test_every_field_of_the_analysis_is_described(web: Web) -> None:
         for name in names & schemas.keys():
             for field, schema in schemas[name].get("properties", {}).items():
                 assert schema.get("description"), f"{name}.{field}"
+
+
+# -- which rule would judge ------------------------------------------------------------------------
+
+RULES = """
+[[rule]]
+id = "any"
+low = 1.0
+[[rule]]
+id = "fct"
+test_step = "vcc"
+procedure = "FCT"
+low = 4.9
+"""
+PLACE = {"machine_id": "M1", "product_id": "P1", "procedure": "FCT", "step": "vcc"}
+
+
+async def test_the_rule_that_would_judge_is_told_with_those_it_beats(
+    stored: Stored, web: Web
+) -> None:
+    none = (await web.get("/api/v1/rule", **PLACE)).json()
+    assert (none["version"], none["rule"], none["competitors"]) == (0, None, [])
+    draft = Draft(RULES)
+    activate_rulebook(stored.database, draft, actor="ann", reason="first limits", now=NOON)
+    found = (await web.get("/api/v1/rule", **PLACE)).json()
+    assert JudgingRule.model_validate(found).version == 1
+    assert (found["rule"]["id"], found["rule"]["low"]) == ("fct", 4.9)
+    assert [each["rule"]["id"] for each in found["competitors"]] == ["any"]
+    assert "test_step: 'vcc' is an exact text" in found["competitors"][0]["reason"]
+    other = (await web.get("/api/v1/rule", **PLACE | {"procedure": "ICT", "version": 1})).json()
+    assert (other["rule"]["id"], other["competitors"]) == ("any", [])
+    unknown = await web.get("/api/v1/rule", **PLACE, version=7)
+    assert (unknown.status_code, "no rulebook 7" in unknown.text) == (404, True)

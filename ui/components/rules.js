@@ -5,14 +5,15 @@ import { Changes } from "yieldline-rules/changes.js";
 import { openDesk } from "yieldline-rules/desk.js";
 import { Shadow } from "yieldline-rules/shadow.js";
 import { Versions } from "yieldline-rules/versions.js";
+import { Which } from "yieldline-rules/which.js";
 
 export default {
-  components: { Activate, Backtest, Book, Changes, Notice, Shadow, Versions },
+  components: { Activate, Backtest, Book, Changes, Notice, Shadow, Versions, Which },
   template: `
 <div class="ru">
   <div class="col left"><Versions :desk="desk"/></div>
   <div class="col mid"><Notice :desk="desk"/><Changes :desk="desk"/><Book :desk="desk"/><Shadow :desk="desk"/></div>
-  <div class="col right"><Backtest :desk="desk"/><Activate :desk="desk"/></div>
+  <div class="col right"><Backtest :desk="desk"/><Activate :desk="desk"/><Which :desk="desk"/></div>
 </div>`,
   created() { this.desk = openDesk(); },
 };
