@@ -123,6 +123,8 @@ class Connection:
         self._ticker: asyncio.Task[None] | None = None
         self._is_finishing = False
         self.is_over = False
+        self.was_closed_by_broker = False
+        """It ended by no doing of ours: broker or cable are gone, or our client id is taken."""
         self._client = self._make_client(clean_session=clean_session, will=will)
 
     # -- opening and closing -------------------------------------------------------------------
@@ -188,8 +190,27 @@ class Connection:
             BrokerRefused: The broker denies one of the filters.
             BrokerUnavailable: The connection is lost meanwhile.
         """
-        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         _, packet_id = self._client.subscribe([(each, 1) for each in filters])
+        codes = await self._answer_to(packet_id)
+        denied = [each for each, code in zip(filters, codes, strict=True) if code.is_failure]
+        if denied:
+            raise BrokerRefused(
+                f"broker {self._where()} does not let {self._settings.username or 'anonymous'!r}"
+                f" read {', '.join(denied)}. Grant it in the broker's ACL."
+            )
+
+    async def unsubscribe(self, *filters: str) -> None:
+        """Take subscriptions back; what the broker has queued for us comes all the same.
+
+        Raises:
+            BrokerUnavailable: The connection is lost meanwhile.
+        """
+        _, packet_id = self._client.unsubscribe(list(filters))
+        await self._answer_to(packet_id)
+
+    async def _answer_to(self, packet_id: int | None) -> list[ReasonCode]:
+        """Wait for the SUBACK or UNSUBACK of a packet."""
+        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         if packet_id is None or self.is_over:
             raise self._lost()
         self._answers[packet_id] = answer
@@ -197,15 +218,9 @@ class Connection:
         self._flush()
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
-                codes = await answer
+                return await answer
         except TimeoutError as error:
             raise self._lost() from error
-        denied = [each for each, code in zip(filters, codes, strict=True) if code.is_failure]
-        if denied:
-            raise BrokerRefused(
-                f"broker {self._where()} does not let {self._settings.username or 'anonymous'!r}"
-                f" read {', '.join(denied)}. Grant it in the broker's ACL."
-            )
 
     async def next_batch(self, count_max: int = 500, bytes_max: int = 8_388_608) -> list[Delivery]:
         """Wait for messages and return what has arrived, in order; empty once it is over.
@@ -349,7 +364,7 @@ class Connection:
         if not self._is_v5:
             client.lane = ExpressLane(self._on_publish_packet, self._unconfirmed.discard)
         client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
+        client.on_subscribe = client.on_unsubscribe = self._on_answer
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_disconnect = lambda *_: self._end()
@@ -393,6 +408,7 @@ class Connection:
             except ConnectionError:
                 is_well = False
             if not is_well:
+                self.was_closed_by_broker = True
                 self.abort()
                 return
             if not link.buffered():
@@ -458,7 +474,7 @@ class Connection:
         if self._connack is not None and not self._connack.done():
             self._connack.set_result((bool(flags.session_present), reason))
 
-    def _on_subscribe(self, *event: Any) -> None:  # noqa: ANN401
+    def _on_answer(self, *event: Any) -> None:  # noqa: ANN401
         _, _, packet_id, codes, _ = event
         answer = self._answers.pop(packet_id, None)
         if answer is not None and not answer.done():

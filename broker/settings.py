@@ -161,6 +161,11 @@ class ServiceSettings(_Section):
     shutdown_timeout_s: float = Field(
         default=5, gt=0, description="Seconds to finish the batch in hand at stop."
     )
+    adopt_after_s: float = Field(
+        default=60,
+        gt=0,
+        description="Seconds a service process may be gone before another takes over its queue.",
+    )
     heartbeat_s: float = Field(
         default=2, gt=0, description="Seconds between the lines on its health it leaves for the UI."
     )

@@ -11,9 +11,11 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import orjson
 import structlog
 
 from broker.link import Delivery, Outgoing
+from broker.messages import RejectionCode
 from broker.settings import Settings
 from broker.topics import UNASSIGNED_LINE, Channel, TopicTemplate
 from service import failpoints
@@ -37,6 +39,8 @@ log = structlog.get_logger()
 
 _RECEIPT_IDS_MAX = 1_000  # at 128 characters of six bytes each it still fits a packet
 _REPEATED_MAX = 5_000  # results read at once; a batch of arrays can repeat tens of thousands
+_MESSAGE_ID_MAX = 128
+_SHARED_GROUP = "yieldline"
 _PROBE = "_check"  # no id starts like this
 _RETAINED_WARNINGS_MAX = 10  # a machine that retains does it always; its name once is enough
 
@@ -104,6 +108,30 @@ class Pipeline:
             repeats = self._repeated_results(committed.saved)
             return committed._replace(answers=[*repeats, *committed.answers])
         return committed
+
+    def refuse(self, delivery: Delivery, error: Exception) -> Understood:
+        """Return a message that a bug of ours cannot get past as a rejection, bytes and all."""
+        topic = self.template.parse(delivery.topic)
+        refused = Refused(
+            delivery.topic,
+            topic.machine_id if topic else None,
+            _message_id_of(delivery.payload),
+            RejectionCode.NOT_STORABLE,
+            f"{delivery.topic}: this message ended the service again and again"
+            f" ({type(error).__name__}). Not stored; bytes kept. Report it, and resubmit it"
+            " after an update.",
+            delivery.payload,
+            None,
+        )
+        arrival = Arrival(
+            delivery.topic, self._line_of(delivery.topic), delivery.payload, [refused]
+        )
+        return Understood([delivery], [arrival], datetime.now(UTC), None)
+
+    @property
+    def shared_filter(self) -> str:
+        """What all service processes subscribe to: each message goes to one of them."""
+        return f"$share/{_SHARED_GROUP}/{self.template.subscription(Channel.TEST)}"
 
     def probe_topic(self, client_id: str) -> str:
         """Return a test topic that no machine can have, for a service to prove its rights with."""
@@ -223,6 +251,16 @@ class Pipeline:
             zone = ZoneInfo(name) if name else UTC
             self._zones[machine_id] = zone
         return zone
+
+
+def _message_id_of(payload: bytes) -> str | None:
+    """Return the id of a flat message, if it can be read: then its sender gets a receipt."""
+    try:
+        content = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    found = content.get("message_id") if isinstance(content, dict) else None
+    return found if isinstance(found, str) and 0 < len(found) <= _MESSAGE_ID_MAX else None
 
 
 @lru_cache(maxsize=16_384)  # a plant has few topics, and each is asked for with every result

@@ -7,6 +7,7 @@ hears the confirmations it waits for.
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,23 +15,25 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-import orjson
 import structlog
 
-from broker.errors import BrokerRefused, BrokerUnavailable, StoreUnavailable
+from broker.errors import BrokerRefused, BrokerUnavailable, StoreUnavailable, YieldlineError
 from broker.link import Connection, Outgoing, backoff_s
 from broker.settings import Settings
-from broker.topics import Channel
 from service import failpoints, retention
+from service.adoption import Adoption
+from service.caution import CRASHES_MAX, Caution
 from service.pipeline import Pipeline, Understood
 from service.store.batches import Committed
+from service.store.lease import SERVICE_NAME
+from service.vitals import Thefts, Vitals
 
 log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
 Leftovers: TypeAlias = list[tuple[int, list[Outgoing]]]
-SHARED_GROUP = "yieldline"
 _RIGHTS_TIMEOUT_S = 5.0
+_ALIVE_TIMEOUT_S = 1.0
 _HEALTHY_AFTER_S = 30.0  # a connection that lasted this long was a good one: back off anew
 _LOOK_AGAIN_S = 0.005
 
@@ -44,8 +47,11 @@ class Subscriber:
         self._stop = stop
         self._worker = ThreadPoolExecutor(1, "writer")  # the one thread that owns the writer
         self._consumer: Connection | None = None
-        self._trouble = "starting"
-        self._counts = {"runs": 0, "duplicates": 0, "rejections": 0, "batches": 0}
+        self._caution = Caution(pipeline, settings.service.batch_count_max)
+        self._vitals = Vitals()
+        self._thefts = Thefts()
+        self._claim: tuple[int | None, int] | None = None
+        """Of which number we remember the past."""
 
     async def run(self) -> None:
         """Serve until stopped.
@@ -54,25 +60,40 @@ class Subscriber:
             BrokerRefused: Login or rights are wrong; only a person can help.
             StoreRefused: So says the database.
         """
-        beside = [asyncio.create_task(self._heartbeat(), name="heartbeat")]
-        if (days := self._settings.retention.days) is not None:
-            pipeline = self._pipeline
-            keeping = retention.keep(
-                days,
-                pipeline.database,
-                pipeline.writer,
-                self._in_worker,
-                archive=self._settings.retention.archive,
-            )
-            beside.append(asyncio.create_task(keeping, name="retention"))
+        pipeline = self._pipeline
         try:
-            await self._connect_again_and_again()
+            async with asyncio.TaskGroup() as group:  # a side task that dies ends the process
+                beside = [group.create_task(self._heartbeat(), name="heartbeat")]
+                if (days := self._settings.retention.days) is not None:
+                    keeping = retention.keep(
+                        days,
+                        pipeline.database,
+                        pipeline.writer,
+                        self._in_worker,
+                        archive=self._settings.retention.archive,
+                    )
+                    beside.append(group.create_task(keeping, name="retention"))
+                if not pipeline.database.is_sqlite:
+                    adopting = Adoption(self._settings, pipeline, self._caution, self._in_worker)
+                    beside.append(group.create_task(adopting.run(), name="adoption"))
+                await self._connect_again_and_again()
+                for task in beside:
+                    task.cancel()
+        except Exception as error:
+            await self._count_crash(error)
+            raise
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.wait(beside)
-            await self._in_worker(self._pipeline.writer.close)
+            await self._in_worker(pipeline.writer.close)
             self._worker.shutdown()
+
+    async def _count_crash(self, error: Exception) -> None:
+        """Note in the database that a bug ends us: after three in a row we go on with caution."""
+        group = error if isinstance(error, ExceptionGroup) else ExceptionGroup("", [error])
+        if group.split(YieldlineError)[1] is None:
+            return  # ours to explain, no bug
+        self._caution.crashes = min(self._caution.crashes + 1, CRASHES_MAX)
+        with contextlib.suppress(YieldlineError):
+            await self._in_worker(self._report)
 
     async def caught_up(self) -> None:
         """Wait until all results that have arrived by now are stored. Give it a timeout.
@@ -80,10 +101,10 @@ class Subscriber:
         It looks again and again, so that no result ever has a waiter to wake.
         """
         while True:
-            while (consumer := self._consumer) is None:
+            while (consumer := self._consumer) is None:  # noqa: ASYNC110 - see above
                 await asyncio.sleep(_LOOK_AGAIN_S)
             arrived = consumer.acked_count + consumer.pending_count
-            while consumer.acked_count < arrived and not consumer.is_over:
+            while consumer.acked_count < arrived and not consumer.is_over:  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_AGAIN_S)
             if consumer.acked_count >= arrived:
                 return
@@ -95,7 +116,7 @@ class Subscriber:
             try:
                 await self._serve_one_connection()
             except BrokerUnavailable as error:
-                self._trouble = str(error)
+                self._vitals.trouble = str(error)
                 attempt = 0 if time.monotonic() - started > _HEALTHY_AFTER_S else attempt + 1
                 broker = self._settings.broker
                 wait_s = backoff_s(attempt, broker.retry_delay_min_s, broker.retry_delay_max_s)
@@ -110,7 +131,7 @@ class Subscriber:
         """
         service = self._settings.service
         leftovers = await self._held(self._open_writer)
-        client_id = f"yieldline-service-{self._pipeline.writer.number}"
+        client_id = f"{SERVICE_NAME}{self._pipeline.writer.number}"
         publisher = Connection(self._settings.broker, f"{client_id}-out")
         consumer = Connection(
             self._settings.broker,
@@ -123,18 +144,63 @@ class Subscriber:
             await publisher.open()
             await self._publish_leftovers(leftovers, publisher)
             await self._prove_rights(publisher, client_id)
-            session_present = await consumer.open()
-            template = self._pipeline.template
-            await consumer.subscribe(f"$share/{SHARED_GROUP}/{template.subscription(Channel.TEST)}")
-            log.info("connected", client_id=client_id, session_present=session_present)
-            self._consumer, self._trouble = consumer, ""
+            self._look_at_session(client_id, is_present=await consumer.open())
+            await consumer.subscribe(self._pipeline.shared_filter)
+            self._consumer, self._vitals.trouble, self._vitals.has_session = consumer, "", True
             await self._consume(consumer, publisher)
+            if not self._stop.is_set():
+                await self._note_theft(consumer, publisher, client_id)
         finally:
             self._consumer = None
             await consumer.close()
             await publisher.close()
         if not self._stop.is_set():
-            raise BrokerUnavailable("the connection to the broker was lost.")
+            raise BrokerUnavailable(self._loss)
+
+    @property
+    def _loss(self) -> str:
+        if self._pipeline.writer.is_number_taken:
+            return (
+                "another service holds our number in the database: disconnected until it is ours."
+            )
+        return "the connection to the broker was lost."
+
+    def _look_at_session(self, client_id: str, *, is_present: bool) -> None:
+        """Say that the broker has forgotten our queue, or that somebody took our name.
+
+        Raises:
+            BrokerRefused: Somebody certainly did.
+        """
+        is_gone = self._vitals.has_session and not is_present
+        claim_count = self._pipeline.writer.claim_count
+        if self._thefts.are_certain(time.monotonic(), claim_count, is_session_gone=is_gone):
+            raise BrokerRefused(
+                f"{client_id} is used by another client: it takes our messages from us."
+                " End that client, or give it another client id; then start the service again."
+            )
+        if is_gone:
+            self._vitals.session_was_lost()
+            log.error(
+                "session_lost",
+                client_id=client_id,
+                consequence="the broker has forgotten what it had not delivered",
+                remedy="give the broker persistence (mosquitto.conf); agents repeat by themselves",
+            )
+        log.info("connected", client_id=client_id, session_present=is_present)
+
+    async def _note_theft(
+        self, consumer: Connection, publisher: Connection, client_id: str
+    ) -> None:
+        """Note that we were thrown out, if the broker that closed our connection lives."""
+        if not consumer.was_closed_by_broker:
+            return
+        try:
+            async with asyncio.timeout(_ALIVE_TIMEOUT_S):
+                await publisher.publish([Outgoing(self._pipeline.probe_topic(client_id), b"{}")])
+        except (BrokerUnavailable, TimeoutError):
+            return
+        log.warning("thrown_out", client_id=client_id, reason="another client may use this id")
+        self._thefts.note(time.monotonic(), self._pipeline.writer.claim_count)
 
     async def _prove_rights(self, publisher: Connection, client_id: str) -> None:
         """Publish to a topic no machine can have and read it back.
@@ -160,9 +226,19 @@ class Subscriber:
             ) from error
 
     def _open_writer(self) -> Leftovers:
-        """Claim our number, and return what was committed under it but never confirmed."""
-        self._pipeline.writer.open()
-        return list(self._pipeline.writer.unpublished())
+        """Claim our number, and return what was committed under it but never confirmed.
+
+        The number's row says that the broker may keep a queue under it, so it comes before that.
+        """
+        writer = self._pipeline.writer
+        writer.open()
+        if (claim := (writer.number, writer.claim_count)) != self._claim:
+            self._claim = claim
+            past = json.loads(writer.last_report() or "{}")
+            self._vitals.remember(past)
+            self._caution.crashes = int(past.get("crashes") or 0)
+        self._report()
+        return list(writer.unpublished())
 
     async def _publish_leftovers(self, leftovers: Leftovers, publisher: Connection) -> None:
         for outbox_id, messages in leftovers:
@@ -189,9 +265,9 @@ class Subscriber:
     async def _understand(
         self, consumer: Connection, understood: asyncio.Queue[Understood | None]
     ) -> None:
-        service = self._settings.service
-        while batch := await consumer.next_batch(service.batch_count_max, service.batch_bytes_max):
-            await understood.put(self._pipeline.understand(batch))
+        caution, bytes_max = self._caution, self._settings.service.batch_bytes_max
+        while batch := await consumer.next_batch(caution.batch_count_max, bytes_max):
+            await understood.put(caution.understand(batch))
         await understood.put(None)
 
     async def _store(
@@ -230,19 +306,19 @@ class Subscriber:
             failpoints.hit("before_acknowledge", batch)
             consumer.ack(batch.deliveries)  # last of all: a crash above only repeats the batch
             failpoints.hit("after_acknowledge", batch)
-            self._count(committed)
+            self._vitals.count(committed.saved)
 
     async def _stored(self, batch: Understood, consumer: Connection) -> Committed | None:
         """Store one batch, however long the database is away; None when the broker left first."""
         attempt = 0
         while not consumer.is_over:
             try:
-                committed = await self._in_worker(lambda: self._pipeline.commit(batch))
+                committed = await self._in_worker(partial(self._caution.commit, batch))
             except StoreUnavailable as error:
-                if self._stop.is_set():
-                    consumer.abort()  # we cannot finish it; the broker keeps it for the next start
+                if self._stop.is_set() or self._pipeline.writer.is_number_taken:
+                    consumer.abort()  # we cannot finish it; the broker keeps it for who can
                     return None
-                self._trouble = str(error)
+                self._vitals.trouble = str(error)
                 attempt += 1
                 wait_s = backoff_s(attempt, 0.1, self._settings.service.retry_delay_max_s)
                 log.warning("database_lost", reason=str(error), retry_in_s=round(wait_s, 1))
@@ -250,7 +326,7 @@ class Subscriber:
             else:
                 if attempt:
                     log.info("database_back", held_messages=len(batch.deliveries))
-                self._trouble = ""
+                self._vitals.trouble = ""
                 return committed
         return None
 
@@ -267,7 +343,7 @@ class Subscriber:
             except StoreUnavailable as error:
                 if self._stop.is_set():
                     raise BrokerUnavailable("stopped while the database was away.") from error
-                self._trouble = str(error)
+                self._vitals.trouble = str(error)
                 attempt += 1
                 wait_s = backoff_s(attempt, 0.1, self._settings.service.retry_delay_max_s)
                 log.warning("database_lost", reason=str(error), retry_in_s=round(wait_s, 1))
@@ -276,20 +352,23 @@ class Subscriber:
     async def _heartbeat(self) -> None:
         """Leave a line on our health in the database, for the web app's /readyz."""
         while True:
-            facts = {
-                "connected": self._consumer is not None and not self._trouble,
-                "trouble": self._trouble,
-                "pending": self._consumer.pending_count if self._consumer else 0,
-                "rulebook_version": self._pipeline.rulebook.version,
-                **self._counts,
-            }
-            report = partial(
-                self._pipeline.writer.report, orjson.dumps(facts).decode(), datetime.now(UTC)
-            )
-            with contextlib.suppress(StoreUnavailable):  # the batches say so already
-                await self._in_worker(report)
-            healthy = bool(facts["connected"])
-            await asyncio.sleep(self._settings.service.heartbeat_s if healthy else 0.2)
+            try:
+                await self._in_worker(self._report)
+            except StoreUnavailable:  # the batches say so already
+                if self._consumer is not None and self._pipeline.writer.is_number_taken:
+                    self._consumer.abort()  # else two of us would throw each other out
+            is_well = self._consumer is not None and not self._vitals.trouble
+            await asyncio.sleep(self._settings.service.heartbeat_s if is_well else 0.2)
+
+    def _report(self) -> None:
+        """Write it; in the writer's thread."""
+        consumer = self._consumer
+        facts = self._vitals.facts(
+            pending=consumer.pending_count if consumer else None,
+            rulebook_version=self._pipeline.rulebook.version,
+            crashes=self._caution.crashes,
+        )
+        self._pipeline.writer.report(facts, datetime.now(UTC))
 
     async def _finish_at_stop(self, consumer: Connection) -> None:
         await self._stop.wait()
@@ -304,10 +383,3 @@ class Subscriber:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
-
-    def _count(self, committed: Committed) -> None:
-        saved = committed.saved
-        self._counts["batches"] += 1
-        self._counts["runs"] += len(saved.runs)
-        self._counts["duplicates"] += len(saved.duplicates)
-        self._counts["rejections"] += len(saved.rejections)

@@ -15,7 +15,10 @@ import psycopg
 from broker.errors import StoreRefused, StoreUnavailable
 from service.store.database import Database
 
-_LOCK_CLASS: Final = 0x59_4C_01  # "YL": the first half of PostgreSQL's advisory lock
+LOCK_CLASS: Final = 0x59_4C_01
+"""The first half ("YL") of PostgreSQL's advisory lock; the second is the number."""
+SERVICE_NAME: Final = "yieldline-service-"
+"""With the number behind it, a service's client id and its name in the database."""
 _NUMBERS_MAX = 1_000
 _PREDECESSOR_WAIT_S = 2.0
 """How long PostgreSQL may take to notice that the process before us is dead."""
@@ -65,7 +68,14 @@ class Lease:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.claim_count = 0
+        """How often it was claimed; it was not ours in between."""
         self._taken_since: float | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Tell whether another connection held our number when we last tried to claim it."""
+        return self._taken_since is not None
 
     def claim(self, connection: psycopg.Connection[Any]) -> int:
         """Claim the number we had, else the lowest free one; held while `connection` lives.
@@ -80,10 +90,11 @@ class Lease:
         if self.number is None or self._is_given_up(connection, self.number):
             self.number = _lowest_free(connection)
         self._taken_since = None
+        self.claim_count += 1
         return self.number
 
     def _is_given_up(self, connection: psycopg.Connection[Any], number: int) -> bool:
-        if _try_lock(connection, number):
+        if try_lock(connection, number):
             return False
         now = time.monotonic()
         self._taken_since = self._taken_since or now
@@ -97,22 +108,21 @@ class Lease:
 
 def _lowest_free(connection: psycopg.Connection[Any]) -> int:
     deadline = time.monotonic() + _PREDECESSOR_WAIT_S
-    while not _try_lock(connection, 0):
+    while not try_lock(connection, 0):
         if time.monotonic() > deadline:
             break
         time.sleep(0.1)
     else:
         return 0
     for number in range(1, _NUMBERS_MAX):
-        if _try_lock(connection, number):
+        if try_lock(connection, number):
             return number
     raise StoreUnavailable(f"all {_NUMBERS_MAX} service numbers are taken.")
 
 
-def _try_lock(connection: psycopg.Connection[Any], number: int) -> bool:
-    row = connection.execute(
-        "SELECT pg_try_advisory_lock(%s, %s)", (_LOCK_CLASS, number)
-    ).fetchone()
+def try_lock(connection: psycopg.Connection[Any], number: int) -> bool:
+    """Take the lease of a number, held while `connection` lives; False: another one holds it."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, number)).fetchone()
     return bool(row and row[0])
 
 

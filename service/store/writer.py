@@ -65,6 +65,16 @@ class Writer:
         """Which of the service processes this is, from 0; None until `open` has claimed it."""
         return self._lease.number
 
+    @property
+    def claim_count(self) -> int:
+        """How often the number was claimed: it was not ours in between."""
+        return self._lease.claim_count
+
+    @property
+    def is_number_taken(self) -> bool:
+        """Tell whether another process held our number when we last tried to claim it."""
+        return self._lease.is_taken
+
     def open(self) -> int:
         """Connect and claim the lowest free service number; return it.
 
@@ -150,6 +160,18 @@ class Writer:
         for outbox_id, body in rows:
             if outbox_id not in self._published:
                 yield outbox_id, list(outbox.unpack(bytes(body)))
+
+    def last_report(self) -> str | None:
+        """Return the line that our number left last (JSON), in this life or an earlier one.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        with self._trouble_closes():
+            rows = self._connected().execute(
+                "SELECT facts FROM service WHERE service = ?", (self._service,)
+            )
+        return rows[0][0] if rows else None
 
     def report(self, facts: str, now: datetime) -> None:
         """Leave a line on this process's health (JSON) for the web app.
@@ -333,7 +355,7 @@ class Writer:
 
     @property
     def _service(self) -> str:
-        return f"yieldline-service-{self.number}"
+        return f"{lease.SERVICE_NAME}{self.number}"
 
     @contextlib.contextmanager
     def _trouble_closes(self) -> Iterator[None]:

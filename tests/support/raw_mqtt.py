@@ -197,15 +197,16 @@ class Listener:
                 self.heard.append(Heard(topic, body[payload_at:], now))
 
 
-def connect(port: int, client_id: str) -> socket.socket:
-    """Log in with a clean session; return the socket, blocking and without Nagle.
+def connect(port: int, client_id: str, *, clean_session: bool = True) -> socket.socket:
+    """Log in; return the socket, blocking and without Nagle.
 
     Raises:
         ConnectionError: The broker refuses.
     """
     link = socket.create_connection(("127.0.0.1", port), timeout=10)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    body = b"\x00\x04MQTT\x04\x02" + _KEEPALIVE_S.to_bytes(2) + _text(client_id)
+    flags = b"\x02" if clean_session else b"\x00"
+    body = b"".join((b"\x00\x04MQTT\x04", flags, _KEEPALIVE_S.to_bytes(2), _text(client_id)))
     link.sendall(b"\x10" + _as_length(len(body)) + body)
     answer = link.recv(4)  # nothing follows it before we subscribe
     if len(answer) != 4 or answer[0] >> 4 != _CONNACK or answer[3]:
