@@ -136,6 +136,7 @@ def simulate(  # noqa: PLR0913 - one flag a quality of the floor
     runs: Annotated[int | None, typer.Option(help="Stop after so many runs.")] = None,
     lines: Annotated[int, typer.Option(help="Production lines.")] = 3,
     history: Annotated[float, typer.Option(help="First publish so many past minutes.")] = 0.0,
+    check: Annotated[bool, typer.Option("--check", help="Ask before each run.")] = False,
     host: Annotated[str | None, typer.Option(help="Broker; default as in the settings.")] = None,
     port: Annotated[int | None, typer.Option(help="Its port.")] = None,
     config: Config = None,
@@ -148,7 +149,7 @@ def simulate(  # noqa: PLR0913 - one flag a quality of the floor
     flags = {"broker": {key: value for key, value in given.items() if value is not None}}
     settings = _settings(config, flags)
     options = SimulateOptions(
-        seed=seed, speed=speed, runs=runs, lines=lines, history_minutes=history
+        seed=seed, speed=speed, runs=runs, lines=lines, history_minutes=history, check=check
     )
     _run_until_stopped(settings, lambda stop: play(options, settings, stop))
 

@@ -16,6 +16,7 @@ from broker.link import Connection, Outgoing, backoff_s
 from broker.messages import format_time
 from broker.settings import Settings
 from broker.topics import Channel
+from service.simulator.asking import Asking
 from service.simulator.life import Event, Life
 
 HEARTBEAT_S: Final = 10.0
@@ -29,8 +30,15 @@ log = structlog.get_logger(__name__)
 class MachineLink:
     """A machine that sends what it is handed, in order, whether the broker is there or not."""
 
-    def __init__(
-        self, settings: Settings, line: str, machine_id: str, life: Life, away: set[str]
+    def __init__(  # noqa: PLR0913 - each is a fact of the machine
+        self,
+        settings: Settings,
+        line: str,
+        machine_id: str,
+        life: Life,
+        away: set[str],
+        *,
+        asks: bool = False,
     ) -> None:
         """Prepare the link; `run` opens it.
 
@@ -41,6 +49,7 @@ class MachineLink:
             life: Names the session.
             away: The machines that cannot reach the broker, shared by all of them: one line in the
                 log says it for the floor.
+            asks: It asks before each run, and sends none that is refused.
         """
         template = settings.template()
         self._machine_id = machine_id
@@ -48,6 +57,7 @@ class MachineLink:
         self._client_id = f"{machine_id}-{life.epoch}"
         self._test_topic = template.format(machine_id, Channel.TEST, line=line)
         self._state_topic = template.format(machine_id, Channel.STATE, line=line)
+        self._asking = Asking(template, line, machine_id) if asks else None
         self._outbox: deque[Event] = deque()
         self._arrived, self._moved = asyncio.Event(), asyncio.Event()
         self._connection: Connection | None = None
@@ -100,6 +110,8 @@ class MachineLink:
     async def say_goodbye(self) -> None:
         """Say `offline` and close, so that no last will is needed. A lost broker is let be."""
         connection, self._connection = self._connection, None
+        if self._asking is not None:
+            self._asking.end()
         if connection is None:
             return
         try:
@@ -112,6 +124,8 @@ class MachineLink:
         connection = Connection(self._settings, self._client_id, will=self._state("offline"))
         try:
             await connection.open()
+            if self._asking is not None:
+                await self._asking.listen(connection)
         except BaseException:
             connection.abort()
             raise
@@ -142,7 +156,7 @@ class MachineLink:
                 self._beat_at_s = time.monotonic() + HEARTBEAT_S
             batch = self._batch()
             if batch:
-                await connection.publish(batch)
+                await self._send(connection, batch)
                 self._forget(len(batch))
             elif self._outbox:
                 await self._follow(self._outbox[0])
@@ -151,10 +165,14 @@ class MachineLink:
             else:
                 await self._rest()
 
-    def _batch(self) -> list[Outgoing]:
+    def _batch(self) -> list[Event]:
         results = takewhile(lambda event: event.channel is Channel.TEST, self._outbox)
-        some = islice(results, _BATCH_COUNT_MAX)
-        return [Outgoing(self._test_topic, event.payload()) for event in some]
+        return list(islice(results, _BATCH_COUNT_MAX))
+
+    async def _send(self, connection: Connection, batch: list[Event]) -> None:
+        if self._asking is not None:
+            batch = await self._asking.allowed(connection, batch)
+        await connection.publish([Outgoing(self._test_topic, each.payload()) for each in batch])
 
     async def _follow(self, event: Event) -> None:
         """Go offline without a word, and stay so until the floor sends something else."""

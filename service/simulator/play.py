@@ -44,6 +44,8 @@ class SimulateOptions:
     """1 to 9; some 1.6 runs a second each."""
     history_minutes: float = 0.0
     """Publish so much of the past first, thinned to at most 3,000 runs."""
+    check: bool = False
+    """Machines ask before each run, and send none that is refused."""
 
     def __post_init__(self) -> None:
         checks = (
@@ -75,7 +77,9 @@ async def simulate(options: SimulateOptions, settings: Settings, stop: asyncio.E
         events = first_runs(iter(events), options.runs)
     away: set[str] = set()
     links = {
-        machine.machine_id: MachineLink(settings, line.name, machine.machine_id, life, away)
+        machine.machine_id: MachineLink(
+            settings, line.name, machine.machine_id, life, away, asks=options.check
+        )
         for line, machine in machines(plant(options.lines))
     }
     log.info("floor_started", seed=seed, machines=len(links), speed=options.speed)

@@ -16,6 +16,7 @@ from paho.mqtt.properties import Properties
 from broker.settings import Settings
 from service.checker import Checker
 from service.pulse import Pulse
+from service.simulator.play import SimulateOptions, simulate
 from service.store.database import Database
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
@@ -192,6 +193,26 @@ async def test_a_bad_check_is_answered_where_its_request_can_be_read(
         assert (said["request_id"], said["allowed"]) == ("r1", False)
         assert said["reason"] == "product_id is missing. Correct it and send it again."
         assert pulse.checks["invalid"] == 2
+
+
+async def test_the_simulated_floor_asks_and_runs_no_unit_that_is_refused(
+    sqlite_url: str, mosquitto: Mosquitto, topic_root: str, unique_id: str
+) -> None:
+    Stored(sqlite_url).close()
+    refused = {"GW-7": {"route": ["NEVER"]}}
+    settings = settings_of(mosquitto.port, topic_root, sqlite_url)
+    settings = settings.model_copy(update={"products": Settings(products=refused).products})  # type: ignore[arg-type]
+    with Listener(mosquitto.port, unique_id, f"{topic_root}/#") as ears:
+        async with checking(settings) as pulse, machine(mosquitto, topic_root) as asking:
+            await asking.verdict(check("somebody answers"))
+            options = SimulateOptions(seed=7, speed=50, runs=120, check=True)
+            await simulate(options, settings, asyncio.Event())
+            answers = pulse.checks
+        tests = [each.payload for each in list(ears.heard) if each.topic.endswith("/test")]
+    products = {product for product in (b"EC", b"GW-7", b"BCM-220") if product in b"".join(tests)}
+    assert products == {b"EC", b"BCM-220"}
+    assert answers["refused"] > 10
+    assert answers["allowed"] > 50
 
 
 # -- when nobody can tell --------------------------------------------------------------------------
