@@ -1,10 +1,11 @@
 """The page of an evidence pack that a person reads: one PDF page, one run the same bytes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 
 from service.store.queries.evidence import Evidence
 from ui.evidence_pack import PackFile
@@ -130,7 +131,7 @@ def _moment(text: str, clock: Clock) -> str:
     return f"{text} ({clock.full(text)})"
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     value = f"{row['value']} {row['unit']}".strip()
     said = f"≠ {row['reported']}" if row["differs"] else row["reported"]
     word = "FAIL" if row["mark"] == "F" else "ERROR"
@@ -156,7 +157,8 @@ class _Page:
         for number, face in enumerate(needed):
             self._pdf.add_font(f"{_FAMILY}{number}", "", face.path)
         self._pdf.set_fallback_fonts([f"{_FAMILY}{number}" for number in range(1, len(needed))])
-        self._known = frozenset[int]().union(*(font.cmap for font in self._pdf.fonts.values()))
+        fonts = [font for font in self._pdf.fonts.values() if isinstance(font, TTFFont)]
+        self._known = frozenset[int]().union(*(font.cmap for font in fonts))
         self._pdf.add_page()
         self._y = 15.0
 
