@@ -251,11 +251,29 @@ class RulesSettings(_Section):
 class HttpSettings(_Section):
     """The web app and HTTP API."""
 
-    host: str = Field(default="127.0.0.1", description="Address to bind; loopback needs no login.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to bind; another than loopback needs users."
+    )
     port: int = Field(default=8080, ge=1, le=65535, description="One port for pages and API.")
     no_login: bool = Field(
         default=False,
-        description="Let everyone in on another address than loopback; every page says so in red.",
+        description="Let everyone in, as viewer, also on another address than loopback; every page"
+        " says so in red.",
+    )
+    secret_file: Path = Field(
+        default=Path("data/session.key"),
+        description="32 random bytes that sign logins; made where there are none. Web apps that"
+        " share the load share it.",
+    )
+    secure_cookies: bool = Field(
+        default=False,
+        description="Give cookies to https alone, also where a proxy does not say that it speaks"
+        " it.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1",),
+        description="Proxies whose X-Forwarded-For and -Proto are believed: addresses, networks"
+        " or *.",
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from broker.embedded import (
     BrokerKind,
     broker_answers,
@@ -19,8 +21,10 @@ from broker.embedded import (
     port_is_free,
     write_mosquitto_conf,
 )
-from broker.errors import SettingsError
-from broker.settings import Settings, load_settings
+from broker.errors import SettingsError, StoreRefused, StoreUnavailable
+from broker.settings import DatabaseSettings, Settings, as_environment, load_settings
+from service.store.accounts import has_users
+from service.store.database import Database
 from service.supervisor import EXIT_USAGE, Child, Program
 from service.up_plan import (
     Address,
@@ -31,6 +35,7 @@ from service.up_plan import (
     embedded_broker,
     environment,
     is_loopback,
+    needs_users,
     page_url,
     programs,
     simulator,
@@ -70,9 +75,12 @@ def up(options: UpOptions) -> int:
         for sentence in plan.sentences:
             _say(sentence)
         return asyncio.run(_Floor(options, plan).run())
-    except SettingsError as error:
+    except (SettingsError, StoreRefused) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
+    except StoreUnavailable as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     except KeyboardInterrupt:  # before the handlers stand
         return 0
 
@@ -89,8 +97,11 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     database = database_url(options, settings)
     shown = database or settings.database.address()
     check_options(options, settings, shown)
-    _make_folder(options.data_dir)
     host = options.host or settings.http.host
+    must_log_in = needs_users(options, settings)
+    if must_log_in:
+        _check_users(shown, host)
+    _make_folder(options.data_dir)
     if not port_is_free(host, 0):  # any port at all
         raise SettingsError(
             f"--host {host} is no address of this machine. Use one of its own, or 0.0.0.0 for all."
@@ -103,11 +114,28 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     sentences += [f"Database: {without_password(shown)}"]
     sentences += [moved] if moved else []
     http = Address(host, port)
-    if not is_loopback(host):
-        sentences.append(f"Anyone who reaches {host}:{port} can see and change everything.")
+    if not is_loopback(host) and not must_log_in:
+        sentences.append(
+            f"Anyone who reaches {host}:{port} can see everything, and nobody logs in."
+        )
     variables = environment(options, at, database, http, v5=kind is not BrokerKind.EMBEDDED)
+    if "secret_file" not in settings.http.model_fields_set:
+        variables |= as_environment({"http": {"secret_file": options.data_dir / "session.key"}})
     broker = _broker_program(kind, at.port, options.data_dir) if kind else None
     return _Plan(http, variables, broker, at, sentences)
+
+
+def _check_users(url: str, host: str) -> None:
+    database = Database(DatabaseSettings(url=SecretStr(url)))
+    try:
+        if not has_users(database):
+            raise SettingsError(
+                f"--host {host} lets others reach the pages, which needs a login, and database"
+                f" {database.label} has no users yet. Add one, then start again:"
+                " yieldline users add NAME --role admin. Or let everyone look with --no-login."
+            )
+    finally:
+        database.dispose()
 
 
 def _make_folder(folder: Path) -> None:

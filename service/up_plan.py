@@ -1,6 +1,5 @@
 """What `yieldline up` is about to start, decided from values alone. Pure: no I/O."""
 
-import ipaddress
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from broker.addresses import is_loopback
 from broker.errors import SettingsError
 from broker.settings import Settings, as_environment
 from service.supervisor import Program
@@ -45,14 +45,6 @@ class Address:
     port: int
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches `host`; a name other than localhost does not count."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def check_options(options: UpOptions, settings: Settings, database: str) -> None:
     """Refuse what cannot work together.
 
@@ -61,13 +53,6 @@ def check_options(options: UpOptions, settings: Settings, database: str) -> None
     """
     if options.broker not in BROKERS:
         raise SettingsError(f"--broker {options.broker} is none of {', '.join(BROKERS)}.")
-    host = options.host or settings.http.host
-    if not (is_loopback(host) or options.no_login or settings.http.no_login):
-        raise SettingsError(
-            f"--host {host} lets others reach the pages, which needs a login, and there are no"
-            " users yet. Leave it on 127.0.0.1 behind a proxy that asks for a login, or open it to"
-            " everyone with --no-login."
-        )
     if options.database and settings.database.url_file:
         raise SettingsError(
             "--database and database.url_file both name a database. Leave one of them out."
@@ -79,6 +64,12 @@ def check_options(options: UpOptions, settings: Settings, database: str) -> None
             f"{options.replicas} service processes cannot share a SQLite file."
             " Use one, or a PostgreSQL --database."
         )
+
+
+def needs_users(options: UpOptions, settings: Settings) -> bool:
+    """Tell whether others reach the pages, so that somebody must be able to log in."""
+    host = options.host or settings.http.host
+    return not (is_loopback(host) or options.no_login or settings.http.no_login)
 
 
 def choose_port(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import signal
 import socket
@@ -15,10 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import structlog
 import typer
 
-from broker.errors import SettingsError, YieldlineError
+from broker.addresses import is_loopback
+from broker.errors import SettingsError, StoreUnavailable, YieldlineError
 from broker.logs import configure_logging
 from broker.origins import Layers
 from broker.settings import HttpSettings, Settings, load_settings, read_layers
+from service.store.accounts import has_users
+from service.store.database import Database
+from ui.access.secret import read_secret
 
 if TYPE_CHECKING:
     import uvicorn
@@ -43,7 +46,7 @@ def run(
         Path | None, typer.Option(help="Settings file; default yieldline.toml if there.")
     ] = None,
     no_login: Annotated[
-        bool, typer.Option("--no-login", help="Let everyone in who reaches the address.")
+        bool, typer.Option("--no-login", help="Let everyone look who reaches the address.")
     ] = False,
 ) -> None:
     """Serve the pages and the HTTP API, until Ctrl-C."""
@@ -53,7 +56,7 @@ def run(
     settings = load_settings(config, flags)
     layers = read_layers(config, flags)
     configure_logging(settings.log)
-    _check_host(settings.http)
+    _check_login(settings)
     # Before the slow imports: who chose a taken port hears it at once.
     with contextlib.closing(_bound(settings.http)) as bound:
         failure = asyncio.run(_serve(settings, layers, bound))
@@ -69,7 +72,7 @@ def main() -> None:
         app(prog_name="yieldline ui")
     except YieldlineError as error:
         typer.echo(str(error), err=True)
-        sys.exit(EXIT_USAGE)
+        sys.exit(EXIT_FAILED if isinstance(error, StoreUnavailable) else EXIT_USAGE)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -77,16 +80,27 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _check_host(settings: HttpSettings) -> None:
+def _check_login(settings: Settings) -> None:
+    """Refuse to be reached from elsewhere while nobody can log in; make the secret of logins.
+
+    Raises:
+        SettingsError: Nobody can log in, or logins cannot be signed.
+        StoreUnavailable: The database does not say whether anybody can.
+    """
+    http = settings.http
+    if http.no_login or is_loopback(http.host):
+        return
+    database = Database(settings.database)
     try:
-        is_loopback = ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        is_loopback = settings.host == "localhost"
-    if not (is_loopback or settings.no_login):
-        raise SettingsError(
-            f"http.host {settings.host} lets others reach the pages, and nobody has to log in."
-            " Use 127.0.0.1 behind a proxy that asks for a login, or open it with --no-login."
-        )
+        if not has_users(database):
+            raise SettingsError(
+                f"http.host {http.host} lets others reach the pages, which needs a login, and"
+                f" database {database.label} has no users yet. Add one, then start again:"
+                " yieldline users add NAME --role admin. Or let everyone look with --no-login."
+            )
+    finally:
+        database.dispose()
+    read_secret(http.secret_file)
 
 
 def _give_way() -> None:
@@ -139,6 +153,7 @@ async def _serve(settings: Settings, layers: Layers, bound: socket.socket) -> Ba
             log_config=None,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=list(settings.http.trusted_proxies),
             timeout_graceful_shutdown=_GRACE_S,
             ws_per_message_deflate=False,
         )

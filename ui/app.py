@@ -13,6 +13,7 @@ from starlette.routing import Match
 from broker.messages import Measurement, Run
 from broker.origins import Layers
 from broker.settings import Settings
+from ui.access.gate import Gate
 from ui.api import (
     alerts,
     analysis,
@@ -26,6 +27,7 @@ from ui.api import (
     health,
     ingest,
     live,
+    login,
     machines,
     names,
     problems,
@@ -115,6 +117,7 @@ def create_api(state: AppState) -> FastAPI:
         rulebooks,
         shadows,
         live,
+        login,
         system,
         health,
         documents,
@@ -123,6 +126,7 @@ def create_api(state: AppState) -> FastAPI:
     prometheus.register(app, state)
     _add_ends(app)
     _describe_bodies(app)
+    app.add_middleware(Gate, access=state.access)
     return app
 
 

@@ -31,6 +31,7 @@ from ui.books import add_up, balance_all
 from ui.figures import shift_label
 from ui.floor_model import FloorModel
 from ui.floor_view import Frame, floor_changes, floor_frame
+from ui.live_pages import may_watch
 from ui.machine_view import machine_frame
 from ui.meter import AgentWord, FeedFacts, Meter
 from ui.seen import seen_of_stored
@@ -219,6 +220,8 @@ class Feed:
         if client_id not in core.sio.rooms(socket_id) or not isinstance(seen, int):
             return
         if view not in {"floor", "shell"} and not view.startswith(MACHINE_VIEW):
+            return
+        if not may_watch(client_id, view):
             return
         if client_id in self._viewers or len(self._viewers) < VIEWERS_MAX:
             self._viewers[client_id] = _Viewer(view, seen)

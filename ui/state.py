@@ -23,6 +23,7 @@ from broker.result_feed import ResultFeed
 from broker.settings import Settings
 from broker.topics import Channel
 from service.store.database import Database
+from ui.access.access import Access
 from ui.ingest import IngestLink
 from ui.jobs import Jobs
 from ui.meter import FeedFacts
@@ -124,6 +125,7 @@ class AppState:
         self.counters = CounterFeed(settings, self.template)
         self.ingest = IngestLink(settings, self.template, self.database)
         self.jobs = Jobs()
+        self.access = Access(settings.http, self.database)
         self.stopping = asyncio.Event()
         """Set when the process is asked to end, or must: streams end by themselves then."""
         self.failure: BaseException | None = None
@@ -146,6 +148,7 @@ class AppState:
         tasks = [
             self.keep(self.live.run(), "live feed"),
             self.keep(self.counters.run(), "broker counters"),
+            self.keep(self.access.watch(), "users and tokens"),
         ]
         try:
             yield

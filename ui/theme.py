@@ -16,6 +16,7 @@ from nicegui import app, ui
 from broker.settings import PlantSettings
 from ui.components import Shell
 from ui.feed import Feed
+from ui.live_pages import caller_facts
 from ui.ranges import plant_of, ranges_at
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -85,6 +86,7 @@ def frame(  # noqa: PLR0913 - most pages leave most of them out
         patterns=scan_patterns(plant),
         lines=sorted({machine.line for machine in feed.model.machines.values()}),
         version=version("yieldline"),
+        caller=caller_facts(),
     )
     with shell:
         yield
@@ -106,6 +108,9 @@ def dress(title: str) -> None:
     ui.add_head_html(_head())
     ui.add_body_html(_icons())
     ui.query("html").props('lang="en"')
+    if caller_facts()["isGuest"]:
+        # What that means a page without a frame says by its style.
+        ui.query("body").classes("guest")
 
 
 def _head() -> str:

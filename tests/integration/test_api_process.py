@@ -81,7 +81,7 @@ def test_a_taken_port_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--host", "0.0.0.0"], "nobody has to log in"),
+        (["--host", "0.0.0.0"], "yieldline users add NAME --role admin"),
         (["--host", "192.0.2.1", "--no-login"], "cannot be used"),
         (["--host", "no.such.name.invalid", "--no-login"], "is no address of this machine"),
         (["--port", "99999"], "http.port"),

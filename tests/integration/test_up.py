@@ -281,6 +281,7 @@ def test_another_address_without_a_login_is_one_sentence_and_exit_2(shared: Floo
     assert up.wait() == 2
     assert len(up.output.splitlines()) == 1
     assert "needs a login" in up.output
+    assert "yieldline users add NAME --role admin" in up.output
 
 
 def test_an_address_of_another_machine_is_one_sentence_and_exit_2(shared: Floor) -> None:
@@ -293,7 +294,7 @@ def test_an_address_of_another_machine_is_one_sentence_and_exit_2(shared: Floor)
 def test_with_no_login_another_address_is_served_and_said(shared: Floor) -> None:
     up = shared.up(host="0.0.0.0", no_login=True)
     up.wait_for(f"Open http://127.0.0.1:{shared.http_port}")
-    assert f"Anyone who reaches 0.0.0.0:{shared.http_port} can see and change" in up.output
+    assert f"Anyone who reaches 0.0.0.0:{shared.http_port} can see everything" in up.output
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence_and_exit_2(shared: Floor) -> None:

@@ -113,8 +113,10 @@ def test_the_database_cannot_be_reached_from_outside() -> None:
     assert "ports" not in SERVICES["postgres"]
 
 
-def test_pages_without_a_login_are_published_on_loopback_only() -> None:
-    assert settings_of("ui")["YIELDLINE_HTTP__NO_LOGIN"] == "true"
+def test_pages_ask_for_a_login_and_are_published_on_loopback_only() -> None:
+    settings = settings_of("ui")
+    assert "YIELDLINE_HTTP__NO_LOGIN" not in settings
+    assert settings["YIELDLINE_HTTP__SECURE_COOKIES"] == "true"
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["ui"]["ports"])
 
 

@@ -16,6 +16,7 @@ from service.up_plan import (
     embedded_broker,
     environment,
     is_loopback,
+    needs_users,
     page_url,
     programs,
     simulator,
@@ -88,12 +89,12 @@ def test_only_loopback_needs_no_login(host: str, expected: bool) -> None:  # noq
     assert is_loopback(host) is expected
 
 
-def test_another_address_is_refused_without_a_login() -> None:
-    with pytest.raises(SettingsError, match=r"--host 0\.0\.0\.0 .* needs a login"):
-        check_options(UpOptions(host="0.0.0.0"), Settings(), "sqlite:///x")
-    with pytest.raises(SettingsError, match="needs a login"):
-        check_options(UpOptions(), Settings(http=HttpSettings(host="10.0.4.2")), "sqlite:///x")
-    check_options(UpOptions(host="0.0.0.0", no_login=True), Settings(), "sqlite:///x")
+def test_another_address_needs_users() -> None:
+    elsewhere = Settings(http=HttpSettings(host="10.0.4.2"))
+    assert needs_users(UpOptions(host="0.0.0.0"), Settings())
+    assert needs_users(UpOptions(), elsewhere)
+    assert not needs_users(UpOptions(host="0.0.0.0", no_login=True), Settings())
+    assert not needs_users(UpOptions(host="127.0.0.1"), elsewhere)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from ui.api.alert_models import (
     StoredAlert,
 )
 from ui.api.answers import answer
-from ui.api.parameters import State
+from ui.api.parameters import State, Who
 from ui.api.problems import Problem, answers, not_found
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
@@ -69,51 +69,52 @@ def get_alert(state: State, alert_id: AlertId) -> Response:
 
 
 @router.post("/acknowledge", response_model=AlertPage, responses=_LIST)
-def post_acknowledge_many(state: State, body: AcknowledgementOfMany) -> Response:
+def post_acknowledge_many(state: State, body: AcknowledgementOfMany, who: Who) -> Response:
     """Acknowledge alerts; those that are acknowledged or closed stay as they are."""
-    return answer({"items": _acknowledge(state, body.alert_ids, body), "next_cursor": None})
+    return answer({"items": _acknowledge(state, body.alert_ids, body, who), "next_cursor": None})
 
 
 @router.post("/shelve", response_model=AlertPage, responses=_LIST)
-def post_shelve_many(state: State, body: ShelvingOfMany) -> Response:
+def post_shelve_many(state: State, body: ShelvingOfMany, who: Who) -> Response:
     """Shelve alerts; those that are closed stay as they are."""
-    return answer({"items": _shelve(state, body.alert_ids, body), "next_cursor": None})
+    return answer({"items": _shelve(state, body.alert_ids, body, who), "next_cursor": None})
 
 
 @router.post("/{alert_id}/acknowledge", response_model=StoredAlert, responses=_ACT)
 def post_acknowledge(
-    state: State, alert_id: AlertId, body: Acknowledgement | None = None
+    state: State, alert_id: AlertId, who: Who, body: Acknowledgement | None = None
 ) -> Response:
     """Say that somebody has seen an alert; again changes nothing."""
     _check_living(state, alert_id)
-    return answer(_acknowledge(state, [alert_id], body or Acknowledgement())[0])
+    return answer(_acknowledge(state, [alert_id], body or Acknowledgement(), who)[0])
 
 
 @router.post("/{alert_id}/shelve", response_model=StoredAlert, responses=_ACT)
-def post_shelve(state: State, alert_id: AlertId, body: Shelving) -> Response:
+def post_shelve(state: State, alert_id: AlertId, body: Shelving, who: Who) -> Response:
     """Let an alert rest until a moment; it returns by itself."""
     _check_living(state, alert_id)
-    return answer(_shelve(state, [alert_id], body)[0])
+    return answer(_shelve(state, [alert_id], body, who)[0])
 
 
-def _acknowledge(state: State, ids: list[int], body: Acknowledgement) -> list[dict[str, Any]]:
+def _acknowledge(
+    state: State, ids: list[int], body: Acknowledgement, who: Who
+) -> list[dict[str, Any]]:
+    author, now = who.author(body.author), datetime.now(UTC)
     try:
-        after = acknowledge_alerts(
-            state.database, ids, actor=body.author, note=body.note, now=datetime.now(UTC)
-        )
+        after = acknowledge_alerts(state.database, ids, actor=author, note=body.note, now=now)
     except AlertError as error:
         raise Problem(_INVALID, str(error)) from error
     return [alert_facts(each) for each in after]
 
 
-def _shelve(state: State, ids: list[int], body: Shelving) -> list[dict[str, Any]]:
+def _shelve(state: State, ids: list[int], body: Shelving, who: Who) -> list[dict[str, Any]]:
     try:
         after = shelve_alerts(
             state.database,
             ids,
             until=body.until,
             reason=body.reason,
-            actor=body.author,
+            actor=who.author(body.author),
             now=datetime.now(UTC),
         )
     except AlertError as error:

@@ -11,6 +11,8 @@ from starlette.requests import HTTPConnection
 from broker.messages import Outcome, parse_time
 from service.store.queries.filters import Filters
 from service.store.queries.results import LIMIT_MAX
+from ui.access.callers import Caller
+from ui.access.gate import caller_of
 from ui.state import AppState
 
 _lost_plus = re.compile(r"\d \d\d:?\d\d$").search
@@ -22,6 +24,8 @@ def _state_of(connection: HTTPConnection) -> AppState:
 
 
 State = Annotated[AppState, Depends(_state_of)]
+Who = Annotated[Caller, Depends(caller_of)]
+"""Who calls."""
 
 
 def _as_utc(value: Any) -> datetime:  # noqa: ANN401 - whatever was sent

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from broker.errors import YieldlineError
+from ui.access.headers import security_headers
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -92,6 +93,15 @@ def register(app: FastAPI) -> None:
         # Database or broker: nothing that the caller did, and it may be over soon.
         sentence = f"{str(error).rstrip('.')}."
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, reasons=[sentence])
+
+    @app.exception_handler(Exception)
+    async def _bug(request: Request, _: Exception) -> Response:
+        # It passes the gate by on its way out; uvicorn writes the exception to the log.
+        detail = "this is a fault in Yieldline itself. The log of the web app says more."
+        response = problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+        for name, value in security_headers(request.url.path):
+            response.headers[name.decode()] = value.decode()
+        return response
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> Response:

@@ -20,8 +20,9 @@ from service.commands.resubmissions import (
     record_sent,
 )
 from service.store.queries.rejections import rejection, rejection_bytes
+from ui.access.callers import Caller
 from ui.api.answers import answer
-from ui.api.parameters import State
+from ui.api.parameters import State, Who
 from ui.api.problems import Problem, answers
 from ui.api.rejection_models import (
     Closed,
@@ -45,7 +46,7 @@ _CHANGES_NOTHING = "Nothing was published. Correct it, or send it all the same w
 
 
 @router.post("/resubmit", response_model=ForeseenMessages, responses=_MANY, status_code=202)
-async def post_resubmit_many(state: State, body: ResubmitMany, asked: Asked) -> Response:
+async def post_resubmit_many(state: State, body: ResubmitMany, asked: Asked, who: Who) -> Response:
     """Publish rejections again, byte for byte; those that would change nothing are left out."""
     correction = Correction(topic=body.topic)
     foreseen = await _foresee(state, body.rejection_ids, correction)
@@ -55,17 +56,17 @@ async def post_resubmit_many(state: State, body: ResubmitMany, asked: Asked) -> 
     if not wanted:
         said = f"none of the {len(foreseen)} would be accepted."
         raise Problem(HTTPStatus.CONFLICT, f"{said} {_CHANGES_NOTHING}")
-    await _publish(state, wanted, correction, body)
+    await _publish(state, wanted, correction, _signed(body, who))
     return answer(_tally(foreseen, wanted), HTTPStatus.ACCEPTED)
 
 
 @router.post("/close", response_model=Closed, responses=answers(_INVALID))
-def post_close_many(state: State, body: CloseMany) -> Response:
+def post_close_many(state: State, body: CloseMany, who: Who) -> Response:
     """Say, with a reason, that nothing more will be done with rejections; their bytes stay."""
-    now = datetime.now(UTC)
+    now, author = datetime.now(UTC), who.author(body.author)
     try:
         close_rejections(
-            state.database, body.rejection_ids, actor=body.author, reason=body.reason, now=now
+            state.database, body.rejection_ids, actor=author, reason=body.reason, now=now
         )
     except ResubmitError as error:
         raise Problem(_INVALID, str(error)) from error
@@ -76,7 +77,7 @@ def post_close_many(state: State, body: CloseMany) -> Response:
     "/{rejection_id}/resubmit", response_model=ForeseenMessage, responses=_ONE, status_code=202
 )
 async def post_resubmit(
-    state: State, rejection_id: RejectionId, asked: Asked, body: Resubmit | None = None
+    state: State, rejection_id: RejectionId, asked: Asked, who: Who, body: Resubmit | None = None
 ) -> Response:
     """Publish a rejection again, byte for byte, or a corrected copy of it.
 
@@ -93,7 +94,7 @@ async def post_resubmit(
         return answer(_facts(foreseen, is_published=False))
     if not _is_sent(foreseen, force=body.force):
         raise Problem(HTTPStatus.CONFLICT, f"{_why(foreseen)} {_CHANGES_NOTHING}")
-    await _publish(state, [foreseen], correction, body)
+    await _publish(state, [foreseen], correction, _signed(body, who))
     return answer(_facts(foreseen, is_published=True), HTTPStatus.ACCEPTED)
 
 
@@ -140,6 +141,11 @@ async def _publish(
             await asyncio.to_thread(
                 record_sent, state.database, sent, actor=author, reason=reason, now=now
             )
+
+
+def _signed(words: Words, who: Caller) -> Words:
+    """Return the words of whoever resubmits, under the name that is known of them."""
+    return words.model_copy(update={"author": who.author(words.author)})
 
 
 def _tally(foreseen: Sequence[Foreseen], published: Sequence[Foreseen]) -> dict[str, Any]:

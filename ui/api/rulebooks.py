@@ -24,7 +24,7 @@ from service.store.queries.changes import list_changes
 from service.store.queries.results import LIMIT_MAX
 from service.store.rulebooks import active_version, list_rulebooks, rulebook
 from ui.api.answers import answer
-from ui.api.parameters import State
+from ui.api.parameters import State, Who
 from ui.api.problems import Problem, answers, not_found
 from ui.api.rulebook_models import (
     AuditPage,
@@ -126,12 +126,12 @@ def post_check(state: State, body: CheckBody) -> Response:
         HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
     ),
 )
-def post_rulebook(state: State, body: Activation) -> Response:
+def post_rulebook(state: State, body: Activation, who: Who) -> Response:
     """Put a rulebook in force; services judge by it within two seconds."""
-    draft = Draft(body.toml, based_on=body.based_on)
+    draft, author = Draft(body.toml, based_on=body.based_on), who.author(body.author)
     try:
         stored = activate_rulebook(
-            state.database, draft, actor=body.author, reason=body.reason, now=datetime.now(UTC)
+            state.database, draft, actor=author, reason=body.reason, now=datetime.now(UTC)
         )
     except RulebookConflict as error:
         raise Problem(HTTPStatus.CONFLICT, str(error)) from error

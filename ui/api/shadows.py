@@ -16,7 +16,7 @@ from service.store.queries.results import LIMIT_MAX
 from service.store.queries.shadow_runs import differing_runs
 from service.store.shadows import StoredShadow, list_shadows
 from ui.api.answers import answer
-from ui.api.parameters import State
+from ui.api.parameters import State, Who
 from ui.api.problems import Problem, answers
 
 router = APIRouter(prefix="/api/v1/shadow", tags=["rulebooks"])
@@ -110,13 +110,13 @@ def get_shadow(state: State, query: Annotated[ShadowQuery, Query()]) -> Response
 
 
 @router.post("", response_model=ShadowView, status_code=HTTPStatus.CREATED, responses=_PROBLEMS)
-def post_shadow(state: State, body: ShadowBody) -> Response:
+def post_shadow(state: State, body: ShadowBody, who: Who) -> Response:
     """Let a draft judge every new run too, without any effect; one that runs is stopped."""
     try:
         started = start_shadow(
             state.database,
             Draft(body.toml),
-            actor=body.author,
+            actor=who.author(body.author),
             reason=body.reason,
             now=datetime.now(UTC),
         )
@@ -126,10 +126,11 @@ def post_shadow(state: State, body: ShadowBody) -> Response:
 
 
 @router.delete("", response_model=ShadowView, responses=_PROBLEMS)
-def delete_shadow(state: State) -> Response:
+def delete_shadow(state: State, who: Who) -> Response:
     """Stop the shadow that runs; what it found stays."""
     try:
-        return answer(_view(stop_shadow(state.database, actor="api", now=datetime.now(UTC))))
+        stopped = stop_shadow(state.database, actor=who.author("api"), now=datetime.now(UTC))
+        return answer(_view(stopped))
     except RulebookError as error:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}") from error
 

@@ -1,5 +1,5 @@
 // Alerts: what must I do next? The list is asked again when the status frame says that one changed.
-import { Age, call, change, clock, Icon, live, machineLink, onKey, Panel, query, question, thousands, Trouble } from "yieldline";
+import { Age, call, change, clock, Icon, live, machineLink, may, needs, onKey, Panel, query, question, thousands, Trouble } from "yieldline";
 import { about, kindWord, momentWords, secondsOf, stateWords } from "yieldline/alertwords.js";
 import { AlertSheet } from "yieldline-alerts/alert_sheet.js";
 import { ShelveBox } from "yieldline-alerts/shelve_box.js";
@@ -20,7 +20,7 @@ export default {
   </section>
   <Panel title="Alerts" :what="what" :asks="asks" :rows="alerts.length" :csv="csv" :empty="empty">
     <template #note><span class="seg" role="tablist" aria-label="State"><button v-for="state in states" type="button" role="tab" :aria-selected="String(state === tab)" :class="{on: state === tab}" @click="show(state)">{{ state }}<b v-if="counted(state)"> {{ counted(state) }}</b></button></span></template>
-    <template #head><span v-if="trouble" class="c-fail" role="alert">{{ trouble }}</span><template v-if="canAct"><span class="t3">{{ chosen.size ? chosen.size + ' chosen' : '' }}</span><button v-if="tab !== 'acknowledged'" class="btn" type="button" :disabled="!chosen.size" @click="acknowledge([...chosen])">Acknowledge <kbd>A</kbd></button><button class="btn" type="button" :disabled="!chosen.size" @click="askShelve([...chosen])">Shelve…</button></template></template>
+    <template #head><span v-if="trouble" class="c-fail" role="alert">{{ trouble }}</span><template v-if="canAct"><span class="t3">{{ chosen.size ? chosen.size + ' chosen' : '' }}</span><button v-if="tab !== 'acknowledged'" class="btn" type="button" v-bind="needs('operator', !chosen.size)" @click="acknowledge([...chosen])">Acknowledge <kbd>A</kbd></button><button class="btn" type="button" v-bind="needs('engineer', !chosen.size)" @click="askShelve([...chosen])">Shelve…</button></template></template>
     <div class="scroll" tabindex="-1"><table class="grid alerts" @keydown="move">
       <thead><tr><th v-if="canAct"><input type="checkbox" aria-label="Choose all" :checked="isAllChosen" @change="chooseAll($event.target.checked)"></th><th scope="col">Severity</th><th scope="col">What</th><th scope="col">Machine</th><th scope="col">Line</th><th scope="col" class="r">Runs</th><th scope="col">Opened</th><th scope="col">State</th></tr></thead>
       <tbody><tr v-for="alert in alerts" :key="alert.alert_id" tabindex="0" :class="[alert.severity, {on: alert.alert_id === openId, seen: alert.state !== 'open'}]" @click="open(alert)" @keydown.enter.self="open(alert)">
@@ -73,6 +73,7 @@ export default {
     change,
     kindWord,
     machineLink,
+    needs,
     stateWords,
     seconds: secondsOf,
     counted: (state) => thousands(live.status[`alerts_${state}`] || 0).replace(/^0$/, ""),
@@ -122,7 +123,7 @@ export default {
       this.askAgain();
     },
     async acknowledge(ids) {
-      if (!ids.length || !this.canAct) return;
+      if (!ids.length || !this.canAct || !may("operator")) return;
       this.trouble = "";
       try {
         await this.act("/api/v1/alerts/acknowledge", { alert_ids: ids });

@@ -1,6 +1,6 @@
 // The frame of every page: rail, top bar with scan box and pulse, status line, keys, theme.
 import { shallowReactive } from "vue";
-import { change, clock, clockTime, has, Icon, live, query, startLive, thousands, unitLink, weekday, zoneName } from "yieldline";
+import { caller, change, clock, clockTime, has, Icon, live, meet, Popover, query, startLive, thousands, unitLink, weekday, zoneName } from "yieldline";
 import { keySettings, pageKeys, turnSingleKeys, watchKeys } from "yieldline/keys.js";
 import { Camera } from "yieldline/scan/camera.js";
 import { readScan } from "yieldline/scan/patterns.js";
@@ -14,10 +14,12 @@ const FOOT_FROM = 9; // places below the gap of the rail
 const COUNT_MAX = 999;
 
 export default {
-  components: { Camera, Icon, RangeChip, ScanSheet },
-  props: { title: String, active: String, crumbs: Array, view: String, frame: Object, zone: String, version: String, rail: Array, controls: Array, ranges: Array, lines: Array, patterns: Object },
+  components: { Camera, Icon, Popover, RangeChip, ScanSheet },
+  props: { title: String, active: String, crumbs: Array, view: String, frame: Object, zone: String, version: String, rail: Array, controls: Array, ranges: Array, lines: Array, patterns: Object, caller: Object },
   template: `
-<div class="app" :class="{cut: live.isCut}">
+<div class="app" :class="{cut: live.isCut, barred: who.isGuest || who.isLocal}">
+  <p v-if="who.isGuest" class="openbar bad" role="note"><Icon name="critical" size="15"/><b>Nobody has to log in.</b> Everyone who reaches this address sees everything.</p>
+  <p v-else-if="who.isLocal" class="openbar" role="note"><Icon name="info" size="15"/>There are no users: everyone on this machine is admin. <span class="mono">yieldline users add NAME --role admin</span></p>
   <nav class="rail" aria-label="Main">
     <a class="logo" href="/" aria-label="Yieldline, home"><svg width="34" height="34" viewBox="0 0 34 34" aria-hidden="true"><rect width="34" height="34" rx="8" fill="var(--s3)"/><path d="M6.5 22.5h5l3-9 4.2 12 3.3-8.5h5.5" fill="none" stroke="var(--text)" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"/><path d="M6.5 10h21" stroke="var(--text-3)" stroke-width="1.5" stroke-dasharray="2.5 3" stroke-linecap="round"/></svg></a>
     <template v-for="page in rail"><span v-if="page === firstOfFoot" class="grow"></span><a class="nav" :class="{on: page.id === active}" :href="page.href" :title="page.place < footFrom ? 'Alt+' + page.place : null" :aria-current="page.id === active ? 'page' : null"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="cnt" :class="{soft: !page.is_alarming}">{{ count(page) }}</b></a></template>
@@ -34,6 +36,8 @@ export default {
     <span class="now"><b>{{ time }}</b> <span>{{ day }}</span></span>
     <button class="ib" type="button" :aria-label="'Theme: ' + theme.choice + '. Change it.'" :title="'Theme: ' + theme.choice" @click="nextTheme"><Icon name="sun" size="18"/></button>
     <button class="ib" type="button" aria-label="Keys" title="Keys (?)" @click="$refs.help.showModal()"><kbd>?</kbd></button>
+    <Popover v-if="who.isUser" label="You" look="chip who"><template #button><i class="me" aria-hidden="true">{{ who.name[0] }}</i>{{ who.name }}</template><h3>{{ who.name }}</h3><p class="t2">Your role is {{ who.role }}.</p><form method="post" action="/logout" class="acts"><button class="btn">Log out</button></form><p class="t3">Ends all your logins, on every screen.</p></Popover>
+    <a v-else-if="who.isGuest" class="btn" href="/login">Log in</a>
   </header>
   <div class="body">
     <div v-if="live.isCut" class="cutbar" role="alert"><Icon name="offline" size="17"/><b>{{ cutWords }}</b> since {{ clockTime(live.cutSince) }}. Numbers are not live.</div>
@@ -56,8 +60,9 @@ export default {
   <Camera v-if="hasCamera" @close="closeCamera" @scanned="closeCamera(); takeScan($event)"/>
   <ScanSheet v-if="scanned" :key="scanned.code" :scan="scanned" :unit="patterns.unit" @close="scanned = null"/>
 </div>`,
-  data: () => ({ live, clock, theme, query, keySettings, scan: "", scanned: null, hasCamera: false, footFrom: FOOT_FROM, seenLines: [] }),
+  data: () => ({ live, clock, theme, query, who: caller, keySettings, scan: "", scanned: null, hasCamera: false, footFrom: FOOT_FROM, seenLines: [] }),
   created() {
+    meet(this.caller);
     startLive(this.view, this.frame, this.zone);
     startScope(this.ranges, this.controls);
     this.$watch(() => live.frame, this.seeLines, { immediate: true });

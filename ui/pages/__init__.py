@@ -8,6 +8,7 @@ from nicegui import app
 
 from ui import navigation, theme
 from ui.feed import Feed
+from ui.live_pages import watch_pages
 from ui.pages import alerts, analytics, floor, machine, rejects, results, rules, system, unit, wall
 from ui.state import AppState
 
@@ -42,6 +43,7 @@ def register_pages(state: AppState) -> Feed:
     feed = Feed(state)
     feed.rail = navigation.rail([each.entry for each in PAGES if each.entry] + [navigation.API])
     theme.serve_files()
+    watch_pages(state.access)
     for page in PAGES:
         page.register(feed)
     state.status_of, state.agent_of = feed.status_of, feed.agent_of

@@ -1,5 +1,5 @@
 // One alert at the side: what it is about, the runs behind it, and what happened to it.
-import { clock, Icon, machineLink, Outcome, question, Sheet, unitLink } from "yieldline";
+import { clock, Icon, machineLink, needs, Outcome, question, Sheet, unitLink } from "yieldline";
 import { eventWords, kindWord, momentWords, secondsOf, stateWords } from "yieldline/alertwords.js";
 
 const MARKS = { PASS: "P", FAIL: "F", ERROR: "E", UNJUDGED: "U" };
@@ -24,7 +24,7 @@ export const AlertSheet = {
       <div v-if="alert.subject.step"><dt>Step</dt><dd class="mono">{{ alert.subject.step }}</dd></div>
       <div v-if="alert.barcode"><dt>Unit</dt><dd><a class="lnk mono" :href="unitLink(alert.barcode)">{{ alert.barcode }}</a></dd></div>
     </dl>
-    <p v-if="alert.state !== 'closed'" class="acts"><button v-if="alert.state !== 'acknowledged'" class="btn" type="button" @click="$emit('acknowledge')">Acknowledge</button><button class="btn" type="button" @click="$emit('shelve')">Shelve…</button></p>
+    <p v-if="alert.state !== 'closed'" class="acts"><button v-if="alert.state !== 'acknowledged'" class="btn" type="button" v-bind="needs('operator')" @click="$emit('acknowledge')">Acknowledge</button><button class="btn" type="button" v-bind="needs('engineer')" @click="$emit('shelve')">Shelve…</button></p>
     <h3>Evidence</h3>
     <p v-if="!alert.runs.length" class="t3">{{ alert.evidence.length ? 'Its runs are no longer stored.' : 'No run stands behind it.' }}</p>
     <table v-else class="grid"><tbody><tr v-for="run in alert.runs" :key="run.run_id"><td><Outcome :mark="marks[run.outcome]"/></td><td>{{ moment(run.timestamp) }}</td><td><a class="mono lnk" :href="unitLink(run.barcode, run.run_id)">{{ run.barcode }}</a></td><td class="t2">{{ run.procedure }}</td><td class="mono">{{ run.first_failure }}</td></tr></tbody></table>
@@ -44,6 +44,7 @@ export const AlertSheet = {
     eventWords,
     kindWord,
     machineLink,
+    needs,
     stateWords,
     unitLink,
     moment: (text) => momentWords(secondsOf(text), clock.second),

@@ -6,8 +6,10 @@
 // the page is refreshed. `steps.data`, `.error` (a sentence), `.isSlow`, `.url`; `steps.ask()` asks anew.
 import { getCurrentInstance, onUnmounted, shallowReactive, watch } from "vue";
 import { clock } from "./connection.js";
+import { goToLogin } from "./rights.js";
 import { parameters, scope } from "./scope.js";
 
+const UNAUTHORIZED = 401;
 const SLOW_MS = 150; // before that nothing is drawn for it
 const TIMEOUT_MS = 30_000;
 
@@ -43,6 +45,7 @@ export async function call(path, { method = "GET", body, signal, as = "json", is
     if (error.name === "TimeoutError") throw new Trouble(`No answer to ${path.split("?")[0]} within 30 s. Choose a shorter time range, or try again.`);
     throw new Trouble("The server does not answer. Look whether it runs, then try again.");
   }
+  if (answer.status === UNAUTHORIZED) goToLogin(); // the login is over; the page comes back after the next
   if (!answer.ok) throw new Trouble(await sentence(answer, path.split("?")[0]), answer.status);
   if (as !== "json") return as === "text" ? answer.text() : answer;
   return answer.status === 204 ? null : answer.json();

@@ -5,6 +5,7 @@ import { setZone } from "./words.js";
 
 const FRAME = "yieldline_frame";
 const CREDIT = "yieldline_credit";
+const ENDED = "yieldline_ended"; // what this page may show has changed, or a login comes first
 const TROUBLE_S = 2;
 const CUT_S = 10;
 
@@ -62,6 +63,7 @@ function onFrame(frame) {
 function attach() {
   if (!window.socket) return void setTimeout(attach, 20);
   window.socket.on(FRAME, onFrame);
+  window.socket.on(ENDED, () => window.location.reload());
   window.socket.on("connect", () => setTimeout(giveCredit, 50));
   // The framework reloads a page whose connection timed out; without a server that would leave
   // nothing on the screen. The socket tries again by itself, and reloads only when one answers.

@@ -8,4 +8,5 @@ export { call, question, Trouble } from "./api.js";
 export { AsOf, CopyLink, Empty, Failed, Panel, Popover, Shapes, Sheet } from "./panel.js";
 export { FilterBar } from "./filterbar.js";
 export { copyText } from "./copy.js";
+export { caller, lacks, may, meet, needs } from "./rights.js";
 export { onKey } from "./keys.js";

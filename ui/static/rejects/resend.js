@@ -1,5 +1,5 @@
 // Right: what would become of it now, and sending it: this one, its group, or a corrected copy.
-import { Icon, Outcome, thousands, Trouble } from "yieldline";
+import { Icon, may, needs, Outcome, thousands, Trouble } from "yieldline";
 import { textOf } from "yieldline-rejects/bytes.js";
 import { CopyEditor } from "yieldline-rejects/copy_editor.js";
 import { Watching, WATCHED_MAX } from "yieldline-rejects/watching.js";
@@ -22,7 +22,7 @@ export const Resend = {
       <label class="why">Topic<input v-model.trim="topic" class="field mono" spellcheck="false"></label>
       <p v-if="suggestion" class="t3">The message says {{ named }}. <button class="lnk" type="button" @click="topic = suggestion">Send it to the topic of {{ named }}</button></p>
       <CopyEditor v-if="mode === 'copy'" v-model="copy"/>
-      <p class="acts"><button class="btn" :class="{pri: !dry}" type="button" :disabled="isBusy" @click="tryIt"><Icon name="redo"/>{{ dry ? 'Dry run again' : 'Dry run' }} <kbd>D</kbd></button><span class="t3">{{ dry ? 'nothing is changed by it' : 'says what would become of it now; changes nothing' }}</span></p>
+      <p class="acts"><button class="btn" :class="{pri: !dry}" type="button" v-bind="needs('engineer', isBusy)" @click="tryIt"><Icon name="redo"/>{{ dry ? 'Dry run again' : 'Dry run' }} <kbd>D</kbd></button><span class="t3">{{ dry ? 'nothing is changed by it' : 'says what would become of it now; changes nothing' }}</span></p>
     </div>
     <p v-if="trouble" class="bad c-fail" role="alert">{{ trouble }}</p>
     <p v-if="progress" class="acts sending" role="status"><progress :max="progress.total" :value="progress.done"></progress><span>{{ n(progress.done) }} of {{ n(progress.total) }} sent</span><button v-if="isBusy" class="btn" type="button" @click="isCancelled = true">Stop</button></p>
@@ -35,7 +35,7 @@ export const Resend = {
   </div>
   <form class="send" @submit.prevent="send(false)">
     <label class="why">{{ isMany ? 'Reason, kept with every one' : 'Reason, kept in the audit trail' }}<input v-model="reason" class="field" :maxlength="reasonMax" placeholder="Why it may be sent again, or closed"></label>
-    <p class="acts"><button class="btn pri" :disabled="isBusy || !dry || !dry.accepted">Resubmit{{ isMany && dry ? ' ' + n(dry.accepted) : mode === 'copy' ? ' the copy' : '' }}</button><button v-if="dry && !dry.accepted && mode !== 'group'" class="btn" type="button" :disabled="isBusy" @click="send(true)">Send all the same</button><button class="btn" type="button" :disabled="isBusy || !closing.length || !reason.trim()" :title="reason.trim() ? null : 'Say why first'" @click="close">{{ closeWords }}</button></p>
+    <p class="acts"><button class="btn pri" v-bind="needs('engineer', isBusy || !dry || !dry.accepted)">Resubmit{{ isMany && dry ? ' ' + n(dry.accepted) : mode === 'copy' ? ' the copy' : '' }}</button><button v-if="dry && !dry.accepted && mode !== 'group'" class="btn" type="button" v-bind="needs('engineer', isBusy)" @click="send(true)">Send all the same</button><button class="btn" type="button" v-bind="needs('engineer', isBusy || !closing.length || !reason.trim(), reason.trim() ? null : 'Say why first')" @click="close">{{ closeWords }}</button></p>
   </form>
 </section>`,
   data: () => ({ marks: MARKS, reasonMax: REASON_CHARS_MAX, topic: "", copy: "", reason: "", dry: null, trouble: "", isBusy: false, isCancelled: false, progress: null, watched: [], sentCount: 0, listedMax: LISTED }),
@@ -82,13 +82,14 @@ export const Resend = {
   },
   methods: {
     n: thousands,
+    needs,
     whyWords,
     begin() {
       Object.assign(this, { topic: this.one.topic, copy: this.text, dry: null, trouble: "", progress: null, watched: [], sentCount: 0, listedMax: LISTED });
     },
     // Work, with its trouble as a sentence.
     async work(action) {
-      if (this.isBusy) return;
+      if (this.isBusy || !may("engineer")) return;
       Object.assign(this, { isBusy: true, isCancelled: false, trouble: "" });
       try {
         await action();

@@ -1,5 +1,5 @@
 // The rules of a version or a draft: as a table with a form, or as TOML. Both are the same text.
-import { change, clock, clockTime, Icon, onKey, Panel, Popover, query, thousands } from "yieldline";
+import { change, clock, clockTime, Icon, may, needs, onKey, Panel, Popover, query, thousands } from "yieldline";
 import { canUndo, drafts, edit, undo } from "./drafts.js";
 import { throwAway, write } from "./desk.js";
 import { RuleForm } from "./form.js";
@@ -57,8 +57,8 @@ export const Book = {
   <template #head>
     <span v-if="draft && fault" class="o c-fail" role="status"><Icon class="c-critical" name="critical" size="16"/>1 error</span><span v-else-if="draft && desk.isChecked" class="o q" role="status"><Icon name="pass-line" size="14"/>valid</span>
     <template v-if="draft"><button class="btn tiny" type="button" title="Add a rule (N)" @click="add"><Icon name="plus" size="13"/>Rule</button><button class="btn tiny" type="button" title="Undo (U)" :disabled="!mayUndo" @click="back"><Icon name="redo" size="13"/>Undo<template v-if="mayUndo"> edit {{ draft.edits }}</template></button><Popover look="btn tiny" label="Discard the draft"><template #button>Discard</template><template #default="{ close }"><h3>Discard the draft?</h3><p>Its text of edit {{ draft.edits }} is gone then. Versions stay.</p><p class="acts"><button class="btn" type="button" @click="close(); discard()">Discard it</button><button class="btn" type="button" @click="close">Keep it</button></p></template></Popover></template>
-    <button v-else-if="desk.version?.is_active" class="btn tiny" type="button" title="Edit (E)" @click="write(desk)">Edit as draft v{{ desk.active + 1 }}</button>
-    <button v-else-if="desk.version" class="btn tiny" type="button" @click="write(desk, desk.version.version)"><Icon name="redo" size="13"/>Go back to v{{ desk.version.version }}</button>
+    <button v-else-if="desk.version?.is_active" class="btn tiny" type="button" v-bind="needs('engineer', false, 'Edit (E)')" @click="write(desk)">Edit as draft v{{ desk.active + 1 }}</button>
+    <button v-else-if="desk.version" class="btn tiny" type="button" v-bind="needs('engineer')" @click="write(desk, desk.version.version)"><Icon name="redo" size="13"/>Go back to v{{ desk.version.version }}</button>
   </template>
   <div v-if="loose" class="loose" role="alert"><Icon class="c-critical" name="critical" size="18"/><p>{{ loose }}</p></div>
   <Text v-if="isText" :desk="desk" :at="at"/>
@@ -72,7 +72,7 @@ export const Book = {
 </Panel>`,
   data: () => ({ query, drafts, open: null, at: 0, shownMax: ROWS_AT_ONCE, ranks: new Map() }),
   created() {
-    onKey("e", "edit the rulebook in force", () => this.desk.versions.data && write(this.desk));
+    onKey("e", "edit the rulebook in force", () => this.desk.versions.data && may("engineer") && write(this.desk));
     onKey("n", "add a rule to the draft", () => this.draft && this.add());
     onKey("u", "undo the last edit of the draft", () => this.draft && this.back());
     onKey("t", "table or TOML", () => this.turn(this.isText ? "" : "toml"));
@@ -122,6 +122,7 @@ export const Book = {
     },
   },
   methods: {
+    needs,
     write,
     n: thousands,
     rowOf(rule) {

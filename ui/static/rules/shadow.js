@@ -1,5 +1,5 @@
 // The shadow: a draft that judges live runs too, without any effect. Where it differs, and stopping it.
-import { call, clock, Failed, Icon, Panel, Sheet, thousands, Trouble, unitLink, when } from "yieldline";
+import { call, clock, Failed, Icon, needs, Panel, Sheet, thousands, Trouble, unitLink, when } from "yieldline";
 import { onUnmounted } from "vue";
 import { drafts } from "./drafts.js";
 import { REASON_CHARS_MIN, reasonLength } from "./desk.js";
@@ -20,7 +20,7 @@ export const Shadow = {
   props: { desk: Object },
   template: `
 <Panel class="sha" title="Shadow" :note="note" what="A draft that judges every new run beside the rulebook in force. It decides nothing and is published nowhere; the runs on which the two differ are kept.">
-  <template #head><button v-if="isRunning" class="btn tiny" type="button" :disabled="isSending" @click="stop"><Icon name="stop" size="13"/>Stop</button><button v-if="desk.draft && !isSame" class="btn tiny" type="button" :disabled="!mayStart || isSending" :title="waits || 'Let this draft judge live runs too'" @click="start"><Icon name="play" size="13"/>{{ isRunning ? 'Replace by this draft' : 'Start this draft as shadow' }}</button></template>
+  <template #head><button v-if="isRunning" class="btn tiny" type="button" v-bind="needs('engineer', isSending)" @click="stop"><Icon name="stop" size="13"/>Stop</button><button v-if="desk.draft && !isSame" class="btn tiny" type="button" v-bind="needs('engineer', !mayStart || isSending, waits || 'Let this draft judge live runs too')" @click="start"><Icon name="play" size="13"/>{{ isRunning ? 'Replace by this draft' : 'Start this draft as shadow' }}</button></template>
   <Failed v-if="trouble && !shadow" :words="trouble" @again="ask"/>
   <p v-else-if="trouble" class="none c-fail" role="alert">{{ trouble }}</p>
   <p v-if="shadow" class="cnts"><b>{{ n(shadow.judged) }}</b> run{{ shadow.judged === 1 ? '' : 's' }} judged, <b>{{ n(shadow.differed) }}</b> differ{{ shadow.differed === 1 ? 's' : '' }}<template v-if="shadow.judged">, {{ share }} %</template><span class="t3"> · {{ shadow.author }}: {{ shadow.reason }}</span><span class="grow"></span><button v-if="shadow.next_cursor || shadow.items.length > 5" class="lnk" type="button" @click="openAll">all {{ n(shadow.differed) }}</button></p>
@@ -51,6 +51,7 @@ export const Shadow = {
   },
   methods: {
     n: thousands,
+    needs,
     unitLink,
     async attempt(action) {
       try {

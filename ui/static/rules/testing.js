@@ -1,5 +1,5 @@
 // The right column: back-test the draft, and put it in force.
-import { call, change, clock, clockTime, duration, Empty, Icon, onKey, Panel, thousands, Trouble } from "yieldline";
+import { call, caller, change, clock, clockTime, duration, Empty, Icon, lacks, may, needs, onKey, Panel, thousands, Trouble } from "yieldline";
 import { isOfThis, isTested } from "./backtest.js";
 import { discard, drafts, keep, keepAuthor } from "./drafts.js";
 import { putOnTop, REASON_CHARS_MIN, reasonLength, show } from "./desk.js";
@@ -15,7 +15,7 @@ export const Backtest = {
   props: { desk: Object },
   template: `
 <Panel class="bk" title="Back-test" :note="note" what="Judges the stored history of the units in the time range again by this draft, through the same code that judges live, and changes nothing. A unit counts where its first run of a procedure is in the range; all its runs of that procedure come with it.">
-  <template #head><button v-if="isRunning" class="btn tiny" type="button" @click="test.cancel()"><Icon name="stop" size="13"/>Cancel</button><button v-else-if="desk.draft" class="btn tiny" type="button" :disabled="!mayRun" :title="mayRun ? 'Back-test this draft (B)' : 'Waits for a draft without a fault'" @click="test.start()"><Icon :name="job ? 'redo' : 'play'" size="13"/>{{ job ? 'Run again' : 'Run' }}</button></template>
+  <template #head><button v-if="isRunning" class="btn tiny" type="button" v-bind="needs('engineer')" @click="test.cancel()"><Icon name="stop" size="13"/>Cancel</button><button v-else-if="desk.draft" class="btn tiny" type="button" v-bind="needs('engineer', !mayRun, mayRun ? 'Back-test this draft (B)' : 'Waits for a draft without a fault')" @click="test.start()"><Icon :name="job ? 'redo' : 'play'" size="13"/>{{ job ? 'Run again' : 'Run' }}</button></template>
   <div v-if="job" class="pg" role="status"><span class="st"><Icon :class="look.look" :name="look.icon" size="14"/><b>{{ look.word }}</b>{{ look.at }}</span><span class="bar" role="progressbar" :aria-valuenow="percent" aria-valuemin="0" aria-valuemax="100" aria-label="Runs judged again"><i :style="{width: percent + '%'}"></i></span><span>{{ progress }}</span></div>
   <p v-if="test.trouble" class="none c-fail" role="alert">{{ test.trouble }}</p>
   <p v-if="job?.error" class="none c-fail" role="alert">{{ job.error }}</p>
@@ -23,7 +23,7 @@ export const Backtest = {
   <Empty v-else-if="job?.result" words="No run in this time range. Choose a longer one in the top bar, then run it again."/>
   <Empty v-else-if="!isRunning" :words="hint"/>
 </Panel>`,
-  created() { onKey("b", "back-test the draft", () => this.mayRun && this.test.start()); },
+  created() { onKey("b", "back-test the draft", () => this.mayRun && may("engineer") && this.test.start()); },
   computed: {
     test() { return this.desk.test; },
     job() { return this.desk.draft ? this.test.job : null; },
@@ -51,6 +51,7 @@ export const Backtest = {
       return total || ended ? `${thousands(done)} of ${thousands(total)} runs · ${spent}` : "looking for its runs";
     },
   },
+  methods: { needs },
 };
 
 export const Activate = {
@@ -62,12 +63,12 @@ export const Activate = {
   <form v-else @submit.prevent="activate">
     <div class="reason"><textarea class="field" :value="draft.reason" maxlength="500" rows="3" aria-label="Reason" placeholder="Why? It is kept with the version." @input="say($event.target.value)"></textarea><em :class="{'c-marg': draft.reason && count < min}">{{ count }} characters, at least {{ min }}</em></div>
     <ul class="ck"><li v-for="each in points" :class="{done: each.isDone}"><Icon :class="each.look" :name="each.icon" size="16"/><span>{{ each.words }}</span><button v-if="each.act" class="lnk" type="button" @click="each.act">{{ each.action }}</button></li></ul>
-    <label class="au">as <input class="field" :value="drafts.author" maxlength="128" placeholder="your name" autocomplete="name" @change="keepAuthor($event.target.value)"></label>
-    <div class="act"><button class="btn big" :class="{pri: isReady}" :disabled="!isReady || isSending"><Icon v-if="!isReady" name="lock"/>Activate as v{{ desk.active + 1 }}</button><span>{{ hint }}</span></div>
+    <p v-if="who.isUser" class="au t3">as {{ who.name }}</p><label v-else class="au">as <input class="field" :value="drafts.author" maxlength="128" placeholder="your name" autocomplete="name" @change="keepAuthor($event.target.value)"></label>
+    <div class="act"><button class="btn big" :class="{pri: isReady && !locked}" v-bind="needs('engineer', !isReady || isSending)"><Icon v-if="!isReady || locked" name="lock"/>Activate as v{{ desk.active + 1 }}</button><span>{{ hint }}</span></div>
     <p v-if="trouble" class="c-fail" role="alert">{{ trouble }}</p>
   </form>
 </Panel>`,
-  data: () => ({ drafts, isSending: false, trouble: "", min: REASON_CHARS_MIN }),
+  data: () => ({ drafts, isSending: false, trouble: "", min: REASON_CHARS_MIN, who: caller }),
   computed: {
     draft() { return this.desk.draft; },
     count() { return reasonLength(this.draft); },
@@ -101,7 +102,9 @@ export const Activate = {
     },
     reasoned() { return this.count >= this.min ? this.done("reason given") : { icon: "unjudged", look: "t3", words: "reason missing, or too short" }; },
     isReady() { return this.points.every((each) => each.isDone); },
+    locked: () => lacks("engineer"),
     hint() {
+      if (this.locked) return this.locked;
       const waits = this.points.filter((each) => !each.isDone).length;
       if (waits) return `Waits for the ${waits === 1 ? "point" : `${waits} points`} above.`;
       return "Results from this moment on are judged by it; stored verdicts stay.";
@@ -109,13 +112,14 @@ export const Activate = {
   },
   methods: {
     keepAuthor,
+    needs,
     done: (words) => ({ icon: "pass-line", look: "c-pass", words, isDone: true }),
     say(text) {
       this.draft.reason = text;
       keep(this.draft);
     },
     async activate() {
-      if (!this.isReady || this.isSending) return;
+      if (!this.isReady || this.isSending || this.locked) return;
       const { desk, draft } = this;
       Object.assign(this, { isSending: true, trouble: "" });
       const body = { toml: draft.toml, reason: draft.reason, author: drafts.author.trim() || AUTHOR, based_on: draft.base };

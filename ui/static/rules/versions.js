@@ -1,5 +1,5 @@
 // The left column: every version and draft, or the audit trail.
-import { call, change, clock, Failed, Icon, Panel, query, Shapes, Trouble, when } from "yieldline";
+import { call, change, clock, Failed, Icon, needs, Panel, query, Shapes, Trouble, when } from "yieldline";
 import { drafts } from "./drafts.js";
 import { show, showDraft, write } from "./desk.js";
 
@@ -40,7 +40,7 @@ export const Versions = {
       <a v-for="each in kept" class="ve" :class="{sel: isChosen(true, each.base)}" :href="'?draft=' + each.base" :aria-current="isChosen(true, each.base) ? 'true' : null" @click.prevent="showDraft(each.base)"><div class="a"><b>v{{ active + 1 }}</b><i>draft</i><span>edit {{ each.edits }}, {{ moment(each.editedAt) }}</span></div><div class="m">{{ each.base ? 'from v' + each.base : 'the first' }} · in this browser, not active</div></a>
       <a v-for="each in items" class="ve" :class="{sel: isChosen(false, each.version)}" :href="'?version=' + each.version" :aria-current="isChosen(false, each.version) ? 'true' : null" @click.prevent="show(each.version)"><div class="a"><b>v{{ each.version }}</b><i v-if="each.is_active" class="act">active</i><span>{{ moment(at(each.activated_at)) }}</span></div><p>{{ each.reason }}</p><div class="m">{{ each.author }}</div></a>
     </nav>
-    <div class="cmp"><label v-if="items.length > 1">Compare with <select class="field" :value="query.compare" @change="change({compare: $event.target.value})"><option value="">{{ usual }}</option><option v-for="each in others" :value="String(each.version)">v{{ each.version }}</option></select></label><button v-if="!hasDraft" class="btn tiny" type="button" @click="write(desk)"><Icon name="plus" size="13"/>Draft</button></div>
+    <div class="cmp"><label v-if="items.length > 1">Compare with <select class="field" :value="query.compare" @change="change({compare: $event.target.value})"><option value="">{{ usual }}</option><option v-for="each in others" :value="String(each.version)">v{{ each.version }}</option></select></label><button v-if="!hasDraft" class="btn tiny" type="button" v-bind="needs('engineer')" @click="write(desk)"><Icon name="plus" size="13"/>Draft</button></div>
   </template>
 </Panel>`,
   data: () => ({ query }),
@@ -58,7 +58,7 @@ export const Versions = {
     },
   },
   methods: {
-    at, change, show, showDraft, write,
+    at, change, needs, show, showDraft, write,
     moment: (seconds) => when(seconds, clock.second),
     isChosen(isDraft, version) { return this.desk.chosen?.isDraft === isDraft && this.desk.chosen.version === version; },
     walk(event) {

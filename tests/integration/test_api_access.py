@@ -1,0 +1,437 @@
+"""Logins, roles and tokens over HTTP, on a real port and a real database."""
+
+import asyncio
+import json
+import re
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+
+from broker.settings import Settings
+from service.commands import passwords, users
+from service.commands.roles import Role, Scope
+from service.commands.tokens import create_token, revoke_token
+from service.store.queries.changes import list_changes
+from tests.support.ports import free_port
+from tests.support.processes import PYTHON
+from tests.support.stored import Stored
+from tests.support.waiting import eventually
+from tests.support.web import Web, serving
+from ui.access.routes import RULES, SOCKET, find_need
+
+PASSWORD = "copper kettle on the moon"
+NOW = datetime.now(UTC)
+BY: dict[str, Any] = {"actor": "test", "now": NOW}
+TOML = '[[rule]]\nid = "vcc"\ntest_step = "vcc"\nlow = 4.75\n'
+
+# A call that each role may make or not; what comes of it once let in is another test's.
+CALLS: list[tuple[str, str, dict[str, Any], Role]] = [
+    ("GET", "/api/v1/results", {}, Role.VIEWER),
+    ("GET", "/api/v1/export.csv", {}, Role.VIEWER),
+    ("GET", "/metrics", {}, Role.VIEWER),
+    ("GET", "/docs", {}, Role.VIEWER),
+    ("GET", "/openapi.json", {}, Role.VIEWER),
+    ("GET", "/api/v1/audit", {}, Role.VIEWER),
+    ("POST", "/api/v1/rulebooks/check", {"toml": TOML}, Role.VIEWER),
+    ("POST", "/api/v1/alerts/acknowledge", {"alert_ids": [1]}, Role.OPERATOR),
+    ("POST", "/api/v1/alerts/1/acknowledge", {}, Role.OPERATOR),
+    ("POST", "/api/v1/alerts/1/shelve", {}, Role.ENGINEER),
+    ("POST", "/api/v1/alerts/shelve", {"alert_ids": [1]}, Role.ENGINEER),
+    ("POST", "/api/v1/rulebooks", {"toml": "", "reason": "none"}, Role.ENGINEER),
+    ("POST", "/api/v1/rulebooks/backtest", {"toml": "["}, Role.ENGINEER),
+    ("POST", "/api/v1/shadow", {"toml": "[", "reason": "x"}, Role.ENGINEER),
+    ("DELETE", "/api/v1/shadow", {}, Role.ENGINEER),
+    ("POST", "/api/v1/rejections/1/resubmit?dry_run=true", {}, Role.ENGINEER),
+    ("POST", "/api/v1/rejections/resubmit", {"rejection_ids": [1]}, Role.ENGINEER),
+    ("POST", "/api/v1/rejections/close", {"rejection_ids": [1], "reason": "x"}, Role.ENGINEER),
+    ("DELETE", "/api/v1/jobs/none", {}, Role.ENGINEER),
+    ("POST", "/ingest", {}, Role.ADMIN),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+    """The real argon2, with less work: what it costs is no part of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        hasher = passwords.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(passwords, "_hasher", hasher)
+        passwords._nobodys.cache_clear()
+        yield
+        passwords._nobodys.cache_clear()
+
+
+@pytest.fixture
+def stored(sqlite_url: str) -> Iterator[Stored]:
+    store = Stored(sqlite_url)
+    yield store
+    store.close()
+
+
+def settings_of(stored: Stored, tmp_path: Path, **http: Any) -> Settings:  # noqa: ANN401
+    return Settings.model_validate(
+        {
+            "broker": {"port": free_port(), "connect_timeout_s": 1},
+            "database": {"url": stored.url},
+            "http": {"secret_file": tmp_path / "session.key", **http},
+        }
+    )
+
+
+@pytest.fixture
+async def web(stored: Stored, tmp_path: Path) -> AsyncIterator[Web]:
+    """The API with a user of each role, on an address that others reach."""
+    for role in reversed(Role):
+        users.add_user(stored.database, role.value, role, PASSWORD, **BY)
+    async with serving(settings_of(stored, tmp_path, host="0.0.0.0")) as web:
+        yield web
+
+
+async def log_in(web: Web, name: str, password: str = PASSWORD, **more: str) -> httpx.Response:
+    """POST /login as a browser does."""
+    return await web.client.post(
+        "/login",
+        data={"user": name, "password": password, **more},
+        headers={"Origin": f"http://127.0.0.1:{web.port}"},
+    )
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def call(web: Web, method: str, path: str, body: object = None, **headers: str) -> int:
+    """Make a call; return its status."""
+    given = {} if body is None or method == "GET" else {"json": body}
+    response = await web.client.request(method, path, headers=headers, **given)
+    return response.status_code
+
+
+# -- routes ----------------------------------------------------------------------------------------
+
+_LIST_ROUTES = """
+import json
+from broker.settings import Settings
+from ui.app import create_app
+
+def walk(routes, before=""):
+    for route in routes:
+        inner = getattr(route, "original_router", None) or getattr(route, "app", None)
+        path = before.rstrip("/") + (getattr(route, "path", None) or "")
+        below = getattr(inner, "routes", None)
+        if below is not None:
+            yield from walk(below, path)
+        elif type(route).__name__ == "Mount":
+            yield "GET", path + "/x"
+        elif type(route).__name__.endswith("WebSocketRoute"):
+            yield "SOCKET", path
+        else:
+            yield from ((method, path) for method in route.methods)
+
+print(json.dumps(sorted(set(walk(create_app(Settings()).routes)))))
+"""
+
+
+def test_every_route_says_which_role_it_needs(tmp_path: Path) -> None:
+    listed = subprocess.run(
+        [PYTHON, "-c", _LIST_ROUTES], cwd=tmp_path, capture_output=True, check=True, timeout=60
+    )
+    routes = [tuple(each) for each in json.loads(listed.stdout)]
+    assert ("POST", "/api/v1/rejections/{rejection_id}/resubmit") in routes
+    assert ("GET", "/machines/{machine_id}") in routes
+    assert (SOCKET, "/ws/live") in routes
+    ends = {"/api/{rest:path}", "/ingest", "/schemas/{rest:path}", "/asyncapi.json"}
+    unknown = [
+        f"{method} {path}"
+        for method, path in routes
+        if path not in ends and not find_need(method, re.sub(r"\{[^}]*\}", "x", path)).is_known
+    ]
+    assert unknown == [], "say in ui/access/routes.py which role they need"
+    named = {path for _, path in routes}
+    for methods, path, need in RULES:
+        if need and "POST" in methods and "*" not in path:
+            assert path in named, f"{path} is in ui/access/routes.py, and nowhere else"
+
+
+# -- roles -----------------------------------------------------------------------------------------
+
+
+async def test_each_role_may_what_the_table_says_and_no_more(stored: Stored, web: Web) -> None:
+    tokens = {
+        role: create_token(stored.database, role.value, Scope(role.value), days=1, **BY)[0]
+        for role in Role
+    }
+    await web.state.access.refresh()
+    for method, path, body, least in CALLS:
+        assert await call(web, method, path, body) in {401, 303}, path  # 303: to the login
+        for role, token in tokens.items():
+            status = await call(web, method, path, body, **bearer(token))
+            assert (status == 403) is (not role.includes(least)), (method, path, role, status)
+            assert status != 401
+
+
+async def test_a_refusal_names_the_role_that_is_needed(stored: Stored, web: Web) -> None:
+    path = "/api/v1/alerts/7/acknowledge"
+    stranger = await web.client.post(path)
+    assert stranger.status_code == 401
+    assert stranger.headers["content-type"] == "application/problem+json"
+    assert stranger.headers["www-authenticate"].startswith("Bearer")
+    assert stranger.json()["detail"].startswith(f"POST {path} needs the role operator, and you are")
+    token, _ = create_token(stored.database, "look", Scope.VIEWER, days=1, **BY)
+    await web.state.access.refresh()
+    viewer = await web.client.post(path, headers=bearer(token))
+    assert viewer.status_code == 403
+    assert viewer.json()["detail"] == (
+        f"POST {path} needs the role operator; token look is viewer."
+    )
+    assert viewer.json()["role"] == "operator"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/login"])
+async def test_what_comes_before_a_login_is_open(web: Web, path: str) -> None:
+    assert (await web.get(path)).status_code == 200
+    assert (await web.get("/readyz")).status_code == 503
+
+
+async def test_every_answer_carries_the_headers_of_safety(web: Web) -> None:
+    for path in ("/healthz", "/login", "/api/v1/results", "/nowhere", "/api/v1/nowhere"):
+        response = await web.get(path)
+        assert response.headers["x-content-type-options"] == "nosniff", path
+        assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+
+
+# -- logging in and out ----------------------------------------------------------------------------
+
+
+async def test_a_login_is_a_cookie_that_scripts_cannot_read_and_other_sites_cannot_use(
+    web: Web,
+) -> None:
+    response = await log_in(web, "Engineer", next="/rules?version=3")
+    assert (response.status_code, response.headers["location"]) == (303, "/rules?version=3")
+    cookie = SimpleCookie(response.headers["set-cookie"])["yieldline_session"]
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "strict", "/")
+    assert 8 * 3600 - 5 <= int(cookie["max-age"]) <= 8 * 3600
+    assert not cookie["secure"]
+    me = (await web.get("/api/v1/me")).json()
+    assert (me["kind"], me["name"], me["role"]) == ("user", "engineer", "engineer")
+
+
+async def test_behind_https_the_cookie_is_for_https_alone(web: Web) -> None:
+    response = await web.client.post(
+        "/login",
+        data={"user": "viewer", "password": PASSWORD},
+        headers={"Origin": f"https://127.0.0.1:{web.port}", "X-Forwarded-Proto": "https"},
+    )
+    assert "Secure" in response.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "evil", "/a\nb", "/logout", ""],
+)
+async def test_a_login_leads_nowhere_but_here(web: Web, target: str) -> None:
+    response = await log_in(web, "viewer", next=target)
+    assert response.headers["location"] == "/"
+
+
+async def test_a_wrong_name_and_a_wrong_password_hear_the_same(web: Web) -> None:
+    answers = [
+        await log_in(web, "viewer", "not the password"),
+        await log_in(web, "nobody", PASSWORD),
+        await log_in(web, "<b>", PASSWORD),
+        await web.client.post("/login", content=b"&" * 9_000),
+    ]
+    assert [each.status_code for each in answers] == [401] * 4
+    assert all("Name or password is wrong." in each.text for each in answers)
+    assert "&lt;b&gt;" in answers[2].text
+    assert not web.client.cookies
+
+
+async def test_after_five_tries_a_minute_even_the_right_password_waits(web: Web) -> None:
+    for _ in range(5):
+        assert (await log_in(web, "viewer", "guess " * 3)).status_code == 401
+    late = await log_in(web, "viewer")
+    assert late.status_code == 429
+    assert re.search(r"Too many tries\. Wait \d+ s, then try again\.", late.text)
+    assert 50 <= int(late.headers["retry-after"]) <= 60
+    assert (await log_in(web, "operator")).status_code == 303
+
+
+async def test_a_page_leads_to_the_login_and_back(web: Web) -> None:
+    response = await web.get("/units/a b", run=7)
+    assert response.status_code == 303
+    assert response.headers["location"] == "/login?next=%2Funits%2Fa%2520b%3Frun%3D7"
+    page = await web.get(response.headers["location"])
+    assert 'name="next" value="/units/a%20b?run=7"' in page.text
+
+
+async def test_a_login_changes_nothing_unless_our_own_page_asks(web: Web) -> None:
+    await log_in(web, "operator")
+    own = f"http://127.0.0.1:{web.port}"
+    path, body = "/api/v1/alerts/acknowledge", {"alert_ids": [1]}
+    assert await call(web, "POST", path, body, Origin=own) == 422
+    assert await call(web, "POST", path, body) == 403
+    assert await call(web, "POST", path, body, Origin="http://evil.example") == 403
+    cross = {"Origin": own, "Sec-Fetch-Site": "cross-site"}
+    assert await call(web, "POST", path, body, **cross) == 403
+    assert await call(web, "POST", "/logout", Origin="http://evil.example") == 403
+
+
+async def test_logging_out_ends_every_login_and_every_stream_of_the_user(
+    stored: Stored, web: Web
+) -> None:
+    await log_in(web, "engineer")
+    first = dict(web.client.cookies)
+    web.client.cookies.clear()
+    await log_in(web, "engineer")
+    own, url = f"http://127.0.0.1:{web.port}", f"ws://127.0.0.1:{web.port}/ws/live"
+    cookie = "; ".join(f"{name}={value}" for name, value in first.items())
+    async with (
+        websockets.connect(url, origin=own, additional_headers={"Cookie": cookie}) as socket,  # type: ignore[arg-type]
+        web.client.stream("GET", "/api/v1/live") as events,
+    ):
+        await eventually(lambda: web.state.viewer_count == 2)
+        assert await call(web, "POST", "/logout", Origin=own) == 303
+        async with asyncio.timeout(5):
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await socket.recv()
+            assert b"results as they are judged" in await events.aread()
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (
+        1008,
+        "Your login or token is over.",
+    )
+    web.client.cookies.update(first)
+    assert (await web.get("/api/v1/me")).status_code == 401
+    assert list_changes(stored.database)[0][0]["action"] == "log out"
+
+
+async def test_what_is_changed_elsewhere_holds_within_seconds(stored: Stored, web: Web) -> None:
+    await log_in(web, "operator")
+    own = f"http://127.0.0.1:{web.port}"
+    path, body = "/api/v1/alerts/acknowledge", {"alert_ids": [1]}
+    assert await call(web, "POST", path, body, Origin=own) == 422
+    users.set_role(stored.database, "operator", Role.VIEWER, **BY)
+
+    async def status() -> int:
+        return await call(web, "POST", path, body, Origin=own)
+
+    await eventually(lambda: web.state.access.user("operator").role == "viewer", 3)  # type: ignore[union-attr]
+    assert await status() == 403
+    users.remove_user(stored.database, "operator", **BY)
+    await eventually(lambda: web.state.access.user("operator") is None, 3)
+    assert await status() == 401
+
+
+async def test_the_audit_trail_names_who_was_logged_in(stored: Stored, web: Web) -> None:
+    await log_in(web, "engineer")
+    body = {"toml": TOML, "reason": "tighter after the recall", "author": "somebody else"}
+    own = f"http://127.0.0.1:{web.port}"
+    assert await call(web, "POST", "/api/v1/rulebooks", body, Origin=own) == 201
+    assert list_changes(stored.database)[0][0]["actor"] == "engineer"
+    token, _ = create_token(stored.database, "ci", Scope.ENGINEER, days=1, **BY)
+    await web.state.access.refresh()
+    shadow = {"toml": TOML, "reason": "try"}
+    assert await call(web, "POST", "/api/v1/shadow", shadow, **bearer(token)) == 201
+    assert list_changes(stored.database)[0][0]["actor"] == "token ci"
+
+
+# -- tokens ----------------------------------------------------------------------------------------
+
+
+async def test_a_token_that_is_over_opens_nothing(stored: Stored, web: Web) -> None:
+    token, _ = create_token(stored.database, "mes", Scope.INGEST, days=1, **BY)
+    old = NOW - timedelta(days=2)
+    expired, _ = create_token(stored.database, "old", Scope.ADMIN, days=1, actor="test", now=old)
+    await web.state.access.refresh()
+    assert await call(web, "POST", "/ingest", {}, **bearer(token)) == 422
+    assert await call(web, "GET", "/api/v1/results", **bearer(token)) == 403
+    for bad in (expired, token + "x", "yl_"):
+        assert await call(web, "POST", "/ingest", {}, **bearer(bad)) == 401
+    revoke_token(stored.database, "mes", **BY)
+    await web.state.access.refresh()
+    assert await call(web, "POST", "/ingest", {}, **bearer(token)) == 401
+
+
+async def test_a_wall_has_its_token_in_a_cookie_and_sees_nothing_but_the_wall(
+    stored: Stored, web: Web
+) -> None:
+    token, _ = create_token(stored.database, "wall-l1", Scope.WALL, days=1, **BY)
+    look, _ = create_token(stored.database, "look", Scope.VIEWER, days=1, **BY)
+    await web.state.access.refresh()
+    assert (await web.get("/wall", token=look)).status_code == 401
+    entered = await web.get("/wall", line="L1", token=token)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/wall?line=L1")
+    cookie = SimpleCookie(entered.headers["set-cookie"])["yieldline_wall"]
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "strict")
+    assert (await web.get("/api/v1/alerts")).status_code == 200
+    assert (await web.get("/wall")).status_code == 404  # let in; the API alone has no pages
+    for path in ("/api/v1/results", "/api/v1/me", "/", "/metrics", "/api/v1/alerts/1"):
+        assert (await web.get(path)).status_code == 403, path
+    with pytest.raises(websockets.InvalidStatus):
+        await websockets.connect(
+            f"ws://127.0.0.1:{web.port}/ws/live",
+            additional_headers={"Cookie": f"yieldline_wall={token}"},
+        )
+
+
+# -- without users ---------------------------------------------------------------------------------
+
+
+async def test_without_users_this_machine_is_admin_until_there_is_one(
+    stored: Stored, tmp_path: Path
+) -> None:
+    async with serving(settings_of(stored, tmp_path)) as web:
+        assert (await web.get("/api/v1/me")).json()["role"] == "admin"
+        assert (
+            await call(web, "POST", "/api/v1/rulebooks", {"toml": TOML, "reason": "first"}) == 201
+        )
+        for host in ("evil.example", f"evil.example:{web.port}"):  # a name that leads here
+            response = await web.client.get("/api/v1/me", headers={"Host": host})
+            assert response.status_code == 403
+            assert "yieldline users add NAME --role admin" in response.json()["detail"]
+        foreign = {"Origin": "http://evil.example"}
+        assert await call(web, "DELETE", "/api/v1/shadow", **foreign) == 403
+        with pytest.raises(websockets.InvalidStatus):
+            await websockets.connect(f"ws://127.0.0.1:{web.port}/ws/live", origin="http://x")  # type: ignore[arg-type]
+        async with web.client.stream("GET", "/api/v1/live") as events:
+            await eventually(lambda: web.state.viewer_count == 1)
+            users.add_user(stored.database, "ann", Role.ADMIN, PASSWORD, **BY)
+            async with asyncio.timeout(5):
+                await events.aread()
+        assert (await web.get("/api/v1/me")).status_code == 401
+    assert list_changes(stored.database)[0][1]["actor"] == "api"
+
+
+async def test_without_login_everybody_looks_and_nobody_changes(
+    stored: Stored, tmp_path: Path
+) -> None:
+    settings = settings_of(stored, tmp_path, host="0.0.0.0", no_login=True)
+    async with serving(settings) as web:
+        for method, path, body, least in CALLS:
+            status = await call(web, method, path, body, Host="plant.example")
+            assert (status == 403) is (least is not Role.VIEWER), (method, path, status)
+        users.add_user(stored.database, "ann", Role.ADMIN, PASSWORD, **BY)
+        await log_in(web, "ann")
+        assert (await web.get("/api/v1/me")).json()["role"] == "admin"
+
+
+async def test_a_database_that_never_answered_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "broken.db").write_bytes(b"no database at all" * 100)
+    settings = Settings.model_validate(
+        {
+            "broker": {"port": free_port()},
+            "database": {"url": f"sqlite:///{tmp_path / 'broken.db'}"},
+        }
+    )
+    async with serving(settings) as web:
+        response = await web.get("/api/v1/results")
+        assert response.status_code == 503
+        assert response.json()["detail"].startswith("who may come in is not known: database")
+        assert (await web.get("/healthz")).status_code == 200

@@ -1,0 +1,197 @@
+"""Who may come in, as values: the policy, the routes, logins, tries, headers."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from broker.addresses import host_of
+from broker.errors import SettingsError
+from service.commands.roles import Role, Scope
+from ui.access.attempts import ADDRESS_TRIES_MAX, TRIES_MAX, Attempts
+from ui.access.callers import GUEST, LOCAL, Caller, Kind, Need, is_own_origin, nameless
+from ui.access.headers import security_headers
+from ui.access.presence import Presence
+from ui.access.routes import RULES, SOCKET, find_need, is_page
+from ui.access.secret import read_secret
+from ui.access.sessions import Session, new_session, sign, verify
+
+NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
+SECRET = bytes(range(32))
+
+
+@pytest.mark.parametrize(
+    ("no_login", "is_local", "has_users", "expected"),
+    [
+        (False, True, False, LOCAL),
+        (False, True, True, None),
+        (False, False, False, None),
+        (False, False, True, None),
+        (True, True, False, GUEST),
+        (True, False, False, GUEST),
+        (True, False, True, GUEST),
+    ],
+)
+def test_who_says_nothing_of_himself_is(
+    *, no_login: bool, is_local: bool, has_users: bool, expected: Caller | None
+) -> None:
+    assert nameless(no_login=no_login, is_local=is_local, has_users=has_users) == expected
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_may_what_those_before_it_may(role: Role) -> None:
+    order = list(Role)
+    may = [Caller(Kind.USER, role).may(Need(each)) for each in order]
+    assert may == [place <= order.index(role) for place in range(len(order))]
+
+
+@pytest.mark.parametrize("scope", [Scope.INGEST, Scope.WALL])
+def test_a_token_for_one_thing_opens_nothing_else(scope: Scope) -> None:
+    caller = Caller(Kind.TOKEN, scope.role, scope, "t")
+    assert [need for _, _, need in RULES if need and caller.may(need)] == [
+        need for _, _, need in RULES if need and need.scope is scope
+    ]
+
+
+def test_the_audit_trail_believes_a_name_only_where_nobody_logs_in() -> None:
+    assert Caller(Kind.USER, Role.ADMIN, None, "ann").author("bo") == "ann"
+    assert Caller(Kind.TOKEN, Role.ADMIN, Scope.ADMIN, "mes").author("bo") == "token mes"
+    assert LOCAL.author("bo") == "bo"
+
+
+@pytest.mark.parametrize(
+    ("origin", "site", "expected"),
+    [
+        (None, None, None),
+        ("http://plant:8080", None, True),
+        ("https://PLANT:8080", "same-origin", True),
+        (None, "same-origin", True),
+        (None, "none", True),
+        ("http://plant", None, False),
+        ("http://plant:8080.evil.example", None, False),
+        ("http://evil.example", None, False),
+        ("null", None, False),
+        ("http://plant:8080", "cross-site", False),
+        (None, "same-site", False),
+    ],
+)
+def test_a_browser_says_whose_page_calls(
+    origin: str | None,
+    site: str | None,
+    expected: bool | None,  # noqa: FBT001 - of the table
+) -> None:
+    assert is_own_origin(origin, site, "plant:8080") is expected
+
+
+@pytest.mark.parametrize(
+    ("netloc", "host"),
+    [("127.0.0.1:8080", "127.0.0.1"), ("[::1]:80", "::1"), ("a", "a"), ("", ""), ("[", "")],
+)
+def test_the_host_of_an_address_is_found(netloc: str, host: str) -> None:
+    assert host_of(netloc) == host
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "need"),
+    [
+        ("GET", "/healthz", None),
+        ("HEAD", "/readyz", None),
+        ("GET", "/metrics", Need(Role.VIEWER)),
+        ("POST", "/ingest", Need(Role.ADMIN, Scope.INGEST)),
+        ("GET", "/api/v1/results/7", Need(Role.VIEWER)),
+        ("GET", "/units/a/b", Need(Role.VIEWER)),
+        ("GET", "/wall", Need(Role.VIEWER, Scope.WALL)),
+        ("GET", "/wallpaper", Need(Role.ADMIN)),
+        ("POST", "/api/v1/alerts/7/acknowledge", Need(Role.OPERATOR)),
+        ("POST", "/api/v1/alerts/7/x/acknowledge", Need(Role.ADMIN)),
+        ("DELETE", "/api/v1/shadow", Need(Role.ENGINEER)),
+        ("PUT", "/api/v1/anything", Need(Role.ADMIN)),
+        (SOCKET, "/_nicegui_ws/socket.io/", Need(Role.VIEWER, Scope.WALL)),
+        (SOCKET, "/ws/live", Need(Role.VIEWER)),
+    ],
+)
+def test_a_route_needs_a_role(method: str, path: str, need: Need | None) -> None:
+    assert find_need(method, path).need == need
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("/", True), ("/units/x", True), ("/api/v1/books", False)]
+)
+def test_only_pages_lead_to_the_login(path: str, *, expected: bool) -> None:
+    assert is_page("GET", path) is expected
+    assert not is_page("POST", path)
+
+
+def test_a_login_holds_eight_hours_and_only_with_our_signature() -> None:
+    session = new_session("ann", 3, NOW)
+    text = sign(session, SECRET)
+    assert verify(text, SECRET, NOW + timedelta(hours=8, seconds=-1)) == Session(
+        "ann", 3, NOW + timedelta(hours=8)
+    )
+    assert verify(text, SECRET, NOW + timedelta(hours=8)) is None
+    assert verify(text, SECRET[::-1], NOW) is None
+
+
+@pytest.mark.parametrize("change", ["", ".", "x", "é.ü", "\x00.\x00", "a" * 5_000])
+def test_a_cookie_that_is_not_ours_is_no_login(change: str) -> None:
+    text = sign(new_session("ann", 1, NOW), SECRET)
+    body, signature = text.split(".")
+    other = sign(new_session("bo", 1, NOW), SECRET)
+    for forged in (change, text + change + "x", f"{other.split('.')[0]}.{signature}", body):
+        assert verify(forged, SECRET, NOW) is None
+
+
+def test_the_sixth_try_within_a_minute_waits() -> None:
+    attempts = Attempts()
+    assert [attempts.wait_s("ann", "10.0.0.1", second) for second in range(5)] == [0.0] * 5
+    assert attempts.wait_s("ann", "10.0.0.1", 6.0) == 54.0
+    assert attempts.wait_s("ann", "10.0.0.2", 6.0) == 0.0
+    assert attempts.wait_s("bo", "10.0.0.1", 6.0) == 0.0
+    assert attempts.wait_s("ann", "10.0.0.1", 61.0) == 0.0
+    attempts.forget("ann", "10.0.0.1")
+    assert [attempts.wait_s("ann", "10.0.0.1", 61.5) for _ in range(TRIES_MAX)] == [0.0] * 5
+
+
+def test_one_address_may_not_try_name_after_name() -> None:
+    attempts = Attempts()
+    waits = [attempts.wait_s(f"user{number}", "10.0.0.1", 0.0) for number in range(100)]
+    assert waits.count(0.0) == ADDRESS_TRIES_MAX
+
+
+def test_the_secret_is_made_once_and_only_we_may_read_it(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "session.key"
+    secret = read_secret(file)
+    assert len(secret) == 32
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert read_secret(file) == secret
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_secret_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "short").write_bytes(b"hunter2")
+    with pytest.raises(SettingsError, match="holds 7 bytes, and 32 random"):
+        read_secret(tmp_path / "short")
+    with pytest.raises(SettingsError, match="can be neither read nor made"):
+        read_secret(tmp_path / "short" / "session.key")
+
+
+def test_a_stay_ends_once_when_its_right_does() -> None:
+    presence, ended = Presence(), list[str]()
+    ann, bo = (Caller(Kind.USER, Role.VIEWER, None, name) for name in ("ann", "bo"))
+    presence.enter(ann, lambda: ended.append("ann"))
+    presence.enter(bo, lambda: ended.append("bo"))
+    leave = presence.enter(ann, lambda: ended.append("gone before"))
+    leave()
+    assert presence.sweep(lambda caller: caller.name == "bo") == 1
+    assert presence.sweep(lambda caller: caller.name == "bo") == 0
+    assert ended == ["ann"]
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/docs", "/api/v1/books", "/nowhere"])
+def test_no_answer_may_be_framed_or_load_from_another_host(path: str) -> None:
+    headers = dict(security_headers(path))
+    policy = headers[b"content-security-policy"].decode()
+    assert "frame-ancestors 'none'" in policy
+    assert "http" not in policy
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert b"camera=(self)" in headers[b"permissions-policy"]

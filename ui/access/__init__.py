@@ -1,0 +1,1 @@
+"""Who comes in, and what they may do: asked anew for every page, call and stream."""

@@ -1,0 +1,194 @@
+"""The gate before every page, call and stream: who is it, may they, does our own page ask?
+
+It stands around the whole app, so that no route can be forgotten. What it finds out goes on with
+the call (`caller_of`).
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl, quote, urlencode
+
+from fastapi import Response
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
+
+from broker.errors import SettingsError
+from ui.access.access import Access, BadToken, Credentials
+from ui.access.callers import GUEST, Caller, Kind, Need, is_own_origin
+from ui.access.headers import security_headers
+from ui.access.routes import SOCKET, find_need, is_page
+from ui.access.sessions import WALL_COOKIE
+from ui.api.problems import Problem, problem_response
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_CALLER: Final = "yieldline.caller"
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_POLICY_VIOLATION: Final = 1008  # RFC 6455; before the handshake is over it is a 403
+_WALL: Final = "/wall"
+_WALL_TOKEN_S: Final = 400 * 24 * 3_600  # no browser keeps one longer; the token ends by itself
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    """Return who makes a call that the gate has let through to a route that needs a role."""
+    caller: Caller = connection.scope[_CALLER]
+    return caller
+
+
+class Gate:
+    """ASGI middleware; the outermost."""
+
+    def __init__(self, app: App, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a call through, or answer it."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        is_socket = scope["type"] == "websocket"
+        guarded = send if is_socket else _with_headers(send, scope["path"])
+        try:
+            instead = await self._admit(scope, SOCKET if is_socket else str(scope["method"]))
+        except Problem as problem:
+            instead = _refusal(problem)
+        if instead is None:
+            await self._app(scope, receive, guarded)
+        elif is_socket:
+            await receive()
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        else:
+            await instead(scope, receive, guarded)
+
+    async def _admit(self, scope: Scope, method: str) -> Response | None:
+        """Note who calls; return where to go instead, None: on.
+
+        Raises:
+            Problem: The call may not go on.
+        """
+        headers, path = Headers(scope=scope), str(scope["path"])
+        host = headers.get("host", "")
+        is_ours = is_own_origin(headers.get("origin"), headers.get("sec-fetch-site"), host)
+        if is_ours is False and method not in _READS:
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                f"a page of another host ({headers.get('origin', 'unknown')!r}) asked {host!r} for"
+                " this. Where a proxy stands before Yieldline, let it pass on the Host header.",
+            )
+        need = find_need(method, path).need
+        if need is None:
+            return None
+        if not await self._access.is_ready():
+            raise _unavailable(f"who may come in is not known: {self._access.trouble}")
+        if path == _WALL and (entry := self._wall_entry(scope)) is not None:
+            return entry
+        caller = self._caller(headers)
+        if caller is None:
+            return self._stranger(scope, method, need)
+        _check(caller, need, f"{method} {path}")
+        if caller.kind is Kind.USER and method not in _READS and not is_ours:
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "a login is for browsers, which say where a call comes from; this one does not."
+                " Use a token: Authorization: Bearer …",
+            )
+        scope[_CALLER] = caller
+        return None
+
+    def _caller(self, headers: Headers) -> Caller | None:
+        given = (headers.get(name, "") for name in ("host", "authorization", "cookie"))
+        try:
+            return self._access.caller(Credentials(*given), datetime.now(UTC))
+        except BadToken as error:
+            raise Problem(HTTPStatus.UNAUTHORIZED, f"the token {_OPENS_NOTHING}") from error
+        except SettingsError as error:
+            raise _unavailable(str(error)) from error
+
+    def _stranger(self, scope: Scope, method: str, need: Need) -> Response:
+        """Answer somebody who must log in."""
+        path = str(scope["path"])
+        if not self._access.has_users:
+            raise Problem(HTTPStatus.FORBIDDEN, _NOBODY_YET)
+        if is_page(method, path):
+            query = scope["query_string"].decode("latin-1")
+            here = quote(path) + (f"?{query}" if query else "")
+            target = "/login" if here == "/" else f"/login?{urlencode({'next': here})}"
+            return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+        words = f"{method} {path} needs {_words(need)}, and you are not logged in."
+        how = "Log in at /login, or send a token: Authorization: Bearer …"
+        raise Problem(HTTPStatus.UNAUTHORIZED, f"{words} {how}", role=need.role)
+
+    def _wall_entry(self, scope: Scope) -> Response | None:
+        """Take the token out of a wall's address, into a cookie; None: there is none in it."""
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        token = next((value for name, value in pairs if name == "token"), None)
+        if token is None:
+            return None
+        rest = urlencode([(name, value) for name, value in pairs if name != "token"])
+        if self._access.by_wall_token(token, datetime.now(UTC)) is None:
+            said = f"the token in the wall's address {_OPENS_NOTHING} NAME --scope wall"
+            raise Problem(HTTPStatus.UNAUTHORIZED, said)
+        response = RedirectResponse(f"{_WALL}?{rest}" if rest else _WALL, HTTPStatus.SEE_OTHER)
+        response.set_cookie(
+            WALL_COOKIE,
+            token,
+            max_age=_WALL_TOKEN_S,
+            httponly=True,
+            samesite="strict",
+            secure=self._access.is_secure(scope["scheme"]),
+        )
+        return response
+
+
+_NOBODY_YET: Final = (
+    "nobody can log in yet, and without users only the machine itself is let in. Add the first one"
+    " there: yieldline users add NAME --role admin"
+)
+_OPENS_NOTHING: Final = (
+    "is unknown, revoked, expired or of another scope. An admin makes another:"
+    " yieldline tokens create"
+)
+
+
+def _check(caller: Caller, need: Need, what: str) -> None:
+    if not caller.may(need):
+        way = " Log in at /login." if caller == GUEST else ""
+        said = f"{what} needs {_words(need)}; {caller.words()}.{way}"
+        raise Problem(HTTPStatus.FORBIDDEN, said, role=need.role)
+
+
+def _unavailable(said: str) -> Problem:
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, said, reasons=[said])
+
+
+def _refusal(problem: Problem) -> Response:
+    response = problem_response(problem.status, problem.detail, **problem.more)
+    if problem.status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Yieldline"'
+    return response
+
+
+def _words(need: Need) -> str:
+    also = f" or a token of scope {need.scope}" if need.scope else ""
+    return f"the role {need.role}{also}"
+
+
+def _with_headers(send: Send, path: str) -> Send:
+    """Return a `send` that adds to each answer what browsers shall know."""
+    added = security_headers(path)
+
+    async def guarded(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            known = {name.lower() for name, _ in headers}
+            message["headers"] = headers + [each for each in added if each[0] not in known]
+        await send(message)
+
+    return guarded
