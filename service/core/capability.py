@@ -17,6 +17,7 @@ from service.core.moments import Moments, Values, as_values, moments_of
 from service.core.normality import Normality, normality_of
 from service.core.resolution import Resolution, noise_of, resolution_of
 from service.core.sigmas import Sigma, SigmaMethod, overall_sigma, within_sigma
+from service.core.stability import Stability, stability_of
 
 FEW_VALUES_MAX: Final = 49
 """With so many or fewer an index is a guess: of 1.33, Bissell's interval is 1.05 to 1.61 at 49."""
@@ -42,6 +43,8 @@ class NoteKind(StrEnum):
     FEW_VALUES = "few_values"
     COARSE = "coarse"
     NOT_NORMAL = "not_normal"
+    UNSTABLE = "unstable"
+    CENSORED = "censored"
 
 
 class CapabilityNote(NamedTuple):
@@ -75,6 +78,8 @@ class Capability:
     """None where only moments are known, of fewer than eight values, or of equal ones."""
     resolution: Resolution | None = None
     """None where only moments are known."""
+    stability: Stability | None = None
+    """None where only moments are known, of fewer than eight values, or of equal ones."""
 
     @property
     def notes(self) -> tuple[CapabilityNote, ...]:
@@ -122,6 +127,7 @@ def capability_of(
         ppk=_nearest_index(bounds, overall, moments),
         normality=normality_of(array),
         resolution=resolution,
+        stability=stability_of(array),
     )
 
 
@@ -177,6 +183,26 @@ def _notes(capability: Capability) -> Iterator[CapabilityNote]:
             " the indices do not tell the share outside the limits."
         )
         yield CapabilityNote(NoteKind.NOT_NORMAL, text)
+    if capability.stability and not capability.stability.is_stable:
+        text = (
+            f"The values wander (von Neumann's ratio {capability.stability.ratio:.2f}, 2 where they"
+            " do not): the indices are of no one state. Look at the control chart first."
+        )
+        yield CapabilityNote(NoteKind.UNSTABLE, text)
+
+
+def note_of_missing(failed: int, missing: int) -> CapabilityNote:
+    """Return the note of a step that failed runs leave out: its worst values were never measured.
+
+    Args:
+        failed: Failed runs that were looked at.
+        missing: Those in which the step was not measured.
+    """
+    text = (
+        f"In {missing} of the newest {failed} failed runs the step was not measured: machines stop"
+        " at the first failure, so these values may lack those of bad units."
+    )
+    return CapabilityNote(NoteKind.CENSORED, text)
 
 
 def _without_noise(moments: Moments) -> Moments:

@@ -357,6 +357,23 @@ def test_capability_is_that_of_the_converted_values_in_time_order(history: Histo
         assert used == Counter(judged)
 
 
+def test_a_step_that_failed_runs_leave_out_is_noted(stored: Stored) -> None:
+    first = {"test_step": "first", "measured_value": 5.0, "low": 4.0, "high": 6.0}
+    second = first | {"test_step": "second"}
+    option = first | {"test_step": "option"}
+    for number in range(60):
+        is_bad = number % 10 == 5
+        steps = [first | {"measured_value": 9.0}] if is_bad else [first, second]
+        steps += [option] if number % 3 == 0 else []
+        stored.save(run_message(f"U{number}", minutes=number, steps=steps))
+    said = {}
+    for step in ("first", "second", "option"):
+        (item,) = capabilities(stored.database, Filters(step=step))["items"]
+        said[step] = [each["text"] for each in item["notes"] if each["kind"] == "censored"]
+    assert said["first"] == said["option"] == []
+    assert said["second"][0].startswith("In 6 of the newest 6 failed runs")
+
+
 def test_a_single_limit_has_no_cp_and_no_pp(history: History) -> None:
     for found in capabilities(history.sqlite, Filters(step="res"))["items"]:
         assert (found["comparator"], found["cp"], found["pp"]) == ("GE", None, None)

@@ -21,6 +21,7 @@ from service.core.intervals import Estimate, estimate_nearest_index, estimate_sp
 from service.core.moments import NO_MOMENTS, Moments, merge_moments, moments_of
 from service.core.normality import normality_of, p_value_of
 from service.core.sigmas import SigmaMethod, within_sigma
+from service.core.stability import stability_of
 
 # Source: NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.2.2, flow rate of ten batches.
 FLOW_RATES = [49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1]
@@ -294,6 +295,37 @@ def test_coarse_and_skewed_values_are_noted() -> None:
     assert text == "The values move in steps of 0.2, too coarse to show their spread."
     skewed = generator.exponential(1.0, 300)
     assert kinds(capability_of(skewed, Bounds(high=10.0))) == [NoteKind.NOT_NORMAL]
+
+
+def test_values_that_wander_are_noted_and_those_that_only_scatter_are_not() -> None:
+    generator = np.random.default_rng(4)
+    noise = generator.normal(5.0, 0.1, 400)
+    for steady in (noise, generator.exponential(1.0, 400), [5.0, 5.1] * 200):
+        assert NoteKind.UNSTABLE not in kinds(capability_of(steady, Bounds(0.0, 10.0)))
+    drifting = noise + np.linspace(0.0, 0.3, 400)
+    shifted = noise + np.repeat([0.0, 0.2], 200)
+    for wandering in (drifting, shifted):
+        (note,) = (
+            each
+            for each in capability_of(wandering, Bounds(0.0, 10.0)).notes
+            if each.kind is NoteKind.UNSTABLE
+        )
+        assert "Look at the control chart first." in note.text
+    assert stability_of(noise[:7]) is None
+    assert stability_of(np.full(50, 5.0)) is None
+
+
+def test_independent_values_are_called_unstable_about_as_rarely_as_said() -> None:
+    generator = np.random.default_rng(5)
+    draws = [stability_of(generator.normal(size=60)) for _ in range(2000)]
+    assert sum(each is not None and not each.is_stable for each in draws) <= 20  # 0.5 % are 10
+
+
+def test_von_neumanns_ratio_is_that_of_its_definition() -> None:
+    found = stability_of(np.array([1.0, 2.0, 4.0, 3.0, 5.0, 6.0, 8.0, 7.0]))
+    assert found is not None
+    assert found.ratio == pytest.approx((1 + 4 + 1 + 4 + 1 + 4 + 1) / 42)
+    assert not found.is_stable
 
 
 @pytest.mark.parametrize("values", [[], [5.0]])

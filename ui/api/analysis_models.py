@@ -104,7 +104,9 @@ class StepSeries(BaseModel):
 class CapabilityNote(BaseModel):
     """A reason to read an index with care."""
 
-    kind: Literal["constant", "few_values", "coarse", "not_normal"] = Field(description="Which.")
+    kind: Literal["constant", "few_values", "coarse", "not_normal", "unstable", "censored"] = Field(
+        description="Which."
+    )
     text: str = Field(description="In a sentence.")
 
 

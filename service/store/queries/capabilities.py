@@ -1,16 +1,24 @@
 """How well a step's values fit between the limits that judged them, from its newest values."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from service.core.capability import Bounds, Capability, capability_of
+from service.core.capability import (
+    Bounds,
+    Capability,
+    CapabilityNote,
+    capability_of,
+    note_of_missing,
+)
 from service.core.intervals import Estimate
 from service.core.series import LimitUse, Series, series_of
 from service.core.sigmas import SigmaMethod
 from service.store.database import Database
-from service.store.queries.base import Facts, as_time
+from service.store.queries.base import Facts, as_time, connected, moment
+from service.store.queries.censoring import missing_in_failures
 from service.store.queries.filters import Filters
-from service.store.queries.step_values import VALUES_MAX, newest_values
+from service.store.queries.step_values import VALUES_MAX, FoundValues, newest_values
 
 _INDICES = ("cp", "cpk", "pp", "ppk")
 
@@ -41,13 +49,15 @@ def capabilities(
     """
     sigma = SigmaMethod(method) if method else None
     found = newest_values(database, filters, limit)
+    warnings = _censored(database, filters, found)
     items = [
         {
             **head_of(*place, filters.step, series),
             **capability_facts(
                 capability_of(
                     series.values, series.bounds, subgroup_size=subgroup_size, method=sigma
-                )
+                ),
+                warnings[place],
             ),
             "first_at": as_time(series.sources[0].started_us),
             "last_at": as_time(series.sources[-1].started_us),
@@ -57,6 +67,28 @@ def capabilities(
         for series in series_of(values)
     ]
     return {"items": items, "reason": found.reason}
+
+
+def _censored(
+    database: Database, filters: Filters, found: FoundValues
+) -> dict[tuple[str, str], list[CapabilityNote]]:
+    """Return by product and procedure whether machines leave the step out of failed runs.
+
+    They are those of the time in which the values were measured.
+    """
+    notes: dict[tuple[str, str], list[CapabilityNote]] = {}
+    with connected(database) as connection:
+        for (product_id, procedure), values in found.of.items():
+            here = replace(
+                filters,
+                product_id=product_id,
+                procedure=procedure,
+                since=moment(values[0].started_us),
+                until=moment(values[-1].started_us + 1),
+            )
+            missing = missing_in_failures(connection, here)
+            notes[product_id, procedure] = [note_of_missing(*missing)] if missing else []
+    return notes
 
 
 def head_of(product_id: str, procedure: str, step: str | None, series: Series) -> Facts:
@@ -89,8 +121,8 @@ def _limit(use: LimitUse) -> Facts:
     }
 
 
-def capability_facts(capability: Capability) -> Facts:
-    """Return a capability as the API says it."""
+def capability_facts(capability: Capability, more: Sequence[CapabilityNote] = ()) -> Facts:
+    """Return a capability as the API says it; `more` are notes that the values do not tell."""
     moments, normality = capability.moments, capability.normality
     overall, within = capability.sigma_overall, capability.sigma_within
     resolution = capability.resolution
@@ -109,7 +141,9 @@ def capability_facts(capability: Capability) -> Facts:
         },
         "normality_p": normality and normality.p_value,
         "resolution": resolution and resolution.increment,
-        "notes": [{"kind": each.kind.value, "text": each.text} for each in capability.notes],
+        "notes": [
+            {"kind": each.kind.value, "text": each.text} for each in [*capability.notes, *more]
+        ],
     }
 
 

@@ -10,7 +10,7 @@ const FAILS_BELOW = 1;
 const MARGINAL_BELOW = 1.33;
 const INDEX_MAX = 99;
 const ROLLED_UP = ["machine_id", "line", "product_id", "procedure", "since", "until"];
-const NOTES = { constant: "constant", few_values: "n < 50", coarse: "coarse", not_normal: "not normal" };
+const NOTES = { constant: "constant", few_values: "n < 50", coarse: "coarse", not_normal: "not normal", unstable: "unstable", censored: "censored by stop-on-fail" };
 const LEFT = 14.5;
 const RIGHT = 135.5;
 
