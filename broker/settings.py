@@ -166,6 +166,12 @@ class ServiceSettings(_Section):
         gt=0,
         description="Seconds a service process may be gone before another takes over its queue.",
     )
+    answer_protocol: str = Field(
+        default="3.1.1",
+        pattern=r"^(5|3\.1\.1)$",
+        description="MQTT version in which answers are published. Only 5 hears that an ACL denies"
+        " one; it is slower.",
+    )
     heartbeat_s: float = Field(
         default=2, gt=0, description="Seconds between the lines on its health it leaves for the UI."
     )

@@ -79,7 +79,8 @@ class Adoption:
 
     async def _take_over(self, custody: Custody) -> int:
         """Store what waits, end the session; return how many messages that were."""
-        publisher = Connection(self._settings.broker, f"{custody.client_id}-out")
+        protocol = self._settings.service.answer_protocol
+        publisher = Connection(self._settings.broker, f"{custody.client_id}-out", protocol=protocol)
         try:
             await publisher.open()
             await self._publish_leftovers(custody, publisher)

@@ -132,7 +132,9 @@ class Subscriber:
         service = self._settings.service
         leftovers = await self._held(self._open_writer)
         client_id = f"{SERVICE_NAME}{self._pipeline.writer.number}"
-        publisher = Connection(self._settings.broker, f"{client_id}-out")
+        publisher = Connection(
+            self._settings.broker, f"{client_id}-out", protocol=service.answer_protocol
+        )
         consumer = Connection(
             self._settings.broker,
             client_id,
@@ -301,6 +303,7 @@ class Subscriber:
                 continue
             failpoints.hit("after_publish", batch)
             if refused:
+                self._vitals.refused_count += len(refused)
                 log.error("answers_refused", reasons=sorted(set(refused)), count=len(refused))
             self._pipeline.writer.published(committed.outbox_ids)
             failpoints.hit("before_acknowledge", batch)

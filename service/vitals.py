@@ -21,6 +21,8 @@ class Vitals:
         """In a sentence; empty while all is well."""
         self.has_session = False
         """The broker keeps a queue under our number."""
+        self.refused_count = 0
+        """Answers that the broker refused to take (only MQTT 5 tells)."""
         self._session_lost_at: float | None = None
         self._counts = {"runs": 0, "duplicates": 0, "rejections": 0, "batches": 0}
 
@@ -57,6 +59,7 @@ class Vitals:
             "crashes": crashes,
             "has_session": self.has_session,
             "session_lost_s": lost_s if lost_s is None or lost_s < _SESSION_LOST_SHOWN_S else None,
+            "answers_refused": self.refused_count,
             **self._counts,
         }
         return json.dumps(said)

@@ -45,8 +45,10 @@ def books_light(difference: int, senders: int) -> Light:
     return Light("ok", "difference 0", meaning)
 
 
-def broker_light(*, is_connected: bool, trouble: str | None) -> Light:
-    """Say whether the broker passes messages on to this process."""
+def broker_light(*, is_connected: bool, trouble: str | None, dropped: int | None = None) -> Light:
+    """Say whether the broker passes messages on to this process, and whether it gave any up."""
+    if is_connected and dropped:
+        return Light("bad", f"dropped {dropped}", str(dropped_meaning(dropped)))
     if is_connected:
         return Light("ok", "connected", "The broker passes on what machines and services say.")
     meaning = (
@@ -87,6 +89,23 @@ def service_light(service: Mapping[str, Any], *, has_other: bool) -> Light:
     if not facts.get("connected"):
         trouble = str(facts.get("trouble") or "it does not say why").rstrip(".")
         return Light("bad", "not connected", f"It runs but stores nothing: {trouble}.")
+    return _working_light(facts)
+
+
+def _working_light(facts: Mapping[str, Any]) -> Light:
+    """Say how a service does that is alive and connected; the worst thing counts."""
+    if (lost_s := facts.get("session_lost_s")) is not None:
+        meaning = (
+            f"The broker had forgotten its queue {_number(lost_s):.0f} s ago. Agents send again"
+            " what has no receipt; what others sent meanwhile is lost. Give the broker persistence."
+        )
+        return Light("warn", "lost its queue", meaning)
+    if refused := facts.get("answers_refused"):
+        meaning = (
+            f"The broker refused {_number(refused):.0f} of its answers; the results are stored."
+            " Grant the service its result, receipt and rejected topics in the broker's ACL."
+        )
+        return Light("warn", "answers refused", meaning)
     if int(facts.get("pending") or 0) > PENDING_MAX:
         meaning = (
             "More arrives than it stores just now. After an outage this passes; if it lasts, look"
@@ -169,8 +188,9 @@ def dropped_meaning(dropped: int | None) -> str | None:
     if not dropped:
         return None
     return (
-        "Since it started the broker gave up messages for somebody whose queue was full. Agents"
-        " repeat what is not confirmed; raise max_queued_messages if the number goes on rising."
+        f"Since it started the broker gave up {dropped} messages for somebody whose queue was full:"
+        " a service that was away too long, or a slow listener. Agents repeat what has no receipt;"
+        " raise max_queued_messages if the number goes on rising."
     )
 
 

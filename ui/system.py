@@ -148,7 +148,9 @@ def _broker(state: AppState) -> Facts:
         "since": format_time(live.changed_at),
         "counters": counters,
         "dropped_meaning": lights.dropped_meaning(counters["dropped"]),
-        "light": lights.broker_light(is_connected=live.connected, trouble=live.trouble)._asdict(),
+        "light": lights.broker_light(
+            is_connected=live.connected, trouble=live.trouble, dropped=counters["dropped"]
+        )._asdict(),
     }
 
 

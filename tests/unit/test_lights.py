@@ -60,6 +60,8 @@ def service(age_s: float = 1.0, **facts: object) -> dict[str, Any]:
         (service(11), True, "off", "silent"),
         (service(connected=False, trouble="database away."), False, "bad", "not connected"),
         (service(pending=1_001), False, "warn", "catching up"),
+        (service(session_lost_s=7), False, "warn", "lost its queue"),
+        (service(answers_refused=3), False, "warn", "answers refused"),
     ],
 )
 def test_a_silent_service_is_only_bad_when_nobody_does_its_work(
@@ -99,12 +101,13 @@ def test_every_light_that_is_not_well_says_what_to_do() -> None:
     unwell = [
         lights.books_light(3, 5),
         lights.broker_light(is_connected=False, trouble="refused"),
+        lights.broker_light(is_connected=True, trouble=None, dropped=45),
         lights.database_light("database x is away.", None),
         lights.database_light(None, 251),
         lights.web_light(251),
         lights.audit_light(7),
     ]
-    assert [each.look for each in unwell] == ["bad", "bad", "bad", "warn", "warn", "bad"]
+    assert [each.look for each in unwell] == ["bad"] * 4 + ["warn", "warn", "bad"]
     assert all(each.meaning.count(".") >= 2 and each.meaning.endswith(".") for each in unwell)
 
 
