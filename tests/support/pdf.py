@@ -5,7 +5,9 @@ import zlib
 
 _object = re.compile(rb"(\d+) 0 obj\n(.*?)\nendobj", re.DOTALL)
 _resource = re.compile(rb"/(F\d+) (\d+) 0 R")
-_shown = re.compile(rb"/(F\d+) [\d.]+ Tf|\(((?:\\.|[^\\)])*)\) Tj|(ET Q)", re.DOTALL)
+_shown = re.compile(
+    rb"BT /(F\d+) [\d.]+ Tf ET|/(F\d+) [\d.]+ Tf|\(((?:\\.|[^\\)])*)\) Tj|(ET Q)", re.DOTALL
+)
 _escape = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
@@ -24,9 +26,11 @@ def pdf_text(pdf: bytes) -> str:
         name: _letters(_stream(objects[_number(objects[int(font)], b"ToUnicode")]))
         for name, font in _resource.findall(resources)
     }
-    font, text = b"", ""
-    for named, string, end in _shown.findall(_stream(objects[_number(page, b"Contents")])):
-        font = named or font
+    outer = font = b""
+    text = ""
+    for lasting, named, string, end in _shown.findall(_stream(objects[_number(page, b"Contents")])):
+        outer = lasting or outer  # the font of a piece is forgotten at its end
+        font = outer if lasting or end else named or font
         text += "\n" if end else ""
         plain = _escape.sub(lambda found: _ESCAPED.get(found[1], found[1]), string)
         text += "".join(letters[font][plain[i : i + 2].hex()] for i in range(0, len(plain), 2))
