@@ -129,6 +129,11 @@ class PostgresServer:
         eventually_sync(answers, 30, saw=lambda: process.output)
 
     @property
+    def user_id(self) -> int:
+        """Whom it runs as: who has to own what it is to write to."""
+        return os.getuid() if self._user is None else self._user
+
+    @property
     def process(self) -> Process:
         """The postmaster, to pause and resume it."""
         assert self._process

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from broker.errors import YieldlineError
 from broker.messages import format_time
 from service.store.queries.health import overview, services
+from service.store.queries.held import why_held
 from service.store.schema import is_current
 from ui.api.answers import answer
 from ui.api.parameters import State
@@ -63,7 +64,8 @@ async def get_ready(state: State) -> Response:
     try:
         async with asyncio.timeout(_DATABASE_WAIT_S):
             known = await asyncio.to_thread(_ask_database, state)
-        database, service = known.pop("trouble"), _service_trouble(known["services"])
+        database = known.pop("trouble")
+        service = _service_trouble(known["services"], known.pop("held", None))
     except YieldlineError as error:
         database, service = str(error), None
     except TimeoutError:
@@ -100,16 +102,24 @@ def _ask_database(state: AppState) -> dict[str, Any]:
         )
         return {"trouble": sentence, "services": []}
     found = overview(state.database)
-    return {
-        "trouble": None,
-        "services": services(state.database, datetime.now(UTC)),
-        **found,
-    }
+    heartbeats = services(state.database, datetime.now(UTC))
+    is_silent = bool(heartbeats) and all(not _speaks(each) for each in heartbeats)
+    held = why_held(state.database) if is_silent else None
+    return {"trouble": None, "services": heartbeats, "held": held, **found}
 
 
-def _service_trouble(heartbeats: list[dict[str, Any]]) -> str | None:
-    """Return what is wrong with the service processes; None while one of them works."""
-    alive = [each for each in heartbeats if each["age_s"] < HEARTBEAT_AGE_MAX_S]
+def _speaks(heartbeat: dict[str, Any]) -> bool:
+    return float(heartbeat["age_s"]) < HEARTBEAT_AGE_MAX_S
+
+
+def _service_trouble(heartbeats: list[dict[str, Any]], held: str | None) -> str | None:
+    """Return what is wrong with the service processes; None while one of them works.
+
+    Args:
+        heartbeats: What each last said.
+        held: What keeps silent ones from saying anything, where that is known.
+    """
+    alive = [each for each in heartbeats if _speaks(each)]
     if any(each["facts"].get("connected") for each in alive):
         return None
     if alive:
@@ -117,8 +127,8 @@ def _service_trouble(heartbeats: list[dict[str, Any]]) -> str | None:
         return f"{alive[0]['service']} runs but is not connected: {str(trouble).rstrip('.')}."
     if heartbeats:
         last = min(heartbeats, key=lambda each: float(each["age_s"]))
-        return (
-            f"{last['service']} has been silent for {last['age_s']:.0f} s."
-            " Results wait at the broker. Start `yieldline service`."
-        )
+        silence = f"{last['service']} has been silent for {last['age_s']:.0f} s"
+        if held is not None:
+            return f"{silence}: {held} Results wait at the broker."
+        return f"{silence}. Results wait at the broker. Start `yieldline service`."
     return "no service has ever reported. Results wait at the broker. Start `yieldline service`."

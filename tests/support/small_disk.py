@@ -1,0 +1,45 @@
+"""A disk that fills up: a small file system in memory, where the machine lets us mount one."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_CHUNK = b"\0" * 65_536
+
+
+class SmallDisk:
+    """A file system of a few megabytes, and a file that takes what is left of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ballast = folder / "ballast"
+
+    def fill(self) -> None:
+        """Leave no byte free."""
+        with self._ballast.open("ab", buffering=0) as ballast, contextlib.suppress(OSError):
+            while True:
+                ballast.write(_CHUNK)
+
+    def make_room(self) -> None:
+        """Undo `fill`."""
+        self._ballast.unlink()
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
+    """Mount one at `folder`; skip the test where we may not."""
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(words, check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no program to mount a small disk with")
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield SmallDisk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
