@@ -21,12 +21,11 @@ from broker.settings import MachineSettings, PlantSettings
 from service.store.queries.arithmetic import Shift, shift_at
 from ui.figures import Tally, stale_after_s, usual_interval_s
 from ui.seen import Seen, seen_of
+from ui.shift_units import ShiftUnits, UnitRuns
 
 TAPE_RUNS_MAX: Final = 200
 RUNS_MAX: Final = 50
 LIVE_RUNS_MAX: Final = 40
-UNITS_MAX: Final = 200_000
-"""Units of a shift held in mind; beyond it the oldest is forgotten, and counts anew."""
 RUN_IDS_MAX: Final = 100_000
 FAILURES_MAX: Final = 20_000
 MACHINES_MAX: Final = 5_000
@@ -104,14 +103,6 @@ def _floor(now_s: float) -> float:
     return (now_s - HOUR_S) // _MINUTE_S
 
 
-@dataclass(slots=True)
-class _UnitRuns:
-    """A unit's first and last run of one procedure; (start, run id) puts runs in order."""
-
-    first: Seen
-    last: Seen
-
-
 class Failure(NamedTuple):
     """A run that failed, for the steps of the last hour."""
 
@@ -156,14 +147,13 @@ class FloorModel:
         self.line_buckets: dict[tuple[str, int], dict[str, Tally]] = {}
         self.run_buckets: dict[int, list[int]] = {}
         """[runs, retests] by bucket."""
-        self.unit_count = 0
         self.line_units: Counter[str] = Counter()
         self.runs = 0
         self.retests = 0
         self.errors = 0
         self.unjudged = 0
         self.failures: deque[Failure] = deque(maxlen=FAILURES_MAX)
-        self._units: dict[tuple[str, str], dict[str, _UnitRuns]] = {}
+        self._units = ShiftUnits()
         for machine in self.machines.values():
             machine.tally = Tally()
             machine.outcomes.clear()
@@ -254,11 +244,15 @@ class FloorModel:
     def rank_procedures(self) -> None:
         """Learn from the ways of the newest units in which order a line's procedures come."""
         places: dict[tuple[str, str], list[int]] = {}
-        for procedures in islice(reversed(self._units.values()), _RANK_UNITS):
-            way = sorted(procedures.values(), key=lambda runs: runs.first.started_s)
-            for i, runs in enumerate(way):
-                places.setdefault((runs.first.line, runs.first.procedure), []).append(i)
+        for procedures in islice(self._units.newest_first(), _RANK_UNITS):
+            for i, runs in enumerate(sorted(procedures, key=lambda each: each.first)):
+                places.setdefault((runs.line, runs.procedure), []).append(i)
         self._ranks |= {key: round(fmean(found), 1) for key, found in places.items()}
+
+    @property
+    def unit_count(self) -> int:
+        """Units that were first seen in this shift."""
+        return self._units.count
 
     def drain(self) -> set[str]:
         """Return the machines that changed since the last call."""
@@ -340,50 +334,38 @@ class FloorModel:
                 machine.steps[seen.step] += 1
 
     def _count_unit(self, seen: Seen) -> None:
-        key = seen.barcode, seen.product_id
-        procedures = self._units.get(key)
-        runs = procedures.get(seen.procedure) if procedures else None
+        procedures = self._units.of(seen)
+        runs = next((each for each in procedures if each.procedure == seen.procedure), None)
         if runs is None:
             if seen.attempt > 1:
                 return  # its first run was before this shift, where it counts
-            if procedures is None:
-                procedures = self._new_unit(key)
-            if not any(each.first.line == seen.line for each in procedures.values()):
+            if not any(each.line == seen.line for each in procedures):
                 self.line_units[seen.line] += 1
-            procedures[seen.procedure] = runs = _UnitRuns(seen, seen)
+            runs = self._units.add(seen)
         else:
             self._tally(runs, -1)
-            runs.first = min(runs.first, seen, key=_in_order)
-            runs.last = max(runs.last, seen, key=_in_order)
+            runs.take(seen)
         self._tally(runs, 1)
 
-    def _new_unit(self, key: tuple[str, str]) -> dict[str, _UnitRuns]:
-        self.unit_count += 1
-        if len(self._units) >= UNITS_MAX:
-            del self._units[next(iter(self._units))]
-        procedures = self._units[key] = {}
-        return procedures
-
-    def _tally(self, runs: _UnitRuns, count: int) -> None:
+    def _tally(self, runs: UnitRuns, count: int) -> None:
         """Count a unit at one procedure in, or (-1) out again before its runs change."""
-        first, last = runs.first, runs.last
-        for tally in self._tallies(first):
+        for tally in self._tallies(runs):
             tally.units += count
-            tally.first_passed += count * (first.outcome is Outcome.PASS)
-            tally.last_passed += count * (last.outcome is Outcome.PASS)
-        self.dirty.add(first.machine_id)
+            tally.first_passed += count * runs.first_passed
+            tally.last_passed += count * runs.last_passed
+        self.dirty.add(runs.machine_id)
 
-    def _tallies(self, first: Seen) -> Iterable[Tally]:
-        bucket = self._bucket(first.started_s)
-        machine = self.machines.get(first.machine_id)
-        by_procedure = self.by_line.setdefault(first.line, {})
-        in_bucket = self.line_buckets.setdefault((first.line, bucket), {})
+    def _tallies(self, runs: UnitRuns) -> Iterable[Tally]:
+        bucket = self._bucket(runs.first[0])
+        machine = self.machines.get(runs.machine_id)
+        by_procedure = self.by_line.setdefault(runs.line, {})
+        in_bucket = self.line_buckets.setdefault((runs.line, bucket), {})
         if machine:
             yield machine.tally
         yield self.total
         yield self.buckets.setdefault(bucket, Tally())
-        yield by_procedure.setdefault(first.procedure, Tally())
-        yield in_bucket.setdefault(first.procedure, Tally())
+        yield by_procedure.setdefault(runs.procedure, Tally())
+        yield in_bucket.setdefault(runs.procedure, Tally())
 
     def _bucket(self, at_s: float) -> int:
         """Return the 15 minutes of the shift that hold a time; a clock ahead falls in the last."""
@@ -403,10 +385,6 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
             digits = ""
         parts.append((True, 0, letter.casefold()))
     return parts
-
-
-def _in_order(seen: Seen) -> tuple[float, int]:
-    return seen.started_s, seen.run_id
 
 
 def _worst_place(places: dict[str, set[str]]) -> tuple[str, int]:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from tests.benchmarks import agent, latency, start, throughput
+from tests.benchmarks import agent, latency, screens, start, throughput
 from tests.benchmarks.figures import Figure, page
 from tests.benchmarks.history import history, history_section
 from tests.benchmarks.month import MEASUREMENTS
@@ -13,14 +13,15 @@ from tests.benchmarks.stages import profile
 
 _ROUNDS = 5
 _DATABASES = ("SQLite", "PostgreSQL")
-_NOTES = (*throughput.NOTES, *latency.NOTES, *agent.NOTES, *start.NOTES)
+_NOTES = (*throughput.NOTES, *latency.NOTES, *screens.NOTES, *agent.NOTES, *start.NOTES)
+_ALL = "P1,P2,P3,P4,P5,P6,P7,P8"
 
 
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round; the page stays as it is")
-    parser.add_argument("--only", default="P1,P2,P3,P6,P7,P8", help="such as P1,P3; the page stays")
+    parser.add_argument("--only", default=_ALL, help="such as P1,P3; the page stays")
     parser.add_argument(
         "--measurements", type=int, default=MEASUREMENTS, help="of P6; with fewer the page stays"
     )
@@ -41,7 +42,7 @@ def main() -> None:
     if "P6" in wanted:
         histories = [history(database, options.measurements) for database in _DATABASES]
     is_whole = rounds == _ROUNDS and options.measurements == MEASUREMENTS
-    if is_whole and options.only == parser.get_default("only"):
+    if is_whole and options.only == _ALL:
         text = page(sorted(figures, key=_order), _NOTES, describe_machine(), rounds)
         text += history_section(histories)
         (ROOT / "docs/benchmarks.md").write_text(text, "utf-8")
@@ -58,6 +59,8 @@ def _measure(wanted: set[str], rounds: int) -> Iterator[Figure]:
         if "P3" in wanted:
             with plant(database) as place:
                 yield from latency.latency(place, rounds)
+    if wanted & {"P4", "P5"}:
+        yield from screens.screens(rounds)
     if "P7" in wanted:
         yield from agent.agent(rounds)
     if "P8" in wanted:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 from broker.messages import (
     Outcome,
     ReportedOutcome,
+    Result,
     ResultMeasurement,
     State,
 )
-from broker.settings import MachineSettings
+from broker.settings import LineSettings, MachineSettings, PlantSettings
 from service.store.queries.arithmetic import shift_at
+from service.store.queries.retests import RetestTime
 from tests.support.live_floor import NOW, PLANT, measured, model_of, only, result
-from ui import floor_model
+from ui import floor_model, shift_units
 from ui.figures import (
     Tally,
     rolled_yield,
@@ -473,9 +476,9 @@ def test_what_the_tester_said_is_kept() -> None:
 
 
 def test_units_beyond_the_limit_push_the_oldest_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floor_model, "UNITS_MAX", 10)
+    monkeypatch.setattr(shift_units, "UNITS_MAX", 10)
     model = model_of(*(result(barcode=f"A{i}") for i in range(50)))
-    assert len(model._units) == 10
+    assert len(model._units._units) == 10
     assert model.total.units == 50
 
 
@@ -521,3 +524,74 @@ def test_nothing_has_no_yield() -> None:
     shown = floor_frame(FloorModel(PLANT, NOW), NOW.timestamp())
     assert shown["kpi"]["fpy"] == "\u2013"
     assert shown["tiles"] == shown["lines"] == shown["trend"]["points"] == []
+
+
+# Figures of plant and lines
+
+
+def figures(*results: Result, lines: dict[str, LineSettings] | None = None) -> dict[str, Any]:
+    model = FloorModel(PLANT, NOW, lines=lines)
+    for each in results:
+        model.apply(each)
+    return floor_frame(model, NOW.timestamp())
+
+
+def test_each_line_has_its_own_six_figures() -> None:
+    runs = [
+        result(barcode="A"),
+        result("FAIL", barcode="B"),
+        result("PASS", barcode="B", attempt=2),
+        result("ERROR", barcode="C", machine_id="X", line="L2"),
+    ]
+    shown = figures(*runs)
+    first, second = (each["kpi"] for each in shown["lines"])
+    assert [first[name] for name in ("parts", "runs", "retests", "errors", "open")] == [
+        2,
+        3,
+        1,
+        0,
+        0,
+    ]
+    assert [second[name] for name in ("parts", "runs", "retests", "errors")] == [1, 1, 0, 1]
+    assert [shown["kpi"][name] for name in ("parts", "runs", "retests", "errors")] == [3, 4, 1, 1]
+
+
+def test_units_are_held_against_the_plan_of_the_lines_that_have_one() -> None:
+    lines = {"L1": LineSettings(plan_per_hour=10)}
+    runs = [result(), result(), result(machine_id="X", line="L2")]
+    shown = figures(*runs, lines=lines)
+    hours = 4  # of the shift from 06:00 to 14:00
+    assert shown["kpi"]["plan"] == {"done": 2, "due": 10 * hours, "all": 80, "without": ["L2"]}
+    assert shown["lines"][0]["kpi"]["plan"]["done"] == 2
+    assert shown["lines"][1]["kpi"]["plan"] is None
+    assert figures(*runs)["kpi"]["plan"] is None
+
+
+def test_a_planned_break_is_no_work() -> None:
+    plant = PlantSettings(breaks=("09:00-09:30", "13:00-13:30"))
+    model = FloorModel(plant, NOW, lines={"L1": LineSettings(plan_per_hour=10)})
+    model.apply(result())
+    assert floor_frame(model, NOW.timestamp())["kpi"]["plan"] == {
+        "done": 1,
+        "due": 35,
+        "all": 70,
+        "without": [],
+    }
+
+
+def test_a_lines_rolled_yield_is_low_when_its_whole_interval_is_below_its_target() -> None:
+    runs = [result("FAIL" if i < 10 else "PASS") for i in range(60)]
+    for target, is_low in ((95, True), (80, False), (None, False)):
+        lines = {"L1": LineSettings(target_rty_percent=target)}
+        line = figures(*runs, lines=lines)["lines"][0]
+        assert (line["low"], line["goal"]) == (is_low, target)
+
+
+def test_what_retests_took_is_that_of_the_lines_shown() -> None:
+    model = model_of(result(), result(machine_id="X", line="L2"))
+    model.retest_times = {"L1": RetestTime(2, 90.0), "L2": RetestTime(1, 30.0)}
+    shown = floor_frame(model, NOW.timestamp())
+    assert (shown["kpi"]["retests_timed"], shown["kpi"]["retest_s"]) == (3, 120)
+    assert shown["lines"][0]["kpi"]["retest_s"] == 90
+    model.roll(NOW + timedelta(hours=8))
+    assert floor_frame(model, NOW.timestamp())["kpi"]["retest_s"] == 0
