@@ -14,20 +14,23 @@ def ask(url: str) -> tuple[bool, list[str]]:
     Returns:
         Whether it does, and at least one sentence to show.
     """
+    address = f"{url.rstrip('/')}/readyz"
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/readyz", timeout=_TIMEOUT_S):  # noqa: S310
-            return True, [f"{url}: everything works."]
+        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as said:  # noqa: S310
+            warnings = _reasons(said.read(), is_well=True)
     except urllib.error.HTTPError as error:
         return False, _reasons(error.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         return False, [f"{url} does not answer ({reason}). Is `yieldline up` running there?"]
+    return not warnings, warnings or [f"{url}: everything works."]
 
 
-def _reasons(body: bytes) -> list[str]:
+def _reasons(body: bytes, *, is_well: bool = False) -> list[str]:
+    """Return what is wrong, in sentences; what works although something is wrong comes last."""
     try:
-        problem = json.loads(body)
-        reasons = problem.get("reasons") or [problem.get("detail") or problem.get("title")]
-        return [str(reason or "unwell") for reason in reasons]
-    except (ValueError, AttributeError, TypeError):
+        said = json.loads(body)
+        reasons = [] if is_well else said.get("reasons") or [said.get("detail") or said["title"]]
+        return [str(reason) for reason in (*reasons, *(said.get("warnings") or ()))]
+    except (ValueError, AttributeError, TypeError, KeyError):
         return ["The web app answers, but not in a way this version understands."]

@@ -53,11 +53,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     log.info("serving", database=database.label, rulebook_version=rulebook.version)
     pipeline = Pipeline(settings, database, rulebook)
     pulse = Pulse()
-    subscriber = Subscriber(settings, pipeline, stop)
+    subscriber = Subscriber(settings, pipeline, stop, pulse)
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(rules_in_force.follow(database, pipeline), name="rulebook")]
         if settings.alerts.enabled or settings.service.summary_s:
-            beside.append(group.create_task(Watcher(settings, database).run(), name="watcher"))
+            watcher = Watcher(settings, database, pulse)
+            beside.append(group.create_task(watcher.run(), name="watcher"))
         if settings.service.answer_checks:
             checker = Checker(settings, database, pulse, subscriber.caught_up)
             beside.append(group.create_task(checker.run(), name="checks"))

@@ -24,6 +24,7 @@ from service import failpoints, retention
 from service.adoption import Adoption
 from service.caution import CRASHES_MAX, Caution
 from service.pipeline import Pipeline, Understood
+from service.pulse import Pulse
 from service.store.batches import Committed
 from service.store.lease import SERVICE_NAME
 from service.vitals import Thefts, Vitals
@@ -41,7 +42,9 @@ _LOOK_AGAIN_S = 0.005
 class Subscriber:
     """One service process at work, until `stop` is set."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline, stop: asyncio.Event) -> None:
+    def __init__(
+        self, settings: Settings, pipeline: Pipeline, stop: asyncio.Event, pulse: Pulse
+    ) -> None:
         self._settings = settings
         self._pipeline = pipeline
         self._stop = stop
@@ -49,6 +52,7 @@ class Subscriber:
         self._consumer: Connection | None = None
         self._caution = Caution(pipeline, settings.service.batch_count_max)
         self._vitals = Vitals()
+        self._pulse = pulse
         self._thefts = Thefts()
         self._claim: tuple[int | None, int] | None = None
         """Of which number we remember the past."""
@@ -269,7 +273,9 @@ class Subscriber:
     ) -> None:
         caution, bytes_max = self._caution, self._settings.service.batch_bytes_max
         while batch := await consumer.next_batch(caution.batch_count_max, bytes_max):
-            await understood.put(caution.understand(batch))
+            with self._pulse.timed("judge"):
+                judged = caution.understand(batch)
+            await understood.put(judged)
         await understood.put(None)
 
     async def _store(
@@ -279,7 +285,8 @@ class Subscriber:
         consumer: Connection,
     ) -> None:
         while (batch := await understood.get()) is not None:
-            committed = await self._stored(batch, consumer)
+            with self._pulse.timed("store"):
+                committed = await self._stored(batch, consumer)
             if committed is not None:
                 await stored.put((batch, committed))
         await stored.put(None)
@@ -297,7 +304,8 @@ class Subscriber:
                 continue  # its answers are in the outbox, its messages at the broker
             failpoints.hit("before_publish", batch)
             try:
-                refused = await publisher.publish(committed.answers)
+                with self._pulse.timed("publish"):
+                    refused = await publisher.publish(committed.answers)
             except BrokerUnavailable:
                 consumer.abort()
                 continue
@@ -310,6 +318,7 @@ class Subscriber:
             consumer.ack(batch.deliveries)  # last of all: a crash above only repeats the batch
             failpoints.hit("after_acknowledge", batch)
             self._vitals.count(committed.saved)
+            self._pulse.acknowledged(batch.received_at)
 
     async def _stored(self, batch: Understood, consumer: Connection) -> Committed | None:
         """Store one batch, however long the database is away; None when the broker left first."""
@@ -370,6 +379,7 @@ class Subscriber:
             pending=consumer.pending_count if consumer else None,
             rulebook_version=self._pipeline.rulebook.version,
             crashes=self._caution.crashes,
+            beside=self._pulse.facts(),
         )
         self._pipeline.writer.report(facts, datetime.now(UTC))
 

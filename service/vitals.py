@@ -41,13 +41,21 @@ class Vitals:
         """Note that the broker has forgotten our queue."""
         self._session_lost_at = time.monotonic()
 
-    def facts(self, *, pending: int | None, rulebook_version: int, crashes: int) -> str:
+    def facts(
+        self,
+        *,
+        pending: int | None,
+        rulebook_version: int,
+        crashes: int,
+        beside: Mapping[str, object],
+    ) -> str:
         """Return all of it as JSON.
 
         Args:
             pending: Messages that have arrived and are not acknowledged; None: not connected.
             rulebook_version: The one in force here.
             crashes: Starts in a row that ended in a bug.
+            beside: What the other parts of the process say.
         """
         lost_at = self._session_lost_at
         lost_s = None if lost_at is None else round(time.monotonic() - lost_at)
@@ -61,6 +69,7 @@ class Vitals:
             "session_lost_s": lost_s if lost_s is None or lost_s < _SESSION_LOST_SHOWN_S else None,
             "answers_refused": self.refused_count,
             **self._counts,
+            **beside,
         }
         return json.dumps(said)
 

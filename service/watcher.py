@@ -23,6 +23,7 @@ from service.core.alert_facts import Facts, MachineFacts, still_offline
 from service.core.alert_rules import Rules
 from service.core.alerts import AlertRecord, announce, conclude
 from service.notify import Notifier, after_attempt
+from service.pulse import Pulse
 from service.store.alert_facts import FactReader
 from service.store.alerts import (
     alert_topics,
@@ -57,8 +58,9 @@ class _Pending(NamedTuple):
 class Watcher:
     """The part of a service process that raises alerts and sums up, while it is elected."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, pulse: Pulse) -> None:
         self._settings = settings
+        self._pulse = pulse
         self._database = database
         self._template = settings.template()
         self._rules = Rules(settings.alerts, settings.plant, settings.machines)
@@ -91,6 +93,7 @@ class Watcher:
                 group.create_task(summaries.keep(), name="summaries")
                 await self._keep_watching(mandate, link, work, summaries)
         finally:
+            self._pulse.looked_at = None
             await work(mandate.end)
             log.info("watching_ended")
 
@@ -102,6 +105,7 @@ class Watcher:
         while True:
             hearing = link.hearing
             machines = await work(self._look, mandate, reader, hearing)
+            self._pulse.looked_at = datetime.now(UTC)
             summaries.note(machines, hearing)
             if hearing is not None and self._settings.alerts.enabled:
                 is_new = hearing.connection is not greeted

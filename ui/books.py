@@ -70,6 +70,21 @@ def add_up(items: Sequence[Mapping[str, Any]]) -> Facts:
     return {**sums, "agents": sum(each["read"] is not None for each in items)}
 
 
+def books_trouble(items: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return which senders' books do not balance, and what to do; None: all do.
+
+    Args:
+        items: As `balance` returns them.
+    """
+    wrong = [each for each in items if each["difference"]]
+    if not wrong:
+        return None
+    worst = max(wrong, key=lambda each: int(each["difference"]))
+    more = len(wrong) - 1
+    others = f" Nor do those of {more} more: see /api/v1/books." if more else ""
+    return f"the books of {worst['machine_id']} do not balance: {worst['hop']}{others}"
+
+
 def _sentence(gaps: Mapping[str, int]) -> str | None:
     for where, gap in gaps.items():
         if gap:

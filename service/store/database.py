@@ -38,6 +38,8 @@ ROW_ERRORS = (
     sqlite3.DataError,
 )
 """What is wrong with the rows, not with the database: trying again does not help."""
+_SQLITE_ADVICE = "Is its disk full, or does another program hold the file?"
+_POSTGRES_ADVICE = "Is the server running, and reachable from here? Check YIELDLINE_DATABASE__URL."
 _REFUSED_STATES = ("28", "3D", "42501")  # login, no such database, no right
 
 
@@ -129,7 +131,8 @@ class Database:
             return StoreRefused(
                 f"database {self.label} refuses: {said}. Check YIELDLINE_DATABASE__URL."
             )
-        return StoreUnavailable(f"database {self.label} is away: {said}")
+        advice = _SQLITE_ADVICE if self.is_sqlite else _POSTGRES_ADVICE
+        return StoreUnavailable(f"database {self.label} is away: {said.rstrip('.')}. {advice}")
 
     def connect_sqlite(self) -> sqlite3.Connection:
         """Open the writer's own SQLite connection, in autocommit, durable at every commit."""

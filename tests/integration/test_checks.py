@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from broker.settings import Settings
+from broker.settings import DatabaseSettings, Settings
 from service.checker import Checker
 from service.pulse import Pulse
 from service.simulator.play import SimulateOptions, simulate
 from service.store.database import Database
+from service.store.queries.health import services
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.processes import YIELDLINE, Process
@@ -264,6 +266,7 @@ def service(
         "YIELDLINE_TOPICS__TEMPLATE": f"{topic_root}/{{line}}/{{machine_id}}/{{channel}}",
         "YIELDLINE_DATABASE__URL": database_url,
         "YIELDLINE_SERVICE__CHECK_AGE_MAX_S": "1",
+        "YIELDLINE_SERVICE__HEARTBEAT_S": "0.2",
     }
     with Process([YIELDLINE, "service"], environment=environment, directory=tmp_path) as process:
         process.wait_for("answering_checks", 30)
@@ -273,7 +276,7 @@ def service(
 
 
 def test_a_check_sees_the_result_that_the_broker_had_before_it(
-    service: Process, mosquitto: Mosquitto, topic_root: str
+    service: Process, mosquitto: Mosquitto, topic_root: str, database_url: str
 ) -> None:
     del service
     rounds = 40
@@ -291,6 +294,16 @@ def test_a_check_sees_the_result_that_the_broker_had_before_it(
         verdicts = [orjson.loads(each.payload) for each in ears.heard]
     found = {each["request_id"]: each["allowed"] for each in verdicts}
     assert found == {f"r{number}": number % 2 == 0 for number in range(rounds)}
+    # And the service says of itself what it has done.
+    database = Database(DatabaseSettings(url=database_url))  # type: ignore[arg-type]
+    eventually_sync(lambda: _last_word(database)["checks"]["refused"] == rounds // 2)
+    said = _last_word(database)
+    assert said["checks"] == {"allowed": 20, "refused": 20, "invalid": 0, "late": 0}
+    batches = {stage: sum(times["counts"]) for stage, times in said["stages"].items()}
+    assert batches == dict.fromkeys(("judge", "store", "publish", "whole"), said["batches"])
+    assert 0 < said["stages"]["store"]["sum_s"] < said["stages"]["whole"]["sum_s"]
+    eventually_sync(lambda: _last_word(database)["looked_at"])
+    database.dispose()
 
 
 def test_a_check_that_waited_while_the_service_was_away_is_not_answered(
@@ -320,6 +333,12 @@ def test_a_check_that_waited_while_the_service_was_away_is_not_answered(
         ask("after")
         eventually_sync(lambda: "after" in heard(), saw=heard)
         assert heard() == ["before", "after"]
+
+
+def _last_word(database: Database) -> dict[str, Any]:
+    (found,) = services(database, datetime.now(UTC))
+    facts: dict[str, Any] = found["facts"]
+    return facts
 
 
 def _after(seconds: float) -> Callable[[], bool]:

@@ -10,14 +10,16 @@ from pydantic import BaseModel, Field
 
 from broker.errors import YieldlineError
 from broker.messages import format_time
-from service.store.queries.health import overview, services
+from service.store.queries.health import books, overview, services
 from service.store.queries.held import why_held
 from service.store.schema import is_current
 from ui.api.answers import answer
 from ui.api.parameters import State
 from ui.api.problems import answers, problem_response
+from ui.books import balance, books_trouble
 from ui.lights import HEARTBEAT_AGE_MAX_S
 from ui.state import AppState
+from ui.watching import watcher_trouble, watching
 
 router = APIRouter(tags=["health"])
 
@@ -41,7 +43,10 @@ class Ready(BaseModel):
     """Everything works."""
 
     status: str = Field(description="ready")
-    checks: dict[str, Check] = Field(description="broker, database, service.")
+    checks: dict[str, Check] = Field(
+        description="broker, database, service; and watcher, books, without which results flow too."
+    )
+    warnings: list[str] = Field(description="What is wrong although results flow, and what to do.")
     rulebook_version: int = Field(description="The active rulebook; 0: none.")
     newest_result_at: str | None = Field(description="When the newest result was taken in.")
     services: list[dict[str, Any]] = Field(description="What each service process last said.")
@@ -57,29 +62,43 @@ async def get_alive() -> Response:
 async def get_ready(state: State) -> Response:
     """Say whether results flow: the broker, the database and a service process that is connected.
 
-    503 names every reason.
+    503 names every reason. `warnings` name what is wrong although results flow.
     """
     broker = _broker_trouble(state)
     known: dict[str, Any] = {}
+    minor: dict[str, str | None] = {}
     try:
         async with asyncio.timeout(_DATABASE_WAIT_S):
             known = await asyncio.to_thread(_ask_database, state)
+            if known["trouble"] is None:
+                minor = await asyncio.to_thread(_minor_troubles, state, known["services"])
         database = known.pop("trouble")
         service = _service_trouble(known["services"], known.pop("held", None))
     except YieldlineError as error:
         database, service = str(error), None
     except TimeoutError:
         database, service = "the database has not answered for 5 s. Is it overloaded?", None
-    checks = {
-        name: {"ok": reason is None, "reason": reason}
-        for name, reason in (("broker", broker), ("database", database), ("service", service))
-    }
-    reasons = [each for each in (broker, database, service) if each is not None]
-    if reasons:
-        return problem_response(
-            HTTPStatus.SERVICE_UNAVAILABLE, " ".join(reasons), reasons=reasons, checks=checks
-        )
-    return answer({"status": "ready", "checks": checks, **known})
+    major = {"broker": broker, "database": database, "service": service}
+    facts = {"checks": _checks(major | minor), "warnings": _sentences(minor)}
+    if reasons := _sentences(major):
+        detail = " ".join(reasons)
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, reasons=reasons, **facts)
+    return answer({"status": "ready", **facts, **known})
+
+
+def _checks(troubles: dict[str, str | None]) -> dict[str, Any]:
+    return {name: {"ok": each is None, "reason": each} for name, each in troubles.items()}
+
+
+def _sentences(troubles: dict[str, str | None]) -> list[str]:
+    return [each for each in troubles.values() if each is not None]
+
+
+def _minor_troubles(state: AppState, heartbeats: list[dict[str, Any]]) -> dict[str, str | None]:
+    """Return what is wrong although results flow, by check; None: nothing."""
+    found = watching(state.settings, heartbeats, datetime.now(UTC))
+    items = [balance(each, state.agent_of(each["machine_id"])) for each in books(state.database)]
+    return {"watcher": watcher_trouble(found), "books": books_trouble(items)}
 
 
 def _broker_trouble(state: AppState) -> str | None:

@@ -10,9 +10,13 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from broker.errors import YieldlineError
+from service.store.queries.alerts import count_living
 from service.store.queries.backups import last_backup
 from service.store.queries.health import books, services
+from ui.api.service_metrics import of_alerts, of_services, of_watcher
+from ui.books import balance
 from ui.state import AppState
+from ui.watching import watching
 
 _BOOKS = {
     "received": "Messages and array elements the service took in.",
@@ -41,14 +45,27 @@ class _Floor(Collector):
         published.add_metric([], state.ingest.published_count)
         yield published
         try:
-            kept = [*self._books(), self._heartbeats(), *self._backups()]
+            kept = list(self._stored())
         except YieldlineError:
             kept = []
         yield _gauge("yieldline_database_up", "1 while the database answers.", bool(kept))
         yield from kept
 
+    def _stored(self) -> Iterator[Metric]:
+        state, now = self._state, datetime.now(UTC)
+        heartbeats = services(state.database, now)
+        yield from self._books()
+        yield from of_services(heartbeats)
+        yield from of_watcher(watching(state.settings, heartbeats, now))
+        yield of_alerts(count_living(state.database))
+        yield from self._backups()
+
     def _books(self) -> Iterator[Metric]:
         entries = books(self._state.database)
+        items = [balance(each, self._state.agent_of(each["machine_id"])) for each in entries]
+        said = "Records that are not where they should be; 0: the books balance."
+        difference = sum(int(each["difference"]) for each in items)
+        yield _gauge("yieldline_books_difference", said, difference)
         for name, said in _BOOKS.items():
             counter = CounterMetricFamily(f"yieldline_{name}", said, labels=["machine_id", "line"])
             for entry in entries:
@@ -62,16 +79,6 @@ class _Floor(Collector):
         if known is not None and known["age_s"] is not None:
             said = "Seconds since the newest whole backup."
             yield _gauge("yieldline_backup_age_seconds", said, known["age_s"])
-
-    def _heartbeats(self) -> Metric:
-        ages = GaugeMetricFamily(
-            "yieldline_service_heartbeat_age_seconds",
-            "Seconds since a service process last reported.",
-            labels=["service"],
-        )
-        for each in services(self._state.database, datetime.now(UTC)):
-            ages.add_metric([each["service"]], each["age_s"])
-        return ages
 
 
 def register(app: FastAPI, state: AppState) -> None:

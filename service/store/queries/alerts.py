@@ -111,6 +111,15 @@ def alert_pulse(database: Database) -> AlertPulse:
     return AlertPulse({each.value: counts.get(each.value, 0) for each in _LIVING}, newest or 0)
 
 
+def count_living(database: Database) -> list[tuple[str, str, str, int]]:
+    """Return kind, severity, state and how many, of alerts that are not closed."""
+    group = (ALERT.c.kind, ALERT.c.severity, ALERT.c.state)
+    query: Select[Any] = select(*group, func.count()).where(ALERT.c.closed_us.is_(None))
+    with connected(database) as connection:
+        rows = connection.execute(query.group_by(*group).order_by(*group)).all()
+    return [(kind, severity, state, int(count)) for kind, severity, state, count in rows]
+
+
 def alert_load(database: Database, now: datetime, hours: int) -> Facts:
     """Return how much alerts ask of people: `per_hour` over the last hours, and what rings most.
 

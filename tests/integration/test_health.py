@@ -1,0 +1,174 @@
+"""`yieldline health` in words: what is wrong, and what to do."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from broker.messages import Severity
+from broker.settings import Settings
+from service import health
+from service.core.alerts import AlertKind, Finding, Subject
+from service.pulse import Pulse
+from service.store.alerts import open_alert
+from service.store.audit import Change, record
+from tests.support.mosquitto import Mosquitto
+from tests.support.ports import free_port
+from tests.support.stored import Stored, run_message
+from tests.support.waiting import eventually
+from tests.support.web import Web, serving
+
+
+@pytest.fixture
+def stored(sqlite_url: str) -> Iterator[Stored]:
+    store = Stored(sqlite_url)
+    yield store
+    store.close()
+
+
+@asynccontextmanager
+async def web_of(url: str, broker_port: int) -> AsyncIterator[Web]:
+    settings = {
+        "broker": {"port": broker_port, "retry_delay_max_s": 0.2, "connect_timeout_s": 1},
+        "database": {"url": url},
+    }
+    async with serving(Settings.model_validate(settings)) as web:
+        yield web
+
+
+async def said_of(web: Web) -> tuple[bool, list[str]]:
+    return await asyncio.to_thread(health.ask, f"http://127.0.0.1:{web.port}/")
+
+
+def report(stored: Stored, *, looked_s_ago: float | None = 1.0) -> None:
+    """Let a service say that it is well; and when it last looked for alerts."""
+    now = datetime.now(UTC)
+    pulse = Pulse()
+    if looked_s_ago is not None:
+        pulse.looked_at = now - timedelta(seconds=looked_s_ago)
+    facts: dict[str, Any] = {"connected": True, **pulse.facts()}
+    stored.writer.report(orjson.dumps(facts).decode(), now)
+
+
+async def test_what_is_wrong_is_said_with_what_to_do(
+    stored: Stored, mosquitto_factory: Callable[..., Mosquitto]
+) -> None:
+    broker = mosquitto_factory()
+    stored.save(run_message("A"))
+    async with web_of(stored.url, broker.port) as web:
+        await eventually(lambda: web.state.live.connected)
+        report(stored)
+        is_well, (said,) = await said_of(web)
+        assert (is_well, said.endswith(": everything works.")) == (True, True)
+
+        report(stored, looked_s_ago=100)  # the watcher is dead
+        ready = await web.get("/readyz")
+        assert ready.status_code == 200, "results flow all the same"
+        assert not ready.json()["checks"]["watcher"]["ok"]
+        is_well, (said,) = await said_of(web)
+        assert not is_well
+        assert said.startswith("nobody has looked for alerts for 10")
+        assert "look at its log for what holds it up, and restart it." in said
+
+        report(stored)  # the books do not balance
+        counts = {"read": 5, "refused": 1, "spooled": 3, "receipted": 1}
+        web.state.agent_of = lambda _: counts
+        is_well, (said,) = await said_of(web)
+        assert not is_well
+        assert said.startswith(
+            "the books of M1 do not balance: 1 record is missing between the log"
+        )
+        assert (await web.get("/readyz")).json()["warnings"] == [said]
+        assert "yieldline_books_difference 1.0" in (await web.get("/metrics")).text
+
+        broker.kill()  # the broker is away, and the books are as they were
+        await eventually(lambda: not web.state.live.connected)
+        is_well, sentences = await said_of(web)
+        assert not is_well
+        assert sentences[0].startswith(f"broker 127.0.0.1:{broker.port} is away since ")
+        assert "Is it running? Check YIELDLINE_BROKER__HOST" in sentences[0]
+        assert sentences[1:] == [said]
+
+
+async def test_a_database_that_is_away_is_said(mosquitto: Mosquitto) -> None:
+    port = free_port()
+    async with web_of(f"postgresql://yl:secret@127.0.0.1:{port}/yl", mosquitto.port) as web:
+        await eventually(lambda: web.state.live.connected)
+        is_well, (said,) = await said_of(web)
+        assert not is_well
+        assert said.startswith(f"database postgresql://yl:***@127.0.0.1:{port}/yl is away: ")
+        assert said.endswith("Check YIELDLINE_DATABASE__URL.")
+        assert "secret" not in said
+
+
+async def test_nobody_at_the_url_is_said() -> None:
+    is_well, (said,) = await asyncio.to_thread(health.ask, f"http://127.0.0.1:{free_port()}")
+    assert not is_well
+    assert said.endswith("Is `yieldline up` running there?")
+
+
+# -- the dashboard ---------------------------------------------------------------------------------
+
+DASHBOARD = Path(__file__).parents[2] / "docs/deploy/grafana-yieldline.json"
+_NAME = re.compile(r"\b(?:yieldline|process|python)_\w+")
+_LABELS = re.compile(r"(?:by|on) \(([^)]*)\)|\{\{(\w+)\}\}|[{,] *(\w+)=")
+_OF_PROMETHEUS = {"instance", "job", "le"}
+
+
+def queries(board: dict[str, Any]) -> list[dict[str, str]]:
+    """Return every query of a dashboard."""
+    return [target for panel in board["panels"] for target in panel["targets"]]
+
+
+async def test_the_dashboard_asks_only_for_metrics_that_are_there(
+    stored: Stored, mosquitto: Mosquitto
+) -> None:
+    stored.save(run_message("A"))
+    report(stored)
+    finding = Finding(AlertKind.SILENT, "silent/M1", Subject("M1"), "L1", Severity.MAJOR, "M1.")
+    now = datetime.now(UTC)
+    with stored.database.changing() as connection:
+        open_alert(connection, finding, "factory/v1/L1/M1/alert", now, notify=False)
+        record(connection, Change("ann", "backup", "a.db", "", {"ok": True}), now)
+    async with web_of(stored.url, mosquitto.port) as web:
+        text = (await web.get("/metrics")).text
+    samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
+    names = {each.name for each in samples}
+    labels = {label for each in samples for label in each.labels} | _OF_PROMETHEUS
+    board = orjson.loads(DASHBOARD.read_bytes())
+    for query in queries(board):
+        asked = set(_NAME.findall(query["expr"]))
+        assert asked
+        assert asked <= names, query["expr"]
+        said = f"{query['expr']} {query['legendFormat']}"
+        used = {
+            each.strip() for found in _LABELS.findall(said) for each in ",".join(found).split(",")
+        }
+        assert used - {""} <= labels, said
+    ours = {
+        each for each in names if each.startswith("yieldline_") and not each.endswith("_bucket")
+    }
+    shown = {each for query in queries(board) for each in _NAME.findall(query["expr"])}
+    left_out = {re.sub(r"_(sum|count)$", "_bucket", each) for each in ours} - shown
+    assert left_out == {"yieldline_received_total", "yieldline_backup_ok"}, "is it worth a panel?"
+
+
+def test_the_panels_of_the_dashboard_say_what_they_mean_and_do_not_overlap() -> None:
+    panels = orjson.loads(DASHBOARD.read_bytes())["panels"]
+    assert all(panel["title"] and panel["description"].endswith(".") for panel in panels)
+    places = [panel["gridPos"] for panel in panels]
+    cells = [
+        (x, y)
+        for place in places
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) == 23
