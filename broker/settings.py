@@ -444,6 +444,17 @@ class MachineSettings(_Section):
         return name and _known_time_zone(name)
 
 
+class LineSettings(_Section):
+    """One line; one that is not listed works, without plan and target."""
+
+    plan_per_hour: float | None = Field(
+        default=None, gt=0, description="Units that it should begin in an hour of work."
+    )
+    target_rty_percent: float | None = Field(
+        default=None, ge=0, le=100, description="Rolled throughput yield below this is said so."
+    )
+
+
 class ProductSettings(_Section):
     """One product; one that is not listed may be run anywhere."""
 
@@ -467,6 +478,7 @@ class ProductSettings(_Section):
 
 NAMED_SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "machines": MachineSettings,
+    "lines": LineSettings,
     "products": ProductSettings,
 }
 """Sections with a table for each name, such as [machines.FCT-12]."""
@@ -500,6 +512,9 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     machines: dict[str, MachineSettings] = Field(
         default_factory=dict, description="One table a machine: [machines.FCT-12]."
+    )
+    lines: dict[str, LineSettings] = Field(
+        default_factory=dict, description="One table a line: [lines.L1]."
     )
     products: dict[str, ProductSettings] = Field(
         default_factory=dict, description="One table a product: [products.PCB-7]."

@@ -26,6 +26,7 @@ from service.store.queries.alerts import AlertPulse, alert_pulse, list_living
 from service.store.queries.health import books
 from service.store.queries.pages_seed import read_seed
 from service.store.queries.pages_status import StatusFacts, read_status
+from service.store.queries.retests import retest_times
 from ui.alert_view import alert_cards, cards_of
 from ui.books import add_up, balance_all
 from ui.figures import shift_label
@@ -43,6 +44,7 @@ log = structlog.get_logger()
 TICK_S: Final = 0.25
 HEARTBEAT_S: Final = 1.0
 STATUS_S: Final = 2.0
+RETESTS_S: Final = 60.0
 VIEWERS_MAX: Final = 1_000
 PENDING_MAX: Final = 50_000
 FRAME_EVENT: Final = "yieldline_frame"
@@ -92,7 +94,7 @@ class Feed:
 
     def _new_model(self) -> FloorModel:
         settings = self.state.settings
-        return FloorModel(settings.plant, datetime.now(UTC), settings.machines)
+        return FloorModel(settings.plant, datetime.now(UTC), settings.machines, settings.lines)
 
     # Life
 
@@ -105,6 +107,7 @@ class Feed:
                 tasks.create_task(self._keep_seeded(), name="floor seed")
                 tasks.create_task(self._keep_status(), name="status line")
                 tasks.create_task(self._keep_ticking(), name="floor frames")
+                tasks.create_task(self._keep_retest_times(), name="retest times")
         finally:
             stop_listening()
 
@@ -139,7 +142,9 @@ class Feed:
         log.info("floor_seeded", machines=len(seed.machines), runs=len(seed.runs))
 
     def _keep_states(self, model: FloorModel) -> None:
-        """Carry over what only live messages tell: who is online, and the agents' words."""
+        """Carry over what is not in the seed: who is online, agents' words, what retests took."""
+        if model.start_s == self.model.start_s:
+            model.retest_times = self.model.retest_times
         for old in self.model.machines.values():
             machine = model.machine(old.machine_id, old.line)
             if machine is not None:
@@ -163,6 +168,18 @@ class Feed:
             except YieldlineError as error:
                 self._status_trouble = str(error)
             await asyncio.sleep(STATUS_S)
+
+    async def _keep_retest_times(self) -> None:
+        """Ask now and then what retests cost: only the database knows how long runs took."""
+        while True:
+            model = self.model
+            try:
+                model.retest_times = await asyncio.to_thread(
+                    retest_times, self.state.database, model.shift.start
+                )
+            except YieldlineError as error:
+                log.warning("retest_times_failed", reason=str(error))
+            await asyncio.sleep(RETESTS_S)
 
     async def _read_alerts(self) -> None:
         """Ask what rings, once for all viewers; the list only when something changed."""

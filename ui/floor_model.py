@@ -17,8 +17,9 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from broker.messages import Outcome, Rejection, Result, State
-from broker.settings import MachineSettings, PlantSettings
+from broker.settings import LineSettings, MachineSettings, PlantSettings
 from service.store.queries.arithmetic import Shift, shift_at
+from service.store.queries.retests import RetestTime
 from ui.figures import Tally, stale_after_s, usual_interval_s
 from ui.seen import Seen, seen_of
 from ui.shift_units import ShiftUnits, UnitRuns
@@ -120,10 +121,12 @@ class FloorModel:
         plant: PlantSettings,
         now: datetime,
         machines: Mapping[str, MachineSettings] | None = None,
+        lines: Mapping[str, LineSettings] | None = None,
     ) -> None:
-        """Begin the shift of `now`; `machines` are those that the settings know more of."""
+        """Begin the shift of `now`; of `machines` and `lines` the settings know more."""
         self.plant = plant
         self._known: Mapping[str, MachineSettings] = machines or {}
+        self.lines_known: Mapping[str, LineSettings] = lines or {}
         self.zone = ZoneInfo(plant.time_zone)
         self.machines: dict[str, Machine] = {}
         self.live: deque[Seen] = deque(maxlen=LIVE_RUNS_MAX)
@@ -152,6 +155,8 @@ class FloorModel:
         self.retests = 0
         self.errors = 0
         self.unjudged = 0
+        self.retest_times: Mapping[str, RetestTime] = {}
+        """By line; the database alone knows them, and whoever asks it puts them here."""
         self.failures: deque[Failure] = deque(maxlen=FAILURES_MAX)
         self._units = ShiftUnits()
         for machine in self.machines.values():

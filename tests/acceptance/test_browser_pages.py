@@ -186,6 +186,27 @@ def test_a_machines_page_tells_its_past_draws_a_step_live_and_has_a_kiosk(
     assert browser.run("return document.documentElement.scrollHeight") == 1080
 
 
+def test_what_rings_is_a_card_that_a_key_acknowledges_and_a_tile_tells_its_last_runs(
+    product: Product, browser: Browser
+) -> None:
+    card, tile = ".att .al.critical", '.tile[href="/machines/RING-9"]'
+    for number in range(3):
+        product.post(measurement(f"SN-R{number}", "RING-9", measured_value=1.0))
+    browser.open(product.url)
+    browser.eventually(lambda: browser.count(f"{card} .btn"))
+    assert "RING-9 3 fails in a row" in browser.text(card)
+    assert browser.count(f"{tile}.crit") == 1
+    ActionChains(browser.driver).send_keys("a").perform()
+    browser.eventually(lambda: browser.count(f"{tile}.rests"))
+    assert browser.count(f"{card} .btn") == 0
+    over = "dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))"
+    browser.run(f"document.querySelector('{tile}').{over}")
+    browser.eventually(lambda: browser.count(".last10:popover-open tr") == 3)
+    assert "SN-R2" in browser.text(".last10")
+    browser.open(f"{product.url}/machines/RING-9")
+    browser.eventually(lambda: "acknowledged by" in browser.text(".ma .al"))
+
+
 def test_a_phone_scrolls_down_but_never_sideways(product: Product, browser: Browser) -> None:
     browser.resize(390, 844)
     for path in ("/", "/units", "/machines/MACH-05", "/units/SN-RETEST", "/units/PCB7-000217"):

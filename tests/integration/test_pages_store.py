@@ -16,7 +16,8 @@ from service.store.queries.pages_search import (
 )
 from service.store.queries.pages_seed import MACHINE_RUNS_MAX, read_seed
 from service.store.queries.pages_status import read_status
-from tests.support.stored import NOON, Stored
+from service.store.queries.retests import RetestTime, retest_times
+from tests.support.stored import NOON, Stored, run_message
 from ui.floor_model import FloorModel
 from ui.seen import seen_of_stored
 
@@ -114,6 +115,16 @@ def test_an_empty_database_seeds_nothing(stored: Stored) -> None:
     status = read_status(stored.database)
     assert (status.rulebook_version, status.rejections_open) == (None, 0)
     assert status.database_ms > 0
+
+
+def test_what_retests_took_counts_those_that_say_when_they_ended(stored: Stored) -> None:
+    ended = {"minutes": 1, "ended_at": (NOON + timedelta(seconds=90)).isoformat()}
+    stored.save(run_message("A"))
+    stored.save(run_message("A", **ended), run_message("A", minutes=2))  # one has no end
+    before = {"minutes": 3, "ended_at": NOON.isoformat()}
+    stored.save(run_message("A", **before), machine_id="M2", line="L2")
+    assert retest_times(stored.database, NOON) == {"L1": RetestTime(1, 30.0)}
+    assert retest_times(stored.database, NOON + timedelta(minutes=2)) == {}
 
 
 def test_the_nearest_barcodes_come_first(stored: Stored) -> None:

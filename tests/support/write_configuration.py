@@ -16,7 +16,7 @@ from broker.settings import CONFIG_ENV, ENV_PREFIX, sections
 ROOT: Final = Path(__file__).parents[2]
 REFERENCE: Final = ROOT / "docs/configuration.md"
 EXAMPLE: Final = ROOT / "docs/yieldline.example.toml"
-_NAMES: Final = {"machines": "FCT-12", "products": '"PCB-7"'}
+_NAMES: Final = {"machines": "FCT-12", "lines": "L1", "products": '"PCB-7"'}
 """Of the sections with a table for each name, one that stands for all."""
 
 _HEAD: Final = f"""\

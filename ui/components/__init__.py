@@ -18,6 +18,7 @@ _REJECTS: Final = {"yieldline-rejects": str(Path(__file__).parents[1] / "static"
 _UNIT: Final = {"yieldline-unit": str(Path(__file__).parents[1] / "static" / "unit")}
 _SYSTEM: Final = {"yieldline-system": str(Path(__file__).parents[1] / "static" / "system")}
 _MACHINE: Final = {"yieldline-machine": str(Path(__file__).parents[1] / "static" / "machine")}
+_FLOOR: Final = {"yieldline-floor": str(Path(__file__).parents[1] / "static" / "floor")}
 _WALL: Final = {"yieldline-wall": str(Path(__file__).parents[1] / "static" / "wall")}
 BUNDLED: Final = (aggrid, echart)
 """Importing them puts `nicegui-aggrid` and `nicegui-echart` in every page's import map; a browser
@@ -36,7 +37,7 @@ class Shell(_Component, component="shell.js", esm=_LIVE):
     """Rail, top bar and status line; its slot is the page."""
 
 
-class Floor(_Component, component="floor.js"):
+class Floor(_Component, component="floor.js", esm=_FLOOR):
     """The floor, from the frames of view `floor`."""
 
 

@@ -1,6 +1,6 @@
 // One machine: did it pass, and is this station healthy? State, verdict, tape, values and last runs come
 // with the frames; the past of the chosen time range is asked of the API.
-import { clock, clockMinute, Icon, live, onKey, query, question, refresh, scope, setAside, Trouble } from "yieldline";
+import { clock, clockMinute, Icon, live, may, needs, onKey, query, question, refresh, scope, setAside, Trouble } from "yieldline";
 import { acknowledge, attentionCards, titleOf } from "yieldline/cards.js";
 import { Differing, Failing } from "yieldline-machine/steps.js";
 import { LiveChart } from "yieldline-machine/livechart.js";
@@ -13,6 +13,7 @@ import { Verdict } from "yieldline-machine/verdict.js";
 
 const ASK_EVERY_MS = 30_000; // while runs come: the past grows slowly
 const STEPS_MAX = 100;
+const ROLE = "operator"; // who may acknowledge
 const ASIDE = ["line", "product_id", "procedure", "machine_id", "step", "barcode", "outcome", "agrees", "fixture", "operator", "golden", "first_failure", "differs"];
 
 const seconds = (text) => Date.parse(text) / 1000;
@@ -22,7 +23,7 @@ export default {
   props: { topic: String },
   template: `
 <div class="ma">
-  <section v-if="card" class="al" :class="[card.severity, {seen: !card.isOpen}]" role="status"><Icon :class="card.isOpen ? 'c-' + card.severity : ''" :name="card.isOpen ? card.severity : 'bell'" size="22"/><span class="one"><b>{{ titleOf(card) }}</b>&ensp;<span v-if="card.step" class="mono">{{ card.step }}</span> {{ card.text }}&ensp;<span class="t2">{{ card.severity }}, {{ card.since }}</span></span><span class="grow"></span><a v-if="others" class="lnk" :href="'/alerts?machine_id=' + id">+{{ others }} more</a><span v-if="trouble" class="c-fail" role="alert">{{ trouble }}</span><a v-if="card.alertHref" class="btn" :href="card.alertHref">Show evidence{{ card.runs ? ', ' + card.runs + ' run' + (card.runs === 1 ? '' : 's') : '' }}</a><button v-if="card.id && card.isOpen" class="btn pri" type="button" @click="see">Acknowledge <kbd>A</kbd></button></section>
+  <section v-if="card" class="al" :class="[card.severity, {seen: !card.isOpen}]" role="status"><Icon :class="card.isOpen ? 'c-' + card.severity : ''" :name="card.isOpen ? card.severity : 'bell'" size="22"/><span class="one"><b>{{ titleOf(card) }}</b>&ensp;<span v-if="card.step" class="mono">{{ card.step }}</span> {{ card.text }}&ensp;<span class="t2">{{ card.severity }}, {{ card.since }}</span></span><span class="grow"></span><a v-if="others" class="lnk" :href="'/alerts?machine_id=' + id">+{{ others }} more</a><span v-if="trouble" class="c-fail" role="alert">{{ trouble }}</span><a v-if="card.alertHref" class="btn" :href="card.alertHref">Show evidence{{ card.runs ? ', ' + card.runs + ' run' + (card.runs === 1 ? '' : 's') : '' }}</a><button v-if="card.id && card.isOpen" class="btn pri" type="button" v-bind="needs(role)" @click="see">Acknowledge <kbd>A</kbd></button></section>
   <Verdict :last="last" :topic="topic"/>
   <Facts :frame="frame" :topic="topic" :set-up="history.data?.set_up" :program-since="programSince"/>
   <Strip :machine="id" :tile="tile" :marks="frame.marks" :history="history" :rulebooks="rulebooks"/>
@@ -32,7 +33,7 @@ export default {
   <Peers :machine="id" :peers="frame.peers" :procedure="last?.procedure" :target="tile.target" :step="chosen.step" :means="means"/>
   <Agent :frame="frame" :machine="id"/>
 </div>`,
-  data: () => ({ frame: live.frame, clock, query, means: {}, trouble: "", seen: new Set() }),
+  data: () => ({ frame: live.frame, clock, query, means: {}, trouble: "", seen: new Set(), role: ROLE }),
   created() {
     setAside(...ASIDE);
     this.id = live.frame.tile.id;
@@ -70,7 +71,7 @@ export default {
     peerNames() { return this.frame.peers.filter((each) => each.product === this.last?.product).map((each) => each.id); },
   },
   methods: {
-    titleOf,
+    needs, titleOf,
     take(frame) {
       if (frame.tile) this.frame = Object.freeze(frame);
     },
@@ -91,7 +92,7 @@ export default {
       if (!signal.aborted) this.means = Object.freeze(found);
     },
     async see() {
-      if (!this.card?.id || !this.card.isOpen) return;
+      if (!this.card?.id || !this.card.isOpen || !may(ROLE)) return;
       this.trouble = "";
       try {
         await acknowledge([this.card.id]);

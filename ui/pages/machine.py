@@ -5,6 +5,7 @@ from nicegui import ui
 from broker.topics import Channel, is_id
 from ui.components import MachineKiosk, MachinePage, Sentence
 from ui.feed import MACHINE_VIEW, Feed
+from ui.live_pages import caller_facts
 from ui.theme import Control, Crumb, dress, frame
 
 
@@ -29,7 +30,7 @@ def register(feed: Feed) -> None:
         if kiosk == "1":
             dress(machine_id)
             zone = feed.state.settings.plant.time_zone
-            MachineKiosk(frame=feed.frame(view), view=view, zone=zone, topic=topic)
+            MachineKiosk(frame=feed.frame(view), view=view, zone=zone, caller=caller_facts())
             return
         controls: list[Control] = ["line", "range"]
         with frame(feed, machine_id, active="floor", view=view, crumbs=crumbs, controls=controls):

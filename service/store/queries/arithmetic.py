@@ -4,6 +4,7 @@ A figure of live results and the same one of stored results must not differ by a
 is only one of each.
 """
 
+from service.core.breaks import breaks_of, breaks_within
 from service.core.intervals import Estimate, wilson_interval
 from service.core.shifts import Shift, shift_at
 from service.core.yields import YieldCounts, estimate_rolled_throughput
@@ -12,6 +13,8 @@ __all__ = [
     "Estimate",
     "Shift",
     "YieldCounts",
+    "breaks_of",
+    "breaks_within",
     "estimate_rolled_throughput",
     "shift_at",
     "wilson_interval",

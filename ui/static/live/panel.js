@@ -51,7 +51,7 @@ export const Failed = {
 };
 
 // The ⓘ of a panel: what it is, of what, from how many rows, and the way to the numbers.
-const About = {
+export const About = {
   components: { Icon, Popover },
   props: { title: String, what: String, asks: Object, rows: Number, csv: Function, of: String, url: String },
   template: `<Popover look="ib info" :label="'About ' + title"><template #button><Icon name="info" size="16"/></template><template #default="{ close }"><h3>{{ title }}</h3><p>{{ what }}</p><dl><dt>Of</dt><dd>{{ of ?? words }}</dd><template v-if="rows !== undefined"><dt>Rows used</dt><dd>{{ n(rows) }}</dd></template><template v-if="asks?.at"><dt>As of</dt><dd>{{ clockTime(asks.at) }}</dd></template></dl><p class="acts"><button v-if="asks || url" class="btn" type="button" @click="copy"><Icon name="link"/>{{ copied ? 'Copied' : 'Copy API URL' }}</button><button v-if="csv" class="btn" type="button" @click="save(); close()"><Icon name="export"/>CSV</button></p></template></Popover>`,

@@ -17,7 +17,7 @@ function ticks(low, high) {
 }
 
 export const Trend = {
-  props: ["trend"],
+  props: ["trend", "marks"], // marks: moments with a word, such as a rulebook that came into force
   render() {
     const { points, start, end, step, target } = this.trend;
     const label = points.length
@@ -51,6 +51,11 @@ export const Trend = {
     else parts.push(h("path", { d: `M${upper[0]}L${lower[0]}`, stroke: "var(--band)", "stroke-width": 10 }));
     parts.push(h("path", { d: `M${LEFT} ${y(target)}H${RIGHT}`, stroke: "var(--text-2)", "stroke-dasharray": "4 4" }));
     parts.push(h("text", { x: LEFT + 4, y: y(target) + 13, style: "fill:var(--text-2)" }, `target ${target.toFixed(1)}`));
+    for (const mark of (this.marks ?? []).filter((each) => each.at < until)) {
+      const isLate = x(mark.at) > (LEFT + RIGHT) / 2;
+      parts.push(h("path", { d: `M${x(mark.at)} ${TOP}V${BOTTOM}`, stroke: "var(--accent)" }));
+      parts.push(h("text", { x: x(mark.at) + (isLate ? -5 : 5), y: TOP + 8, "text-anchor": isLate ? "end" : "start" }, mark.words));
+    }
     const own = line(points.map((point) => point[1]));
     parts.push(h("path", { d: `M${own.join("L")}`, fill: "none", stroke: "var(--text)", "stroke-width": 2, "stroke-linejoin": "round" }));
     parts.push(h("circle", { cx: at.at(-1), cy: y(points.at(-1)[1]), r: 3.6, fill: "var(--text)" }));
