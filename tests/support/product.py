@@ -20,6 +20,7 @@ class Product:
     def __init__(self, folder: Path) -> None:
         self.http_port, self.mqtt_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
+        self.database_url = f"sqlite:///{folder / 'data' / 'yieldline.db'}"
         ports = ("--http-port", str(self.http_port), "--mqtt-port", str(self.mqtt_port))
         environment = {
             "YIELDLINE_PLANT__STALE_AFTER_S": str(STALE_AFTER_S),

@@ -62,8 +62,11 @@ async def get_me(caller: Who) -> Response:
 
 @router.get("/login", include_in_schema=False)
 async def get_login(request: Request, state: State) -> Response:
-    """Show the login page."""
-    return _page(state, target=_local(request.query_params.get("next", "")))
+    """Show the login page; who is logged in goes on."""
+    target = _local(request.query_params.get("next", ""))
+    if await state.access.session_of(request.headers.get("cookie", "")) is not None:
+        return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+    return _page(state, target=target)
 
 
 @router.post("/login", include_in_schema=False)

@@ -28,7 +28,7 @@ window.addEventListener("pageshow", () => (form.querySelector("button").disabled
 
 // Who comes by a link of another site, such as a mail, comes without the cookie the first time.
 if (form.querySelector(".no").hidden) {
-  fetch("/api/v1/me").then((answer) => {
-    if (answer.ok) window.location.replace(form.elements.next.value);
+  fetch(window.location.href, { redirect: "manual" }).then((answer) => {
+    if (answer.type === "opaqueredirect") window.location.replace(form.elements.next.value);
   });
 }

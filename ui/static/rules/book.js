@@ -99,7 +99,7 @@ export const Book = {
       if (!versions.data || !chosen) return null;
       if (chosen.isDraft && !this.draft) {
         const words = active ? "This browser keeps no such draft." : "No rulebook yet: the machines' own verdicts stand.";
-        return { words, action: active ? `Edit v${active}` : "Write the first rule", act: () => write(this.desk) };
+        return { words, action: !may("engineer") ? "" : active ? `Edit v${active}` : "Write the first rule", act: () => write(this.desk) };
       }
       if (chosen.isDraft || this.desk.version) return null;
       return { words: `There is no rulebook v${chosen.version ?? query.version}.`, action: `Show v${active}`, href: "/rules" };

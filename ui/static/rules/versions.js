@@ -1,5 +1,5 @@
 // The left column: every version and draft, or the audit trail.
-import { call, change, clock, Failed, Icon, needs, Panel, query, Shapes, Trouble, when } from "yieldline";
+import { call, change, clock, Failed, Icon, may, needs, Panel, query, Shapes, Trouble, when } from "yieldline";
 import { drafts } from "./drafts.js";
 import { show, showDraft, write } from "./desk.js";
 
@@ -54,7 +54,7 @@ export const Versions = {
     usual() { return this.desk.chosen?.isDraft ? "the one in force" : "the version before"; },
     empty() {
       if (this.tab === "audit" || this.items.length || this.kept.length) return null;
-      return { words: "No rulebook yet: the machines' own verdicts stand.", action: "Write the first rule", act: () => write(this.desk) };
+      return { words: "No rulebook yet: the machines' own verdicts stand.", action: may("engineer") ? "Write the first rule" : "", act: () => write(this.desk) };
     },
   },
   methods: {
