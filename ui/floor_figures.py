@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 from service.store.queries.arithmetic import breaks_of, breaks_within, wilson_interval
 from ui.figures import Tally, rolled_yield
@@ -69,7 +71,7 @@ def plan(model: FloorModel, units: Mapping[str, int], now_s: float) -> Frame | N
     rates = {line: rate for line, rate in per_hour.items() if rate and line in units}
     if not rates:
         return None
-    due_h, all_h = (_worked_h(model, end_s) for end_s in (now_s, model.end_s))
+    due_h, all_h = (_worked_h(model, end_s) for end_s in (int(now_s), model.end_s))
     return {
         "done": sum(units[line] for line in rates),
         "due": round(sum(rates.values()) * due_h, 1),
@@ -80,11 +82,17 @@ def plan(model: FloorModel, units: Mapping[str, int], now_s: float) -> Frame | N
 
 def _worked_h(model: FloorModel, until_s: float) -> float:
     """Return the hours of the shift up to a moment, without planned breaks."""
-    start, end_s = model.shift.start.astimezone(UTC), min(until_s, model.end_s)
-    end = datetime.fromtimestamp(end_s, UTC)
-    breaks = breaks_within(start, end, model.zone, breaks_of(model.plant.breaks))
-    rest_s = sum((stop - begin).total_seconds() for begin, stop in breaks)
-    return max(0.0, end_s - model.start_s - rest_s) / _HOUR_S
+    end_s = max(model.start_s, min(until_s, model.end_s))
+    rest_s = _rest_s(model.start_s, end_s, model.zone, model.plant.breaks)
+    return (end_s - model.start_s - rest_s) / _HOUR_S
+
+
+@lru_cache(maxsize=64)  # every line of every frame asks for the same second
+def _rest_s(start_s: float, end_s: float, zone: ZoneInfo, breaks: tuple[str, ...]) -> float:
+    """Return the seconds of planned breaks between two moments."""
+    start, end = (datetime.fromtimestamp(each, UTC) for each in (start_s, end_s))
+    spans = breaks_within(start, end, zone, breaks_of(breaks))
+    return sum((stop - begin).total_seconds() for begin, stop in spans)
 
 
 def rolled_facts(tallies: Mapping[str, Tally], units: int, target_percent: float | None) -> Frame:

@@ -84,7 +84,8 @@ class Machine:
 
     def rate_per_hour(self, now_s: float) -> float | None:
         """Return runs an hour over the last hour, or since its first run when that is less."""
-        newest = {minute: runs for minute, runs in self.minutes.items() if minute >= _floor(now_s)}
+        floor = _floor(now_s)
+        newest = {minute: runs for minute, runs in self.minutes.items() if minute >= floor}
         if not newest:
             return None
         span_s = min(HOUR_S, max(_MINUTE_S, now_s - min(newest) * _MINUTE_S))

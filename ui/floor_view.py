@@ -5,10 +5,10 @@ its look even when the server is gone.
 """
 
 from collections.abc import Iterable
+from math import prod
 from typing import Any, Final, TypeAlias
 
 from service.store.queries.arithmetic import wilson_interval
-from ui.figures import rolled_yield
 from ui.floor_figures import line_figures, plant_figures, rolled_facts, yield_facts
 from ui.floor_model import BUCKET_S, FloorModel, Machine
 from ui.seen import Seen
@@ -119,9 +119,10 @@ def _line(model: FloorModel, line: str, machines: list[Machine], now_s: float) -
 def _line_spark(model: FloorModel, line: str) -> list[float]:
     points = []
     for (each, _), tallies in sorted(model.line_buckets.items(), key=lambda item: item[0][1]):
-        rolled = rolled_yield(tallies.values()) if each == line else None
-        if rolled is not None:
-            points.append(round(rolled.value * 100, 1))
+        shares = [tally.first_pass_yield for tally in tallies.values() if each == line]
+        known = [share for share in shares if share is not None]
+        if known:
+            points.append(round(prod(known) * 100, 1))
     return points
 
 
