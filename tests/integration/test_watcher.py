@@ -15,7 +15,7 @@ from broker.settings import DatabaseSettings
 from service.commands.alerts import acknowledge_alerts
 from service.store.database import Database
 from tests.support.mosquitto import Mosquitto
-from tests.support.processes import YIELDLINE, Process
+from tests.support.processes import PYTHON, YIELDLINE, Process
 from tests.support.raw_mqtt import Listener, Sender, connect, publish_packet
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import eventually_sync
@@ -27,6 +27,8 @@ MARKER = "factory/v1/marker/marker/alert"
 
 class Service:
     """One `yieldline service` that looks for trouble all the time; its log lines are JSON."""
+
+    command: tuple[str, ...] = (YIELDLINE, "service")
 
     def __init__(self, folder: Path, port: int, database_url: str, **more: str) -> None:
         environment = {
@@ -40,7 +42,7 @@ class Service:
             "YIELDLINE_LOG__JSON_LINES": "true",
             **more,
         }
-        self.process = Process([YIELDLINE, "service"], environment=environment, directory=folder)
+        self.process = Process(self.command, environment=environment, directory=folder)
 
     def wait_for(self, event: str) -> None:
         self.process.wait_for(f'"{event}"', 30)
@@ -277,6 +279,50 @@ def test_a_result_that_commits_late_is_seen_although_its_number_is_lower(
         (opened,) = ear.wait_for("open")
         assert opened
         assert len(opened["evidence"]) == 3
+
+
+CLOCK_AHEAD = """
+import sys
+from datetime import datetime, timedelta
+from service import pipeline, subscriber, watcher
+from service.__main__ import main
+class Ahead:
+    @staticmethod
+    def now(zone):
+        return datetime.now(zone) + timedelta(hours=1)
+for module in (pipeline, subscriber, watcher):
+    module.datetime = Ahead
+sys.argv = ["yieldline", "service"]
+main()
+"""
+
+
+class AheadService(Service):
+    """One whose clock is an hour ahead."""
+
+    command = (PYTHON, "-c", CLOCK_AHEAD)
+
+
+def test_a_server_whose_clock_steps_back_skips_nothing(
+    mosquitto_factory: Brokers, start: Callable[..., Service], database_url: str, tmp_path: Path
+) -> None:
+    broker = mosquitto_factory()
+    ahead = AheadService(tmp_path, broker.port, database_url)
+    ahead.wait_for("connected")
+    send(broker, 5.0, 4.0)
+    eventually_sync(lambda: rows(database_url, "SELECT count(*) FROM run") == [(2,)])
+    assert ahead.process.stop() == 0
+    start(broker, database_url).wait_for("watching")
+    with Ear(broker) as ear:
+        send(broker, 4.0, 4.0)
+        (opened,) = ear.wait_for("open")
+        assert opened
+        assert len(opened["evidence"]) == 3, "one from before the step, two from after it"
+        send(broker, 5.0, 5.0, 5.0)
+        ear.wait_for("open", "closed", None)
+    received = [each for (each,) in rows(database_url, "SELECT received_us FROM run ORDER BY id")]
+    assert len(received) == 7
+    assert received[2] < received[1], "the clock did step back"
 
 
 def copy_newest_failing_run(session: "psycopg.Connection[Any]", count: int) -> None:
