@@ -65,6 +65,14 @@ def keys_of(value: Any) -> Any:  # noqa: ANN401 - JSON
     ("path", "query", "model"),
     [
         *(("yield", f"group={group}", Yields) for group in ("procedure", "operator", "shift")),
+        *(
+            (
+                "yield",
+                f"group={group}&since=2026-11-23T00:00:00Z&until=2026-11-24T00:00:00Z",
+                Yields,
+            )
+            for group in ("15min", "panel_position")
+        ),
         ("yield", "golden=true", Yields),
         ("golden", "", GoldenSamples),
         ("pareto", "limit=1&order=failures", FailingSteps),
@@ -128,6 +136,8 @@ async def test_what_is_unknown_is_empty_with_a_reason(web: Web, path: str, query
         ("disagreements", "cursor=x", "cursor 'x' was not given by this list."),
         ("disagreements", "limit=201", "limit: "),
         ("yield", "group=colour", "group: "),
+        ("yield", "group=15min", "group 15min is counted run by run and takes a range of 25 hours"),
+        ("yield", "group=panel_position&since=2026-11-01T00:00:00Z", "group panel_position is"),
         ("pareto", "order=name", "order: "),
         ("golden", "barcodes=x", "barcodes: "),
     ],

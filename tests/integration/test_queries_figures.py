@@ -50,6 +50,8 @@ class Counted(NamedTuple):
             "agrees": self.judged.agrees,
             "fixture": message.fixture,
             "operator": message.operator,
+            "panel_position": message.panel and message.panel.position,
+            "first_failure": self.judged.first_failure,
         }
 
     @property
@@ -68,6 +70,9 @@ class Counted(NamedTuple):
         if filters.since is not None and self.started_at < filters.since:
             return False
         return filters.until is None or self.started_at < filters.until
+
+
+_PANELS = (None, {"id": "PN-1", "position": "1"}, {"id": "PN-1", "position": "2"}, {"id": "PN-2"})
 
 
 def fill(stored: Stored) -> list[Counted]:
@@ -94,7 +99,7 @@ def fill(stored: Stored) -> list[Counted]:
         product = dice.choice(["P1", "P2"])
         received_at = NOON + timedelta(hours=dice.choice([0, 0, 1, 5]), seconds=number)
         saved = stored.save(
-            message | {"product_id": product},
+            message | {"product_id": product, "panel": _PANELS[number % len(_PANELS)]},
             machine_id=f"M{machine}",
             line=f"L{machine % 2}",
             at=received_at,
@@ -130,6 +135,8 @@ def filled(
 HOUR = timedelta(hours=1)
 FILTERS = {
     "everything": Filters(),
+    "panel position": Filters(panel_position="2"),
+    "first failure": Filters(first_failure="s1"),
     "whole hours": Filters(since=NOON - HOUR, until=NOON + HOUR),
     "since": Filters(since=NOON - timedelta(minutes=17, microseconds=3)),
     "until": Filters(until=NOON + timedelta(minutes=17)),
@@ -266,6 +273,10 @@ _KEYS: dict[str, Callable[[Counted, PlantSettings], str | None]] = {
     "product": lambda run, _: run.facts()["product_id"],
     "fixture": lambda run, _: run.facts()["fixture"],
     "operator": lambda run, _: run.facts()["operator"],
+    "panel_position": lambda run, _: run.facts()["panel_position"],
+    "15min": lambda run, _: (
+        f"{run.started_at:%Y-%m-%dT%H}:{run.started_at.minute // 15 * 15:02}:00Z"
+    ),
     "hour": lambda run, _: f"{run.started_at:%Y-%m-%dT%H}:00:00Z",
     "day": lambda run, plant: f"{local(run, plant):%F}",
     "shift": shift_name,
@@ -303,7 +314,7 @@ def test_yields_of_groups_are_what_counting_gives(
 
 
 def assert_bounds_hold(entry: dict[str, Any], firsts: Sequence[Counted], group: str) -> None:
-    if group not in {"hour", "day", "shift"}:
+    if group not in {"15min", "hour", "day", "shift"}:
         assert (entry["since"], entry["until"]) == (None, None)
         return
     since, until = (datetime.fromisoformat(entry[name]) for name in ("since", "until"))
@@ -353,7 +364,7 @@ def test_failing_steps_are_what_counting_every_measurement_gives(
     assert found == expected
 
 
-@pytest.mark.parametrize("group", ["hour", "day", "shift"])
+@pytest.mark.parametrize("group", ["15min", "hour", "day", "shift"])
 def test_clocks_at_the_ends_of_the_calendar_break_no_figure(database_url: str, group: str) -> None:
     stored = Stored(database_url)
     times = ["0001-01-01T00:30:00Z", "1969-12-31T23:30:00Z", "9999-12-31T23:30:00Z"]

@@ -15,7 +15,7 @@ export default {
   props: { target: Number },
   template: `
 <div class="an">
-  <div class="an-fb"><FilterBar :names="['product_id', 'procedure', 'machine_id']" :more="['fixture', 'operator', 'golden']"/><label class="chip an-chip" :title="comparedWords()"><em>Compare</em><select :value="query.compare" aria-label="Compare with" @change="change({compare: $event.target.value})"><option v-for="[name, words] in comparisons" :value="name">{{ words }}</option></select><Icon name="down" size="13"/></label><span class="grow"></span><AsOf/><CopyLink/><ExportBox/></div>
+  <div class="an-fb"><FilterBar :names="['product_id', 'procedure', 'machine_id']" :more="['fixture', 'operator', 'panel_position', 'golden']"/><label class="chip an-chip" :title="comparedWords()"><em>Compare</em><select :value="query.compare" aria-label="Compare with" @change="change({compare: $event.target.value})"><option v-for="[name, words] in comparisons" :value="name">{{ words }}</option></select><Icon name="down" size="13"/></label><span class="grow"></span><AsOf/><CopyLink/><ExportBox/></div>
   <Figures :asks="totals" :before="before" :target="target" :length="length"/>
   <OverTime :target="target"/>
   <Groups :target="target"/>

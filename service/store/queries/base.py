@@ -72,15 +72,24 @@ def microseconds(moment_: datetime) -> int:
     return (moment_ - _EPOCH) // _MICROSECOND
 
 
+SLOTS: Final[Mapping[str, int]] = {"hour": HOUR_US, "quarter": HOUR_US // 4}
+"""Keys that are slots of time, by their length in microseconds."""
+
+
 def hour_of(column: ColumnElement[int]) -> ColumnElement[int]:
-    """Return a time's hour as the roll-ups count them.
+    """Return a time's hour as the roll-ups count them."""
+    return slot_of(column, HOUR_US)
+
+
+def slot_of(column: ColumnElement[int], size_us: int) -> ColumnElement[int]:
+    """Return in which slot of this length, counted from 1970, a time lies.
 
     Literals, because PostgreSQL takes two parameters of one value for two expressions and then
     does not see that what is selected is what is grouped by. Both databases cut a division towards
     0: without the rest taken off first, hours before 1970 were one too high.
     """
-    hour: ColumnElement[int] = literal_column(str(HOUR_US), Integer)
-    return (column - ((column % hour) + hour) % hour) // hour
+    slot: ColumnElement[int] = literal_column(str(size_us), Integer)
+    return (column - ((column % slot) + slot) % slot) // slot
 
 
 def unordered(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
-from service.store.queries.base import LAST_US, hour_of, moment
+from service.store.queries.base import LAST_US, SLOTS, moment, slot_of
 from service.store.queries.filters import Filters, name_conditions
 from service.store.queries.periods import PeriodAt, Piece, part_hours, pieces_of
 from service.store.queries.spans import is_rolled_up, span_of
@@ -48,7 +48,7 @@ def sums_by(
         connection: To read with.
         filters: Which rows; golden samples only where they are asked for.
         source: What is added up.
-        keys: Columns of both; `hour` is the hour of the rows' time.
+        keys: Columns of both, or only of the rows; `hour` and `quarter` are of the rows' time.
         period_at: Turns the first key, which must be `hour`, into shifts or days.
     """
     filters = filters.counting
@@ -87,7 +87,8 @@ class _Adder(NamedTuple):
         """Add up rows, of a range of time in microseconds or all."""
         filters = self.filters if within is None else clipped(self.filters, within)
         columns = [
-            hour_of(self.source.at) if key == "hour" else self.source.column(key) for key in keys
+            slot_of(self.source.at, SLOTS[key]) if key in SLOTS else self.source.column(key)
+            for key in keys
         ]
         query = self.source.rows(self.connection, filters, [*columns, *self.source.of_rows])
         return self._read(query.group_by(*columns), keys)

@@ -17,12 +17,13 @@ from service.core.yields import YieldCounts
 from service.store.codes import OUTCOME_CODE
 from service.store.queries.base import (
     RUN,
+    SLOTS,
     UNIT,
     UNIT_HOUR,
     UNIT_STATE,
     Facts,
-    hour_of,
     microseconds,
+    slot_of,
     unordered,
 )
 from service.store.queries.filters import Condition, Filters, name_conditions, run_conditions
@@ -132,7 +133,7 @@ def count_by_procedure(
     Args:
         connection: To read with.
         filters: What the first run of a unit must match.
-        key: A column of `unit_state` or `run`, or `hour`.
+        key: A column of `unit_state` or `run`, `hour`, or `quarter` of one.
         period_at: Turns hours into shifts or days; then the keys are `Period`.
     """
     sums = sums_by(connection, filters, UNITS, (key, "procedure"), period_at)
@@ -166,7 +167,7 @@ def units_by(
     Args:
         connection: To read with.
         filters: What the first run of a unit must match.
-        key: A column of `unit_state` or `run`, or `hour`.
+        key: A column of `unit_state` or `run`, `hour`, or `quarter` of one.
         of_procedures: What `count_by_procedure` says of it; its keys may be `Period`.
     """
     if of_procedures is None:
@@ -204,7 +205,7 @@ def _count_each_by(
     counts: Sequence[YieldCounts],
 ) -> dict[Any, YieldCounts]:
     column: ColumnElement[Any] = (
-        hour_of(UNIT_STATE.c.first_started_us) if key == "hour" else state_column(key)
+        slot_of(UNIT_STATE.c.first_started_us, SLOTS[key]) if key in SLOTS else state_column(key)
     )
     is_few = _is_few(connection, filters, counts)
     units = _per_unit(connection, filters, column.label("key"), is_few=is_few)

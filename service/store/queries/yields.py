@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from broker.settings import PlantSettings
 from service.core.yields import (
     YieldCounts,
@@ -10,10 +12,10 @@ from service.core.yields import (
     estimate_rolled_throughput,
     yields_of,
 )
-from service.store.codes import HOUR_US
 from service.store.database import Database
 from service.store.queries.base import (
     LAST_US,
+    SLOTS,
     Facts,
     as_time,
     connected,
@@ -44,15 +46,20 @@ GROUPS: Final = (
     "product",
     "fixture",
     "operator",
+    "panel_position",
+    "15min",
     "hour",
     "day",
     "shift",
 )
-"""What yields can be grouped by; the last three by the start of the unit's first run."""
+"""What yields can be grouped by; the last four by the start of the unit's first run."""
+SHORT_GROUPS: Final = frozenset({"15min", "panel_position"})
+"""No roll-up knows these: they are counted run by run, which takes its time over a long range."""
 _PERIODS: Final[Mapping[str, Callable[[PlantSettings], PeriodAt]]] = {
     "day": days_of,
     "shift": shifts_of,
 }
+_KEYS: Final[Mapping[str, str]] = {"15min": "quarter"}
 _Procedures = Mapping[int, YieldCounts]
 
 
@@ -80,12 +87,12 @@ def yields(
     if group not in GROUPS:
         raise KeyError(group)
     period_at = _PERIODS[group](plant or PlantSettings()) if group in _PERIODS else None
-    key = "hour" if period_at else group
+    key = "hour" if period_at else _KEYS.get(group, group)
     with connected(database) as connection:
         of_procedures = count_by_procedure(connection, filters, key, period_at)
         of_units = units_by(connection, filters, key, of_procedures)
         runs = sums_by(connection, filters, RUNS, (key,), period_at)
-        texts = {} if key == "hour" else names_of(database, connection, of_procedures)
+        texts = _texts(database, connection, key, of_procedures)
     entries = [
         {
             **_where(value, key, texts),
@@ -117,12 +124,23 @@ def _rolled(groups: Iterable[_Procedures]) -> Facts:
     }
 
 
-def _where(value: Any, key: str, texts: Mapping[int | None, str]) -> Facts:  # noqa: ANN401 - a number, None or a Period
+def _texts(
+    database: Database, connection: Connection, key: str, values: Iterable[Any]
+) -> Mapping[Any, str]:
+    """Return the names of groups; of times none."""
+    if key in SLOTS:
+        return {}
+    if key == "panel_position":  # is kept as it was sent
+        return {value: value for value in values if value is not None}
+    return names_of(database, connection, values)
+
+
+def _where(value: Any, key: str, texts: Mapping[Any, str]) -> Facts:  # noqa: ANN401 - a number, None or a Period
     """Return a group's name, and its bounds where it is a time."""
     if isinstance(value, Period):
         return _time(value.start_us, value.end_us) | {"group": value.name}
-    if key == "hour":
-        bounds = _time(value * HOUR_US, (value + 1) * HOUR_US)
+    if key in SLOTS:
+        bounds = _time(value * SLOTS[key], (value + 1) * SLOTS[key])
         return bounds | {"group": bounds["since"]}
     return {"group": texts.get(value), "since": None, "until": None}
 

@@ -60,7 +60,9 @@ export function chartOptions(item, scale) {
   const { min, max } = spanOf(item, scale, ends.flat());
   const heights = [location.upper, location.centre, location.lower].map(scale.of).concat(ends.map((each) => each.at(-1) ?? -Infinity)).map((value) => ((max - value) / (max - min)) * PLOT_PX);
   const shifts = shiftsOf(heights);
+  const { baseline_points: stated } = item;
   return (c) => {
+    const end = stated < points.length ? [{ xAxis: stated - 1, lineStyle: { color: c.text_2, type: "dotted" }, label: { formatter: "baseline", position: "insideEndTop", color: c.text_3, fontSize: 11 } }] : [];
     const line = (name, value, type, place) => ({ yAxis: scale.of(value), lineStyle: { color: c.text_3, type }, label: { formatter: `${name} ${scale.short(value)}`, position: "end", offset: [0, shifts[place]], color: c.text_3, fontSize: 11 } });
     const isSeen = (value) => value !== null && value >= min && value <= max;
     const limit = (name, data, place) => ({ name, type: "line", step: "middle", symbol: "none", silent: true, clip: true, data, lineStyle: { color: c.fail, width: 1.6 }, endLabel: { show: isSeen(data.at(-1)), formatter: `limit ${isSeen(data.at(-1)) ? round(data.at(-1)) : ""}`, color: c.fail, fontSize: 11, textBorderWidth: 0, offset: [0, shifts[place]] }, tooltip: { show: false } });
@@ -74,7 +76,7 @@ export function chartOptions(item, scale) {
         {
           name: "value", type: "line", z: 4, showAllSymbol: true, lineStyle: { color: c.text_3, width: 1 }, labelLayout: { hideOverlap: true },
           data: points.map((point, i) => ({ value: scale.of(point.value), point: i, ...markOf(numbers[i], numbers[i - 1] ?? [], c) })),
-          markLine: { symbol: "none", silent: true, data: [line("UCL", location.upper, "dashed", 0), line("mean", location.centre, "solid", 1), line("LCL", location.lower, "dashed", 2)] },
+          markLine: { symbol: "none", silent: true, data: [line("UCL", location.upper, "dashed", 0), line("mean", location.centre, "solid", 1), line("LCL", location.lower, "dashed", 2), ...end] },
           markArea: { silent: true, itemStyle: { color: c.band, opacity: 0.55 }, data: [[{ yAxis: scale.of(location.lower) }, { yAxis: scale.of(location.upper) }]] },
         },
       ],

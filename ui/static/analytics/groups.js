@@ -3,7 +3,8 @@ import { change, Panel, query, question, thousands } from "yieldline";
 import { FEW_UNITS, interval, percent } from "yieldline/shares.js";
 import { nothing, resultsLink } from "./period.js";
 
-const GROUPS = { machine: "machine_id", procedure: "procedure", product: "product_id", line: "line", fixture: "fixture", operator: "operator" };
+const GROUPS = { machine: "machine_id", procedure: "procedure", product: "product_id", line: "line", fixture: "fixture", operator: "operator", panel_position: "panel_position" };
+const WORDS = { panel_position: "panel position" };
 const WIDE = 100; // of the picture's box
 
 const groupOf = () => (query.group in GROUPS ? query.group : "machine");
@@ -25,7 +26,7 @@ export const Groups = {
   props: { target: Number },
   template: `
 <Panel class="an-by" title="FPY by" :what="what" :asks="asks" :rows="units" :csv="csv" :empty="empty">
-  <template #note><span class="an-tabs" role="tablist" aria-label="Group"><button v-for="each in names" type="button" role="tab" :aria-selected="String(each === group)" :class="{on: each === group}" @click="change({group: each === 'machine' ? '' : each})">{{ each }}</button></span></template>
+  <template #note><span class="an-tabs" role="tablist" aria-label="Group"><button v-for="each in names" type="button" role="tab" :aria-selected="String(each === group)" :class="{on: each === group}" @click="change({group: each === 'machine' ? '' : each})">{{ word(each) }}</button></span></template>
   <div class="an-dots" tabindex="-1"><p class="an-dr head"><span>worst first</span><span>{{ floor }} – 100 %, target {{ target }}</span><span>FPY</span><span>units</span><span>lost</span></p>
   <component :is="row.href ? 'a' : 'div'" v-for="row in rows" :key="row.name" class="an-dr" :class="{hot: row.isLow, few: row.isFew}" :href="row.href" :title="row.said"><b>{{ row.name }}</b><svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><path class="tg" :d="'M' + row.target + ' 0V10'"/><path class="iv" :d="'M' + row.from + ' 5H' + row.to"/><path class="pt" :d="'M' + row.at + ' 1V9'"/></svg><span class="v">{{ row.share }}</span><span class="t2">{{ row.isFew ? row.units + ' few' : row.units }}</span><span class="l">{{ row.lost }}</span></component></div>
 </Panel>`,
@@ -33,7 +34,7 @@ export const Groups = {
   created() { this.asks = question("/api/v1/yield", () => ({ group: groupOf() })); },
   computed: {
     group: groupOf,
-    what() { return `Units whose first run of a procedure was PASS, over units, by ${this.group}; with the 95 % interval (Wilson). Red: the whole interval is below the target of ${this.target} %. Below ${FEW_UNITS} units it says little.`; },
+    what() { return `Units whose first run of a procedure was PASS, over units, by ${this.word(this.group)}; with the 95 % interval (Wilson). Red: the whole interval is below the target of ${this.target} %. Below ${FEW_UNITS} units it says little.`; },
     items() { return worstFirst(this.asks.data?.group === this.group ? this.asks.data.items : []); },
     units() { return this.items.reduce((sum, each) => sum + each.units, 0); },
     floor() { return floorOf(this.items, this.target); },
@@ -54,6 +55,7 @@ export const Groups = {
   },
   methods: {
     change,
+    word: (group) => WORDS[group] ?? group,
     csv() {
       const head = [this.group, "units", "first_passed", "first_pass_yield", "low", "high"];
       return { name: `yieldline-fpy-by-${this.group}`, head, rows: this.items.map((each) => [each.group, each.units, each.first_passed, each.first_pass_yield, each.first_pass_yield_low, each.first_pass_yield_high]) };

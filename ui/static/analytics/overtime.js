@@ -1,10 +1,10 @@
 // Yield over time: RTY with its interval, FPY, final, the target, the period before, and what happened.
 import { change, Icon, Panel, query, question } from "yieldline";
 import { Chart } from "yieldline/chart.js";
-import { bounds, bucketOf, compared, nothing, resultsLink } from "./period.js";
+import { bounds, bucketOf, compared, isShort, nothing, resultsLink } from "./period.js";
 import { moved, optionsOf, summaryOf, tableOf } from "./series.js";
 
-const BUCKETS = ["hour", "shift", "day"];
+const BUCKETS = ["15min", "hour", "shift", "day"];
 const LONG_S = 36 * 3600;
 
 const seconds = (text) => Date.parse(text) / 1000;
@@ -15,7 +15,7 @@ export const OverTime = {
   template: `
 <Panel class="an-time" title="Yield over time" :what="what" :asks="asks" :rows="units" :csv="csv" :empty="empty" shape="chart">
   <template #note><span class="an-key" aria-hidden="true"><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text)" stroke-width="2.6"/></svg>RTY with 95 % interval</span><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-2)" stroke-width="1.5"/></svg>FPY</span><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-2)" stroke-width="1.5" stroke-dasharray="5 3"/></svg>Final</span><span v-if="earlier.length"><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-3)" stroke-width="1.5" stroke-dasharray="2 3"/></svg>RTY before</span><span>bars: units</span></span></template>
-  <template #head><span class="seg an-seg" role="group" aria-label="Points by"><button v-for="each in buckets" type="button" :aria-pressed="String(each === bucket)" :class="{on: each === bucket}" @click="change({by: each})">{{ each }}</button></span><button class="ib" type="button" title="Save as PNG" aria-label="Save Yield over time as PNG" @click="$refs.chart?.savePng('yieldline-yield-over-time')"><Icon name="export"/></button></template>
+  <template #head><span class="seg an-seg" role="group" aria-label="Points by"><button v-for="each in buckets" type="button" :aria-pressed="String(each === bucket)" :class="{on: each === bucket}" :disabled="each === '15min' && !isShort()" :title="each === '15min' && !isShort() ? 'Of 25 hours at most' : null" @click="change({by: each})">{{ each }}</button></span><button class="ib" type="button" title="Save as PNG" aria-label="Save Yield over time as PNG" @click="$refs.chart?.savePng('yieldline-yield-over-time')"><Icon name="export"/></button></template>
   <Chart v-if="items.length" ref="chart" :options="options" :summary="summary" :table="table" @pick="open"/>
 </Panel>`,
   data: () => ({ query, buckets: BUCKETS }),
@@ -26,7 +26,7 @@ export const OverTime = {
   },
   computed: {
     bucket: bucketOf,
-    what() { return `Units by the ${this.bucket} of their first run. RTY: product of the procedures' first pass yields, with its 95 % interval; FPY: units good at the first run of every procedure; final: good in the end. Red points: the whole interval of the FPY is below the target of ${this.target} %. Diamonds: results that came more than an hour late and corrected what was shown. A mark opens its runs.`; },
+    what() { return `Units by the ${this.bucket === "15min" ? "15 minutes" : this.bucket} of their first run. RTY: product of the procedures' first pass yields, with its 95 % interval; FPY: units good at the first run of every procedure; final: good in the end. Red points: the whole interval of the FPY is below the target of ${this.target} %. Diamonds: results that came more than an hour late and corrected what was shown. A mark opens its runs.`; },
     items() { return this.asks.data?.group === this.bucket ? this.asks.data.items : []; },
     units() { return this.items.reduce((sum, each) => sum + each.units, 0); },
     empty() { return this.items.length || this.asks.isAsking ? null : nothing("No unit had its first run here."); },
@@ -47,7 +47,7 @@ export const OverTime = {
     summary() { return summaryOf(this.items); },
   },
   methods: {
-    change,
+    change, isShort,
     linkOf(each) {
       const { since, until } = bounds();
       const [from, to] = [Math.max(seconds(each.since), since ?? 0), Math.min(seconds(each.until), until)];

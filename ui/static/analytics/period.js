@@ -7,6 +7,8 @@ import { fromPlantField, plantField, spanWords } from "yieldline/words.js";
 const DAY_S = 86_400;
 const DAYS = { day: 1, week: 7 };
 const HOURS_MAX = 49; // a longer range is drawn by day
+const QUARTERS_MAX = 3; // a shorter one by 15 minutes
+const SHORT_MAX = 25; // what is counted run by run takes no more
 
 export const COMPARISONS = [["", "the period before"], ["last-shift", "the last shift"], ["day", "a day before"], ["week", "a week before"], ["none", "nothing"]];
 
@@ -43,10 +45,18 @@ export function comparedWords() {
   return period ? spanWords(seconds(period.since), seconds(period.until), scope.at) : "nothing";
 }
 
-export const bucketOf = () => {
-  if (["hour", "shift", "day"].includes(query.by)) return query.by;
+function hoursLong() {
   const { since, until } = bounds();
-  return since !== null && until - since <= HOURS_MAX * 3600 ? "hour" : "day";
+  return since === null ? Infinity : (until - since) / 3600;
+}
+
+// Whether the range is short enough for 15 minutes, and for places of a panel.
+export const isShort = () => hoursLong() <= SHORT_MAX;
+
+export const bucketOf = () => {
+  if (["hour", "shift", "day"].includes(query.by) || (query.by === "15min" && isShort())) return query.by;
+  const hours = hoursLong();
+  return hours <= QUARTERS_MAX ? "15min" : hours <= HOURS_MAX ? "hour" : "day";
 };
 
 // The page of results with the page's filters, and others where a mark knows better. Figures count no

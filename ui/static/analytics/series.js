@@ -5,6 +5,7 @@ import { shiftsOf } from "./labels.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25];
 const SOME_S = 36 * 3600; // a longer range has days in its labels
+const SHORT_S = 4 * 3600; // has ticks at quarters of an hour
 const MARKS_MAX = 3; // that have words beside them
 const WORDS_MAX = 44;
 const PHONE_PX = 600; // too narrow for words
@@ -107,7 +108,7 @@ export function optionsOf(given) {
         return bucket === undefined ? "" : tip(items[bucket], isLong, counterpart(items[bucket], compared));
       },
     },
-    xAxis: { type: "time", min: clock.to(from), max: clock.to(until), axisLabel: { hideOverlap: true, formatter: (ms) => (isLong ? plantDay(clock.from(ms)) : clockMinute(clock.from(ms))) }, splitLine: { show: false }, minInterval: isLong ? 86_400_000 : 3_600_000 },
+    xAxis: { type: "time", min: clock.to(from), max: clock.to(until), axisLabel: { hideOverlap: true, formatter: (ms) => (isLong ? plantDay(clock.from(ms)) : clockMinute(clock.from(ms))) }, splitLine: { show: false }, minInterval: isLong ? 86_400_000 : until - from < SHORT_S ? 900_000 : 3_600_000 },
     yAxis: [
       { type: "value", min, max: 100, interval: step },
       { type: "value", min: 0, max: most * BARS_SHARE, show: false },

@@ -2,6 +2,7 @@
 import { change, Icon, Panel, query, question, thousands } from "yieldline";
 import { Chart } from "yieldline/chart.js";
 import { chartOptions, chartSummary, chartTable, signalsOf } from "./control.js";
+import { Baseline, baselineOf } from "./baseline.js";
 import { binsTable, histogramOptions, histogramSummary } from "./bins.js";
 import { resultsLink } from "./period.js";
 import { scaleOfSeries } from "./values.js";
@@ -21,24 +22,24 @@ function emptyOf(asks, step) {
 }
 
 export const StepChart = {
-  components: { Chart, Icon, Panel },
+  components: { Baseline, Chart, Icon, Panel },
   props: { of: Object },
   template: `
 <Panel class="an-cc" title="Control chart" :what="what" :asks="of.step ? asks : undefined" :rows="item?.points.length" :csv="csv" :empty="empty" shape="chart">
-  <template #note><small v-if="item"><span class="mono">{{ item.test_step }}</span> · {{ item.procedure }}{{ scale.unit ? ', ' + scale.unit : '' }} · lines of {{ item.baseline_points }} points</small></template>
+  <template #note><small v-if="item"><span class="mono">{{ item.test_step }}</span> · {{ item.procedure }}{{ scale.unit ? ', ' + scale.unit : '' }} · lines of {{ item.baseline_points === item.points.length ? '' : 'the first ' }}{{ item.baseline_points }} points</small></template>
   <template #head><span class="an-key"><span v-for="each in signals" :key="each.number" :title="each.rule"><svg width="10" height="10" aria-hidden="true"><rect v-if="each.number === 1" width="9" height="9" rx="1" fill="var(--fail)"/><path v-else d="M5 0l5 9.5H0z" fill="var(--marg-fill)" stroke="var(--marg-edge)" stroke-width=".6"/></svg>{{ each.number }}<span class="sr-only">: {{ each.rule }}</span></span></span>
-  <label class="chip an-chip"><select :value="chart" aria-label="Kind of control chart" @change="change({chart: $event.target.value === 'i' ? '' : $event.target.value})"><option v-for="(words, name) in charts" :value="name">{{ words }}</option></select><Icon name="down" size="13"/></label><label class="chip an-chip"><select :value="rules" aria-label="Rules of the control chart" @change="change({rules: $event.target.value === 'nelson' ? '' : $event.target.value})"><option v-for="(words, name) in ruleSets" :value="name">{{ words }}</option></select><Icon name="down" size="13"/></label>
+  <label class="chip an-chip"><select :value="chart" aria-label="Kind of control chart" @change="change({chart: $event.target.value === 'i' ? '' : $event.target.value})"><option v-for="(words, name) in charts" :value="name">{{ words }}</option></select><Icon name="down" size="13"/></label><label class="chip an-chip"><select :value="rules" aria-label="Rules of the control chart" @change="change({rules: $event.target.value === 'nelson' ? '' : $event.target.value})"><option v-for="(words, name) in ruleSets" :value="name">{{ words }}</option></select><Icon name="down" size="13"/></label><Baseline v-if="of.step" :points="item?.points ?? []"/>
   <button class="ib" type="button" title="Save as PNG" aria-label="Save Control chart as PNG" @click="$refs.chart?.savePng('yieldline-control-chart')"><Icon name="export"/></button></template>
   <Chart v-if="item" ref="chart" :options="options" :summary="summary" :table="table" @pick="open"/>
 </Panel>`,
   data: () => ({ charts: CHARTS, ruleSets: RULES }),
   created() {
-    this.asks = question(() => (this.of.step ? "/api/v1/control-chart" : ""), () => ({ ...given(this.of), chart: this.chart, rules: this.rules }));
+    this.asks = question(() => (this.of.step ? "/api/v1/control-chart" : ""), () => ({ ...given(this.of), chart: this.chart, rules: this.rules, baseline_until: baselineOf() }));
   },
   computed: {
     chart: () => whole(query.chart, CHARTS, "i"),
     rules: () => whole(query.rules, RULES, "nelson"),
-    what() { return `The newest values of the step in the order of their runs. Control lines are three sigma from the centre and are made of the values themselves; red lines are the limits that judge, stepped where they changed. Squares: beyond a control line; triangles: another rule of ${RULES[this.rules]}, by its number. A point opens its run.`; },
+    what() { return `The newest values of the step in the order of their runs. Control lines are three sigma from the centre and are made of the values themselves, of all points or of those of the baseline (left of the dotted line); red lines are the limits that judge, stepped where they changed. Squares: beyond a control line; triangles: another rule of ${RULES[this.rules]}, by its number. A point opens its run.`; },
     item() { return this.of.step ? this.asks.data?.item : null; },
     scale() { return scaleOfSeries(this.item); },
     signals() { return this.item ? signalsOf(this.item) : []; },
