@@ -26,6 +26,7 @@ from service.store.queries.disagreements import count_disagreements, list_disagr
 from service.store.queries.figures import figures
 from service.store.queries.filters import Filters
 from service.store.queries.golden import golden_samples
+from service.store.queries.results import count_results, list_results
 from service.store.queries.steps import failing_steps, pareto_of_steps
 from service.store.queries.yields import GROUPS, rolled_throughput, yields
 from tests.support.stored import NOON, Stored, run_message
@@ -602,6 +603,15 @@ def test_disagreements_are_every_run_in_which_one_differs(history: History) -> N
             one.measurement.test_step for one in disagreeing(run)
         ]
         assert each["measurement_count"] == len(disagreeing(run))
+    differing = Filters(differs=True, golden=False)
+    for chosen in (differing, replace(differing, step="vcc")):
+        of_list = [each["run_id"] for each in list_results(history.sqlite, chosen, 1000)[0]]
+        steps = list_disagreements(history.sqlite, replace(chosen, differs=None), 200)[0]
+        assert of_list[:200] == [each["run_id"] for each in steps]
+    both = [
+        count_results(history.sqlite, Filters(differs=each)).count for each in (True, False, None)
+    ]
+    assert both[0] + both[1] == both[2]
     only = [run.run_id for run in reversed(expected) if run.judged.agrees is False]
     listed = list_disagreements(history.sqlite, Filters(agrees=False), 200)[0]
     assert [each["run_id"] for each in listed] == only[:200]

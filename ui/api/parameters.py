@@ -60,12 +60,16 @@ class FilterQuery(BaseModel):
     barcode: str | None = Field(default=None, description="Runs of this unit.")
     outcome: Outcome | None = Field(default=None, description="Runs with this outcome.")
     agrees: bool | None = Field(default=None, description="The machine agrees with itself, or not.")
+    differs: bool | None = Field(
+        default=None,
+        description="The machine's word on the run, or on a measurement in it (with step: of that"
+        " step), is not what the arithmetic says.",
+    )
     first_failure: str | None = Field(
         default=None, description="Runs in which this test_step failed first, or was missing."
     )
     fixture: str | None = Field(default=None, description="Held by this fixture.")
     operator: str | None = Field(default=None, description="Run by this operator.")
-    panel_position: str | None = Field(default=None, description="At this place of its panel.")
     golden: bool | None = Field(
         default=None,
         description="Golden samples only, or none of them; by default figures count none of them,"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, false, func, not_, or_, select, tuple_
 
 from broker.messages import Outcome
 from service.store.codes import HOUR_US, OUTCOME_CODE, NameKind
@@ -30,11 +30,13 @@ class Filters:
     outcome: Outcome | None = None
     """Of the run."""
     agrees: bool | None = None
+    differs: bool | None = None
+    """The machine's word on the run, or on a measurement in it, is not what the arithmetic says;
+    with a step on that step."""
     first_failure: str | None = None
     """The test_step that failed first in the run, or was required and is missing."""
     fixture: str | None = None
     operator: str | None = None
-    panel_position: str | None = None
     golden: bool | None = None
     """Of golden samples only, or of none; figures of None are of none, lists of both."""
     since: datetime | None = None
@@ -91,16 +93,27 @@ def run_conditions(connection: Connection, filters: Filters) -> list[Condition]:
         conditions.append(RUN.c.outcome == OUTCOME_CODE[filters.outcome])
     if filters.agrees is not None:
         conditions.append(RUN.c.agrees.is_(filters.agrees))
+    if filters.differs is not None:
+        holds = _differing(connection, filters.step)
+        conditions.append(holds if filters.differs else not_(holds))
     if filters.first_failure is not None:
         step = id_of(connection, NameKind.STEP, filters.first_failure)
         conditions.append(false() if step is None else RUN.c.first_failure == step)
-    if filters.panel_position is not None:
-        conditions.append(RUN.c.panel_position == filters.panel_position)
     if filters.since is not None:
         conditions.append(RUN.c.started_us >= microseconds(filters.since))
     if filters.until is not None:
         conditions.append(RUN.c.started_us < microseconds(filters.until))
     return conditions
+
+
+def _differing(connection: Connection, step: str | None) -> Condition:
+    """Return what runs hold in which machine and arithmetic differ, somewhere or in a step."""
+    measured = select(MEASUREMENT.c.run_id).where(MEASUREMENT.c.agrees.is_(False))
+    if step is None:
+        return or_(RUN.c.agrees.is_(False), RUN.c.id.in_(measured))
+    return RUN.c.id.in_(
+        measured.where(MEASUREMENT.c.step == id_of(connection, NameKind.STEP, step))
+    )
 
 
 def _with_step(connection: Connection, step: str) -> list[Condition]:

@@ -9,11 +9,19 @@ const WAYS = [
   ["others", null, null, "one of the two could not tell"],
 ];
 
+const SHORT = { false_accepts: "passed what fails", false_rejects: "failed what passes", others: "could not be told" };
+
 export function rowsOf({ steps, machines }) {
   const known = new Set(steps.map((each) => each.machine_id));
-  const ofSteps = steps.flatMap((each) => WAYS.filter(([name]) => each[name]).map(([name, said, ours, words]) => ({ count: each[name], step: each.test_step, machine: each.machine_id, said, ours, words, filters: { step: each.test_step, machine_id: each.machine_id } })));
+  // One row a step and machine, whichever way they differ: its runs are what the link can name.
+  const ofSteps = steps.map((each) => {
+    const ways = WAYS.filter(([name]) => each[name]);
+    const [, said, ours] = ways.length === 1 ? ways[0] : [];
+    const words = ways.map(([name, , , way]) => (ways.length === 1 ? way : `${thousands(each[name])} ${SHORT[name]}`)).join(", ");
+    return { count: each.measurements, step: each.test_step, machine: each.machine_id, said, ours, words, filters: { differs: "true", step: each.test_step, machine_id: each.machine_id } };
+  });
   // Of some machines only the verdict on the whole run differs.
-  const ofRuns = machines.filter((each) => !known.has(each.machine_id)).map((each) => ({ count: each.runs, step: "", machine: each.machine_id, said: null, ours: null, words: `said PASS of ${each.reported_pass}, FAIL of ${each.reported_fail}`, filters: { machine_id: each.machine_id } }));
+  const ofRuns = machines.filter((each) => !known.has(each.machine_id)).map((each) => ({ count: each.runs, step: "", machine: each.machine_id, said: null, ours: null, words: `said PASS of ${each.reported_pass}, FAIL of ${each.reported_fail}`, filters: { agrees: "false", machine_id: each.machine_id } }));
   return [...ofSteps, ...ofRuns].sort((a, b) => b.count - a.count);
 }
 
@@ -30,7 +38,7 @@ export const Disagreements = {
     differing() { return rowsOf(this.asks.data).reduce((sum, each) => sum + each.count, 0); },
     runs() { return (this.asks.data?.machines ?? []).reduce((sum, each) => sum + each.runs, 0); },
     note() { return this.asks.data ? `${thousands(this.differing)} difference${this.differing === 1 ? "" : "s"}` : ""; },
-    rows() { return this.asks.data ? rowsOf(this.asks.data).map((each) => ({ ...each, n: thousands(each.count), href: resultsLink({ agrees: "false", ...each.filters }) })) : []; },
+    rows() { return this.asks.data ? rowsOf(this.asks.data).map((each) => ({ ...each, n: thousands(each.count), href: resultsLink(each.filters) })) : []; },
     empty() { return this.rows.length || !this.asks.data ? null : nothing("Rule and tester agree in every run."); },
   },
   methods: {

@@ -5,12 +5,12 @@ import { Icon } from "./pictures.js";
 import { Popover } from "./panel.js";
 import { change, filterChoices, filterNames, query } from "./scope.js";
 
-const TYPED = ["barcode", "panel_position"]; // too many to choose from
+const TYPED = ["barcode"]; // too many to choose from
 const KINDS = { first_failure: "step" }; // whose names these are
 const WAIT_MS = 150;
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
-const wordOf = (name) => capital({ agrees: "tester", outcome: "outcome" }[name] ?? filterNames[name]);
+const wordOf = (name) => capital({ agrees: "tester", differs: "differences", outcome: "outcome" }[name] ?? filterNames[name]);
 const said = (name, value) => filterChoices[name]?.find(([each]) => each === value)?.[1] ?? value;
 
 // What one filter may be: a list to choose from, found by typing.

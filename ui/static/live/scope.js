@@ -16,10 +16,10 @@ const FILTERS = {
   barcode: "barcode",
   outcome: "outcome",
   agrees: "agrees",
+  differs: "differs",
   first_failure: "first failure",
   fixture: "fixture",
   operator: "operator",
-  panel_position: "panel position",
   golden: "golden sample",
 };
 const NAMES = [...Object.keys(FILTERS), "since", "until", "range", "group", "compare", "by", "sort", "tab"];
@@ -165,6 +165,7 @@ export const filterNames = FILTERS;
 export const filterChoices = {
   outcome: ["PASS", "FAIL", "ERROR", "UNJUDGED"].map((each) => [each, each]),
   agrees: [["false", "rule and tester differ"], ["true", "rule and tester agree"]],
+  differs: [["true", "rule and tester differ in it"], ["false", "rule and tester agree in all of it"]],
   golden: [["true", "golden samples only"], ["false", "no golden samples"]],
 };
 
