@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from broker.addresses import is_loopback
 from broker.embedded import (
     BrokerKind,
     broker_answers,
@@ -34,7 +35,6 @@ from service.up_plan import (
     database_url,
     embedded_broker,
     environment,
-    is_loopback,
     needs_users,
     page_url,
     programs,

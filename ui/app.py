@@ -15,6 +15,7 @@ from broker.origins import Layers
 from broker.settings import Settings
 from ui.access.gate import Gate
 from ui.api import (
+    accounts,
     alerts,
     analysis,
     backtests,
@@ -118,6 +119,7 @@ def create_api(state: AppState) -> FastAPI:
         shadows,
         live,
         login,
+        accounts,
         system,
         health,
         documents,

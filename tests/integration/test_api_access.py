@@ -52,6 +52,13 @@ CALLS: list[tuple[str, str, dict[str, Any], Role]] = [
     ("POST", "/api/v1/rejections/resubmit", {"rejection_ids": [1]}, Role.ENGINEER),
     ("POST", "/api/v1/rejections/close", {"rejection_ids": [1], "reason": "x"}, Role.ENGINEER),
     ("DELETE", "/api/v1/jobs/none", {}, Role.ENGINEER),
+    ("GET", "/api/v1/users", {}, Role.ADMIN),
+    ("POST", "/api/v1/users", {"name": "x", "password": "short"}, Role.ADMIN),
+    ("PATCH", "/api/v1/users/nobody", {"role": "admin"}, Role.ADMIN),
+    ("DELETE", "/api/v1/users/nobody", {}, Role.ADMIN),
+    ("GET", "/api/v1/tokens", {}, Role.ADMIN),
+    ("POST", "/api/v1/tokens", {"name": "a b"}, Role.ADMIN),
+    ("DELETE", "/api/v1/tokens/nobody", {}, Role.ADMIN),
     ("POST", "/ingest", {}, Role.ADMIN),
 ]
 
@@ -340,6 +347,49 @@ async def test_the_audit_trail_names_who_was_logged_in(stored: Stored, web: Web)
     shadow = {"toml": TOML, "reason": "try"}
     assert await call(web, "POST", "/api/v1/shadow", shadow, **bearer(token)) == 201
     assert list_changes(stored.database)[0][0]["actor"] == "token ci"
+
+
+# -- users and tokens by admins --------------------------------------------------------------------
+
+
+async def test_an_admin_looks_after_users_over_http(stored: Stored, web: Web) -> None:
+    await log_in(web, "admin")
+    headers = {"Origin": f"http://127.0.0.1:{web.port}"}
+
+    async def ask(method: str, path: str, **body: object) -> httpx.Response:
+        return await web.client.request(method, path, json=body, headers=headers)
+
+    added = await ask("POST", "/api/v1/users", name="Bo", role="operator", password=PASSWORD)
+    assert added.status_code == 201
+    assert (added.json()["name"], added.json()["removed_at"]) == ("bo", None)
+    weak = await ask("POST", "/api/v1/users", name="cy", password="hunter2")
+    assert weak.json()["detail"].startswith("the password has 7 characters. Use 12 or more")
+    assert "hunter2" not in weak.text
+    changed = await ask("PATCH", "/api/v1/users/bo", role="engineer", password=PASSWORD[::-1])
+    assert changed.json()["role"] == "engineer"
+    assert (await ask("PATCH", "/api/v1/users/bo")).status_code == 422
+    last = await ask("DELETE", "/api/v1/users/admin")
+    assert last.json()["detail"].startswith("admin is the last admin")
+    assert (await ask("DELETE", "/api/v1/users/bo")).json()["removed_at"] is not None
+    names = [each["name"] for each in (await web.get("/api/v1/users")).json()["items"]]
+    assert names == ["admin", "bo", "engineer", "operator", "viewer"]
+    trail = [(each["actor"], each["action"]) for each in list_changes(stored.database)[0][:4]]
+    assert trail == [("admin", each) for each in ("remove", "set role", "set password", "add")]
+
+
+async def test_an_admin_sees_a_token_once(web: Web) -> None:
+    await log_in(web, "admin")
+    headers = {"Origin": f"http://127.0.0.1:{web.port}"}
+    body = {"name": "mes", "scope": "ingest", "days": 30}
+    made = await web.client.post("/api/v1/tokens", json=body, headers=headers)
+    token = made.json()["token"]
+    assert (made.status_code, made.json()["created_by"]) == (201, "admin")
+    assert await call(web, "POST", "/ingest", {}, **bearer(token)) == 422
+    listed = await web.get("/api/v1/tokens")
+    assert listed.json()["items"][0]["name"] == "mes"
+    assert token not in listed.text
+    assert await call(web, "DELETE", "/api/v1/tokens/mes", **headers) == 200
+    assert await call(web, "POST", "/ingest", {}, **bearer(token)) == 401
 
 
 # -- tokens ----------------------------------------------------------------------------------------

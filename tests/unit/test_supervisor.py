@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.addresses import is_loopback
 from broker.errors import SettingsError
 from broker.settings import DatabaseSettings, HttpSettings, Settings
 from service.supervisor import count_failures, describe_exit, restart_delay_s
@@ -15,7 +16,6 @@ from service.up_plan import (
     database_url,
     embedded_broker,
     environment,
-    is_loopback,
     needs_users,
     page_url,
     programs,

@@ -48,6 +48,10 @@ RULES: Final[tuple[Rule, ...]] = (
     ("POST", "/api/v1/rejections/resubmit", _ENGINEER),
     ("POST", "/api/v1/rejections/{rejection_id}/resubmit", _ENGINEER),
     ("POST", "/api/v1/rejections/close", _ENGINEER),
+    ("GET POST", "/api/v1/users", _ADMIN),
+    ("PATCH DELETE", "/api/v1/users/{name}", _ADMIN),
+    ("GET POST", "/api/v1/tokens", _ADMIN),
+    ("DELETE", "/api/v1/tokens/{name}", _ADMIN),
     # What people see.
     ("GET", "/api/v1/alerts", _WALL),
     ("GET", "/api/v1/**", _VIEWER),
