@@ -211,6 +211,24 @@ def test_the_spoken_summary_names_the_signals_of_a_chart(plant: Product, page: B
     of = {"product_id": PRODUCT, "step": "vbat_ripple"}
     count = len(ask(plant, "control-chart", **of, **means)["item"]["points"])
     page.eventually(lambda: f"lines of {count} points" in page.text(".an-cc .ph"))
+    points = ask(plant, "control-chart", **of)["item"]["points"]
+    show(plant, page, baseline=points[50]["timestamp"])
+    page.eventually(lambda: "lines of the first 50 points" in page.text(".an-cc .ph"))
+    assert "before 23 Nov" in page.text("[aria-label='Baseline of the control chart']")
+
+
+def test_a_short_range_is_drawn_by_quarters_of_an_hour_and_panels_by_their_places(
+    plant: Product, page: Browser
+) -> None:
+    since = "2026-11-23T10:00:00Z"
+    show(plant, page, since=since)
+    for button in page.driver.find_elements(By.CSS_SELECTOR, ".an-time .astable"):
+        page.run("arguments[0].click()", button)
+    quarters = ask(plant, "yield", group="15min", since=since)["items"]
+    assert len(quarters) == 8
+    assert page.count(".an-time tbody tr") == 8
+    show(plant, page, group="panel_position")
+    page.eventually(lambda: "not named" in page.text(".an-by"))
 
 
 def test_rule_against_tester_counts_what_the_tester_let_pass(plant: Product, page: Browser) -> None:

@@ -70,6 +70,7 @@ class FilterQuery(BaseModel):
     )
     fixture: str | None = Field(default=None, description="Held by this fixture.")
     operator: str | None = Field(default=None, description="Run by this operator.")
+    panel_position: str | None = Field(default=None, description="At this place of its panel.")
     golden: bool | None = Field(
         default=None,
         description="Golden samples only, or none of them; by default figures count none of them,"

@@ -18,7 +18,7 @@ export default {
   components: { AsOf, CopyLink, Empty, ExportBox, Failed, FilterBar, Icon, RunSheet },
   template: `
 <div class="rs">
-  <div class="fb"><FilterBar :names="['product_id', 'procedure', 'machine_id', 'step', 'outcome']" :more="['first_failure', 'barcode', 'agrees', 'differs', 'fixture', 'operator', 'golden']"/><span class="grow"></span><AsOf/><CopyLink/><ExportBox/></div>
+  <div class="fb"><FilterBar :names="['product_id', 'procedure', 'machine_id', 'step', 'outcome']" :more="['first_failure', 'barcode', 'agrees', 'differs', 'fixture', 'operator', 'panel_position', 'golden']"/><span class="grow"></span><AsOf/><CopyLink/><ExportBox/></div>
   <section class="panel pan" aria-label="Runs">
     <div class="ph"><h2>{{ count }}</h2><small>{{ isOldestFirst ? 'oldest first' : 'newest first' }}{{ query.at ? ', from ' + atWords + ' on' : '' }}</small><button v-if="fresh" class="btn new" type="button" @click="showNew">{{ fresh }} new, show</button><span class="sr-only" role="status">{{ fresh ? fresh + ' new runs' : '' }}</span><span class="grow"></span>
       <form class="goto" @submit.prevent="goTo"><label>go to <input v-model="at" class="field" type="datetime-local" required title="Plant time" aria-label="Go to a time, plant time"></label><button class="btn">Go</button><button v-if="query.at" class="btn" type="button" @click="change({at: ''})">From the top</button></form>

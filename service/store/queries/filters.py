@@ -37,6 +37,7 @@ class Filters:
     """The test_step that failed first in the run, or was required and is missing."""
     fixture: str | None = None
     operator: str | None = None
+    panel_position: str | None = None
     golden: bool | None = None
     """Of golden samples only, or of none; figures of None are of none, lists of both."""
     since: datetime | None = None
@@ -99,6 +100,8 @@ def run_conditions(connection: Connection, filters: Filters) -> list[Condition]:
     if filters.first_failure is not None:
         step = id_of(connection, NameKind.STEP, filters.first_failure)
         conditions.append(false() if step is None else RUN.c.first_failure == step)
+    if filters.panel_position is not None:
+        conditions.append(RUN.c.panel_position == filters.panel_position)
     if filters.since is not None:
         conditions.append(RUN.c.started_us >= microseconds(filters.since))
     if filters.until is not None:

@@ -5,7 +5,7 @@ import { Icon } from "./pictures.js";
 import { Popover } from "./panel.js";
 import { change, filterChoices, filterNames, query } from "./scope.js";
 
-const TYPED = ["barcode"]; // too many to choose from
+const TYPED = ["barcode", "panel_position"]; // too many to choose from
 const KINDS = { first_failure: "step" }; // whose names these are
 const WAIT_MS = 150;
 

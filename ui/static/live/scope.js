@@ -20,6 +20,7 @@ const FILTERS = {
   first_failure: "first failure",
   fixture: "fixture",
   operator: "operator",
+  panel_position: "panel position",
   golden: "golden sample",
 };
 const NAMES = [...Object.keys(FILTERS), "since", "until", "range", "group", "compare", "by", "sort", "tab"];
