@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup system up test check format bench agent lock clean
+.PHONY: help setup system up test check format bench agent sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help.
@@ -37,11 +37,12 @@ up: setup system  ## Broker, service, web app and a simulated floor; open http:/
 test: setup system  ## Every test, on real parts.
 	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-check: setup  ## Lint, format and types.
+check: setup  ## Lint, format, types, advisories.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q tests/unit/test_imports.py
+	@$(BIN)/python -m tests.support.audit
 
 format: setup  ## Let ruff put the code in order.
 	@$(BIN)/ruff check --fix .
@@ -52,6 +53,11 @@ bench: setup system  ## Measure, beside a yardstick; writes docs/benchmarks.md.
 
 agent: setup  ## The edge agent as one file for machines like this one: dist/yieldline-agent.pyz.
 	@$(BIN)/python -m edge_agent.pack.build
+
+sbom: setup  ## What is in it, as CycloneDX: dist/yieldline.cdx.json.
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --output-format JSON --output-file dist/yieldline.cdx.json requirements/all.txt
 
 lock:  ## Compile requirements/*.txt again (needs uv).
 	@for target in agent: all:--extra=all dev:"--extra=all --group=dev"; do \
