@@ -3,9 +3,11 @@
 Pure: no I/O, no clock.
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from math import ceil
 from typing import Final, NamedTuple
 
@@ -58,6 +60,24 @@ class Meter:
     frame_ms: deque[float] = field(default_factory=_newest)
     late_ms: deque[float] = field(default_factory=_newest)
     pings_ms: deque[float] = field(default_factory=_newest)
+
+
+def quantile_of_classes(
+    bounds: Sequence[float], counts: Sequence[int], share: float
+) -> float | None:
+    """Return the upper end of the class that `share` of all does not exceed; None of nothing.
+
+    Args:
+        bounds: Upper ends of the classes, rising; the last class has none, and the last one's end
+            stands for it too.
+        counts: How many are in each class.
+        share: From 0 to 1.
+    """
+    total = sum(counts)
+    if not total:
+        return None
+    place = bisect_left(list(accumulate(counts)), max(1, ceil(share * total)))
+    return bounds[min(place, len(bounds) - 1)]
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:

@@ -19,7 +19,7 @@ from service.store.queries.health import books, services
 from service.store.queries.system import database_facts
 from ui import lights
 from ui.books import add_up, balance_all
-from ui.meter import AgentWord, FeedFacts, quantile
+from ui.meter import AgentWord, FeedFacts, quantile, quantile_of_classes
 from ui.state import AppState
 
 Facts = dict[str, Any]
@@ -66,7 +66,8 @@ def system_facts(state: AppState, now: datetime) -> Facts:
         "web": _web(state, feed),
         "settings": [each._asdict() for each in explain_settings(state.settings, state.layers)],
         **stored,
-        "database": _database(state.database, stored["database"], trouble, feed.pings_ms),
+        "database": _database(state.database, stored["database"], trouble, feed.pings_ms)
+        | {"write_ms": write_times(heartbeats)},
     }
 
 
@@ -111,6 +112,20 @@ def _database(
         "answer_ms": times,
         "light": lights.database_light(trouble, _p99_known(times))._asdict(),
     }
+
+
+def write_times(heartbeats: Sequence[Mapping[str, Any]]) -> Facts:
+    """Return p50 and p99 in milliseconds, at most, of the batches that services have committed."""
+    told = [each["facts"].get("stages", {}).get("store") for each in heartbeats]
+    stages = [each for each in told if each]
+    counts = [sum(column) for column in zip(*(each["counts"] for each in stages), strict=True)]
+    bounds = stages[0]["bounds_s"] if stages else []
+    ends = {
+        name: quantile_of_classes(bounds, counts, share)
+        for name, share in (("p50", 0.5), ("p99", 0.99))
+    }
+    in_ms = {name: None if each is None else each * 1_000 for name, each in ends.items()}
+    return {**in_ms, "count": sum(counts)}
 
 
 class _Checked(NamedTuple):

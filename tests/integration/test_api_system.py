@@ -13,6 +13,7 @@ from broker.link import Connection, Outgoing
 from broker.messages import format_time
 from broker.settings import Settings
 from service.commands.backups import Asked, back_up
+from service.pulse import Pulse
 from service.store.database import Database
 from service.store.election import is_watched, stand
 from service.store.queries.system import database_facts
@@ -91,6 +92,19 @@ async def test_the_last_backup_is_told_with_its_age(
     metrics = (await web.get("/metrics")).text
     assert "yieldline_backup_ok 1.0" in metrics
     assert "yieldline_backup_age_seconds 72" in metrics
+
+
+async def test_how_long_writes_take_is_added_up_over_services(stored: Stored, web: Web) -> None:
+    assert (await asked(web))["database"]["write_ms"] == {"p50": None, "p99": None, "count": 0}
+    pulse = Pulse()
+    for seconds in [0.004] * 98 + [0.2, 99.0]:
+        pulse.stages["store"].add(seconds)
+    stored.writer.report(orjson.dumps(pulse.facts()).decode(), datetime.now(UTC))
+    told = (await asked(web))["database"]["write_ms"]
+    assert told == {"p50": 5.0, "p99": 250.0, "count": 100}
+    pulse.stages["store"].add(99.0)
+    stored.writer.report(orjson.dumps(pulse.facts()).decode(), datetime.now(UTC))
+    assert (await asked(web))["database"]["write_ms"]["p99"] == 10_000.0, "or more"
 
 
 async def test_a_difference_names_the_sender_and_what_to_do(stored: Stored, web: Web) -> None:

@@ -78,6 +78,9 @@ class DatabasePart(BaseModel):
     runs: int | None = Field(description="Numbers from the oldest run kept to the newest.")
     rejections: int | None = Field(description="Likewise.")
     oldest_result_at: Timestamp | None = Field(description="When the oldest run kept was received.")
+    write_ms: Times = Field(
+        description="Batches that services have committed since they started: at most so long."
+    )
     last_backup: BackupView | None = Field(description="Null: nobody has ever taken one.")
     answer_ms: Times = Field(description="Our own small questions of the last ten minutes.")
     light: LightView

@@ -33,10 +33,11 @@ export const Database = {
   components: { Light, Panel },
   props: { database: Object },
   template: `
-<Panel title="Database" :note="note" what="Answer times are those of one small question every two seconds over the last ten minutes. Rows are counted by their numbers, from the oldest kept to the newest.">
+<Panel title="Database" :note="note" what="Answer times are those of one small question every two seconds over the last ten minutes; writes are batches of results since the services started. Rows are counted by their numbers, from the oldest kept to the newest.">
   <template #head><Light :light="database.light"/></template>
   <p class="means" :class="{'c-fail': database.light.look === 'bad'}">{{ database.light.meaning }}</p>
   <dl class="facts"><dt>answers in</dt><dd><b>{{ ms(database.answer_ms.p99) }}</b> <span class="t3">p99, median {{ ms(database.answer_ms.p50) }}, of {{ database.answer_ms.count }}</span></dd>
+    <dt>writes in</dt><dd><b>{{ upTo(database.write_ms.p99) }}</b> <span class="t3">p99, median {{ upTo(database.write_ms.p50) }}, of {{ n(database.write_ms.count) }} batches</span></dd>
     <dt>size</dt><dd><b>{{ bytes(database.size_bytes) }}</b></dd>
     <dt>rows</dt><dd><b>{{ n(database.runs) }}</b> <span class="t3">runs, {{ n(database.rejections) }} rejections</span></dd>
     <dt>oldest run</dt><dd><b>{{ oldest }}</b></dd>
@@ -49,7 +50,7 @@ export const Database = {
     oldest() { return this.database.oldest_result_at ? when(seconds(this.database.oldest_result_at), clock.second) : "–"; },
   },
   data: () => ({ clock }),
-  methods: { bytes, ms, n: counted, seconds, when },
+  methods: { bytes, ms, n: counted, seconds, upTo: (value) => (value === null ? ms(value) : `≤ ${ms(value)}`), when },
 };
 
 export const Services = {
