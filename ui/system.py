@@ -21,6 +21,7 @@ from ui import lights
 from ui.books import add_up, balance_all
 from ui.meter import AgentWord, FeedFacts, quantile, quantile_of_classes
 from ui.state import AppState
+from ui.watching import watching
 
 Facts = dict[str, Any]
 
@@ -50,7 +51,9 @@ def system_facts(state: AppState, now: datetime) -> Facts:
     heartbeats = stored.pop("heartbeats")
     has_service = lights.is_alive(heartbeats)
     alerts = state.settings.alerts
-    is_elected = stored.pop("is_elected")
+    holds_mandate = stored.pop("is_elected")
+    found = watching(state.settings, heartbeats, now)
+    is_elected = holds_mandate if found.look_age_s is None else found.is_elected
     return {
         "at": format_time(now),
         "broker": _broker(state),

@@ -77,6 +77,16 @@ async def test_the_books_balance_and_a_service_is_up(stored: Stored, web: Web) -
     )
 
 
+async def test_a_watcher_that_looks_no_more_is_told(stored: Stored, web: Web) -> None:
+    now = datetime.now(UTC)
+    for looked_s_ago, elected, look in ((1, True, "ok"), (100, False, "bad")):
+        looked_at = format_time(now - timedelta(seconds=looked_s_ago))
+        facts = {**orjson.loads(ALIVE), "looked_at": looked_at}
+        stored.writer.report(orjson.dumps(facts).decode(), now)
+        watcher = (await asked(web))["watcher"]
+        assert (watcher["elected"], watcher["light"]["look"]) == (elected, look)
+
+
 async def test_the_last_backup_is_told_with_its_age(
     stored: Stored, web: Web, tmp_path: Path
 ) -> None:

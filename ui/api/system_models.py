@@ -105,7 +105,9 @@ class WatcherPart(BaseModel):
     """Whoever raises and closes alerts."""
 
     enabled: bool = Field(description="The setting alerts.enabled of this process.")
-    elected: bool | None = Field(description="A service holds the mandate; null: SQLite, unknown.")
+    elected: bool | None = Field(
+        description="A service looks for alerts; null: none has said so yet, and SQLite does not."
+    )
     light: LightView
 
 
