@@ -82,6 +82,11 @@ _CHANNELS: Final[Mapping[Channel, _ChannelFacts]] = {
         "verdict", "send", retained=False, words="The answer to a check, with its request_id."
     ),
 }
+_QUESTIONS: Final = (Channel.CHECK, Channel.VERDICT)
+_REQUEST_ID: Final = {
+    "description": "What a check and its verdict have in common.",
+    "location": "$message.payload#/request_id",
+}
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _PARAMETERS: Final[Mapping[str, str]] = {
     "enterprise": "The enterprise.",
@@ -177,16 +182,21 @@ def _channel(channel: Channel, template: TopicTemplate) -> JsonObject:
 
 
 def _operation(channel: Channel, facts: _ChannelFacts) -> JsonObject:
-    return {
+    operation: JsonObject = {
         "action": facts.action,
         "channel": {"$ref": f"#/channels/{channel.value}"},
         "summary": facts.words,
         "bindings": {"mqtt": {"qos": 1, "retain": facts.retained, "bindingVersion": "0.2.0"}},
     }
+    if channel is Channel.CHECK:
+        operation["reply"] = {"channel": {"$ref": f"#/channels/{Channel.VERDICT.value}"}}
+    return operation
 
 
 def _message(channel: Channel) -> JsonObject:
+    asks = {"correlationId": _REQUEST_ID} if channel in _QUESTIONS else {}
     return {
+        **asks,
         "name": channel.value,
         "contentType": "application/json",
         "payload": {

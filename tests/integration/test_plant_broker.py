@@ -189,6 +189,15 @@ def test_the_service_proves_its_rights_where_no_machine_can_be(plant: Plant) -> 
     assert first_heard(service, [check], [(service, check)]) == check
 
 
+@pytest.mark.parametrize("channel", [Channel.TEST, Channel.CHECK])
+def test_the_service_reads_in_its_group_what_machines_send_and_ask(
+    plant: Plant, channel: Channel
+) -> None:
+    service, said = plant.password("yieldline-service"), topic(channel)
+    group = f"$share/yieldline/factory/v1/+/+/{channel.value}"
+    assert first_heard(service, [group], [(plant.certificate(MACHINE), said)]) == said
+
+
 @pytest.mark.parametrize("reader", ["yieldline-ui", "yieldline-ingest"])
 def test_the_web_app_reads_results_and_not_what_is_a_machine_s_alone(
     plant: Plant, reader: str
@@ -199,9 +208,12 @@ def test_the_web_app_reads_results_and_not_what_is_a_machine_s_alone(
     assert first_heard(plant.password(reader), ["factory/v1/#"], said) == result
 
 
-def test_a_machine_reads_its_own_receipts_and_no_others_and_no_results(plant: Plant) -> None:
+@pytest.mark.parametrize("channel", [Channel.RECEIPT, Channel.VERDICT])
+def test_a_machine_reads_its_own_answers_and_no_others_and_no_results(
+    plant: Plant, channel: Channel
+) -> None:
     service = plant.password("yieldline-service")
-    own, foreign = topic(Channel.RECEIPT), topic(Channel.RECEIPT, OTHER)
+    own, foreign = topic(channel), topic(channel, OTHER)
     said = [(service, topic(Channel.RESULT)), (service, foreign), (service, own)]
     assert first_heard(plant.certificate(MACHINE), ["factory/v1/#"], said) == own
 

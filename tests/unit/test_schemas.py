@@ -144,6 +144,18 @@ def test_the_asyncapi_document_holds_together(template: str) -> None:
             assert name in SCHEMA_NAMES
 
 
+def test_a_check_is_replied_to_on_verdict_by_its_request_id() -> None:
+    document = asyncapi_document(TopicTemplate("t/{machine_id}/{channel}"))
+    replied = {
+        name: each["reply"] for name, each in document["operations"].items() if "reply" in each
+    }
+    assert replied == {"receive_check": {"channel": {"$ref": "#/channels/verdict"}}}
+    for name in ("check", "verdict"):
+        location = document["components"]["messages"][name]["correlationId"]["location"]
+        field = location.removeprefix("$message.payload#/")
+        assert field in json_schema(name)["required"]
+
+
 def test_what_is_retained_is_said() -> None:
     operations = asyncapi_document(TopicTemplate("t/{machine_id}/{channel}"))["operations"]
     retained = {name for name, each in operations.items() if each["bindings"]["mqtt"]["retain"]}
