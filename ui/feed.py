@@ -370,6 +370,7 @@ class Feed:
             "newest": newest[-1].received_s if newest else None,
             "per_second": self._per_second(now_s),
             "shift": shift_label(self.model.shift, self.model.zone),
+            "shift_start": self.model.start_s,
             "shift_end": self.model.end_s,
             "database": self._status_trouble is None and facts is not None,
             "database_trouble": self._status_trouble,

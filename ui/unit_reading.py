@@ -35,6 +35,8 @@ class Wish(NamedTuple):
     """The measurement to mark in the message; None: the one that explains the verdict."""
     nth: int = 0
     """Which one of that name, from 0: names may repeat in a run."""
+    zone: ZoneInfo | None = None
+    """By whose clock times are said; None: the plant's."""
 
 
 def read_unit(
@@ -48,7 +50,8 @@ def read_unit(
     life = unit_life(database, barcode)
     if life is None:
         return None
-    life, clock = with_permissions(life, settings), Clock(ZoneInfo(settings.plant.time_zone))
+    life = with_permissions(life, settings)
+    clock = Clock(wish.zone or ZoneInfo(settings.plant.time_zone))
     unit, run = pick_unit(life, wish.run_id)
     details = run_details(database, run["run_id"])
     if details is None:

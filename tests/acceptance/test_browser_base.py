@@ -343,3 +343,34 @@ def test_single_keys_can_be_turned_off_but_not_scans(product: Product, units: Br
     press(units, Keys.ESCAPE)
     scan(units, "SN-SCAN")
     units.eventually(lambda: units.driver.current_url.endswith("/units/SN-SCAN"))
+
+
+# -- time --------------------------------------------------------------------------------------
+
+
+def test_my_time_is_the_browsers_and_stays_until_it_is_switched_back(
+    product: Product, units: Browser
+) -> None:
+    eventually_sync(lambda: "SN-SCAN" in read(f"{product.url}/api/v1/results?barcode=SN-SCAN"))
+    zone = {"timezoneId": "Asia/Kolkata"}
+    units.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", zone)
+    units.open(f"{product.url}/units/SN-SCAN")
+    assert "CE" in units.text(".now")
+    assert "CE" in units.text(".un")
+    units.run("document.querySelector('button.now').click()")
+    units.eventually(lambda: "GMT+5:30" in units.text(".now"))
+    units.eventually(lambda: "IST" in units.text(".un"))
+    units.open(f"{product.url}/results")
+    assert "GMT+5:30" in units.text(".now")
+    assert ":30" in units.text(".range em")
+    units.eventually(lambda: units.count(".ag-row [col-id=start]"))
+    said = units.driver.execute_async_script(
+        "import('yieldline/words.js').then((m) => arguments[0](m.fullTime(0)))"
+    )
+    assert (
+        said
+        == "Thu 1 Jan 05:30:00 GMT+5:30 \u00b7 00:00:00 UTC \u00b7 Thu 01:00:00 CET at the plant"
+    )
+    units.run("document.querySelector('button.now').click()")
+    units.eventually(lambda: "CE" in units.text(".now"))
+    units.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})

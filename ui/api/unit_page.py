@@ -3,12 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from ui.api.answers import answer
 from ui.api.parameters import State
 from ui.api.problems import answers, not_found
 from ui.api.results import RunId
+from ui.own_zone import own_zone
 from ui.unit_reading import Wish, read_message, read_unit
 
 router = APIRouter(
@@ -25,6 +26,7 @@ _Run = Annotated[int | None, Query(ge=1, lt=2**63)]
 @router.get("/unit")
 def get_unit_page(  # noqa: PLR0913 - query parameters
     state: State,
+    request: Request,
     barcode: _Barcode,
     *,
     run: _Run = None,
@@ -33,7 +35,7 @@ def get_unit_page(  # noqa: PLR0913 - query parameters
     nth: _Nth = 0,
 ) -> Response:
     """Give what the page shows of a unit and one of its runs."""
-    wish = Wish(run, everything, step, nth)
+    wish = Wish(run, everything, step, nth, own_zone(request.cookies))
     shown = read_unit(state.database, state.settings, barcode, wish)
     if shown is None:
         raise not_found(f"No unit with barcode {barcode!r} was ever tested.")

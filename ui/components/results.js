@@ -7,7 +7,7 @@ import { ExportBox } from "yieldline/results/export_box.js";
 import { BLOCK_ROWS, rowSource } from "yieldline/results/rows.js";
 import { RunSheet } from "yieldline/results/run_sheet.js";
 import { chooseRange } from "yieldline/scope.js";
-import { fromPlantField, plantField, utc } from "yieldline/words.js";
+import { fromPlantField, plantField, utc, zoneWords } from "yieldline/words.js";
 
 const BLOCKS_MAX = 50;
 const CARD_HEIGHT = 62;
@@ -21,7 +21,7 @@ export default {
   <div class="fb"><FilterBar :names="['product_id', 'procedure', 'machine_id', 'step', 'outcome']" :more="['first_failure', 'barcode', 'agrees', 'differs', 'fixture', 'operator', 'panel_position', 'golden']"/><span class="grow"></span><AsOf/><CopyLink/><ExportBox/></div>
   <section class="panel pan" aria-label="Runs">
     <div class="ph"><h2>{{ count }}</h2><small>{{ isOldestFirst ? 'oldest first' : 'newest first' }}{{ query.at ? ', from ' + atWords + ' on' : '' }}</small><button v-if="fresh" class="btn new" type="button" @click="showNew">{{ fresh }} new, show</button><span class="sr-only" role="status">{{ fresh ? fresh + ' new runs' : '' }}</span><span class="grow"></span>
-      <form class="goto" @submit.prevent="goTo"><label>go to <input v-model="at" class="field" type="datetime-local" required title="Plant time" aria-label="Go to a time, plant time"></label><button class="btn">Go</button><button v-if="query.at" class="btn" type="button" @click="change({at: ''})">From the top</button></form>
+      <form class="goto" @submit.prevent="goTo"><label>go to <input v-model="at" class="field" type="datetime-local" required :title="zone" :aria-label="'Go to a time, ' + zone"></label><button class="btn">Go</button><button v-if="query.at" class="btn" type="button" @click="change({at: ''})">From the top</button></form>
       <button class="btn" type="button" :aria-pressed="String(isOldestFirst)" @click="change({sort: isOldestFirst ? '' : 'asc'})">{{ isOldestFirst ? 'Newest first' : 'Oldest first' }}</button></div>
     <Failed v-if="error" :words="error" @again="load"/>
     <Empty v-else-if="isEmpty" :words="emptyWords" :action="emptyAction.words" @act="emptyAction.act"/>
@@ -58,6 +58,7 @@ export default {
       const found = this.newCount;
       return found?.count ? `${thousands(found.count)}${found.is_complete ? "" : "+"}` : "";
     },
+    zone: () => zoneWords(clock.second),
     atWords: () => plantField(Date.parse(query.at) / 1000).replace("T", " "),
     emptyWords: () => `No runs: ${filterWords()}.`,
     emptyAction() {

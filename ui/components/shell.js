@@ -8,6 +8,7 @@ import { ScanSheet } from "yieldline/scan/scan_sheet.js";
 import { unsavedBox, watchTyping } from "yieldline/scan/unsaved.js";
 import { RangeChip } from "yieldline/rangechip.js";
 import { shift, startScope } from "yieldline/scope.js";
+import { spanWords, turnOwnTime, zones } from "yieldline/words.js";
 import { nextTheme, theme } from "yieldline/theme.js";
 
 const FOOT_FROM = 9; // places below the gap of the rail
@@ -29,11 +30,12 @@ export default {
     <nav v-if="crumbs.length" class="cr" aria-label="Where you are"><template v-for="(crumb, i) in crumbs"><Icon v-if="i" name="right" size="14"/><a v-if="crumb.href" class="lnk" :href="crumb.href">{{ crumb.text }}</a><span v-else class="mono here">{{ crumb.text }}</span></template></nav>
     <label v-if="has('line')" class="chip"><Icon name="floor"/><select :value="query.line" aria-label="Line filter" @change="change({line: $event.target.value})"><option value="">All lines</option><option v-for="each in knownLines" :value="each">{{ each }}</option></select><Icon name="down"/></label>
     <RangeChip v-if="has('range')"/>
-    <span v-else-if="active === 'floor'" class="chip shift" title="The running shift, plant time"><Icon name="clock"/>This shift<em>{{ live.status.shift }}</em></span>
+    <span v-else-if="active === 'floor'" class="chip shift" title="The running shift, plant time"><Icon name="clock"/>This shift<em>{{ shiftWords }}</em></span>
     <form class="scan" role="search" @submit.prevent="open(scan)"><Icon name="barcode" size="18"/><input ref="scan" v-model="scan" placeholder="Scan a unit, or type a barcode" aria-label="Scan a unit, or type a barcode" autocomplete="off" spellcheck="false" maxlength="128"><kbd>/</kbd></form>
     <span class="grow"></span>
     <span class="pulse" role="status" :title="pulse.title"><Icon :class="pulse.look" :name="pulse.icon" size="14"/>{{ pulse.word }} <b>{{ pulse.age }}</b></span>
-    <span class="now"><b>{{ time }}</b> <span>{{ day }}</span></span>
+    <button v-if="zones.own !== zones.plant" class="now" type="button" :title="zoneTitle" :aria-label="time + ', ' + zoneTitle" @click="turnOwnTime(!zones.isOwn)"><b>{{ time }}</b> <span>{{ day }}</span></button>
+    <span v-else class="now" :title="zones.plant"><b>{{ time }}</b> <span>{{ day }}</span></span>
     <button class="ib" type="button" :aria-label="'Theme: ' + theme.choice + '. Change it.'" :title="'Theme: ' + theme.choice" @click="nextTheme"><Icon name="sun" size="18"/></button>
     <button class="ib" type="button" aria-label="Keys" title="Keys (?)" @click="$refs.help.showModal()"><kbd>?</kbd></button>
     <Popover v-if="who.isUser" label="You" look="chip who"><template #button><i class="me" aria-hidden="true">{{ who.name[0] }}</i>{{ who.name }}</template><h3>{{ who.name }}</h3><p class="t2">Your role is {{ who.role }}.</p><form method="post" action="/logout" class="acts"><button class="btn">Log out</button></form><p class="t3">Ends all your logins, on every screen.</p></Popover>
@@ -56,14 +58,14 @@ export default {
   </footer>
   <nav class="mob" aria-label="Main"><template v-for="page in phone"><a v-if="page.id !== 'scan'" :class="{on: page.id === active}" :href="page.href"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="cnt" :class="{soft: !page.is_alarming}">{{ count(page) }}</b></a><button v-else type="button" @click="hasCamera = true"><Icon name="barcode" size="22"/><span>Scan</span></button></template><button type="button" :class="{on: more.some((page) => page.id === active)}" aria-haspopup="dialog" @click="$refs.more.showModal()"><Icon name="more" size="22"/><span>More</span></button></nav>
   <dialog ref="more" class="help more" aria-label="More pages" @click="$event.target === $refs.more && $refs.more.close()"><a v-for="page in more" :href="page.href" :class="{on: page.id === active}"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="t3">{{ count(page) }}</b></a><form v-if="who.isUser" class="you" method="post" action="/logout"><span><b>{{ who.name }}</b>, {{ who.role }}</span><button class="btn">Log out</button></form><form method="dialog"><button class="btn">Close</button></form></dialog>
-  <dialog ref="help" class="help" aria-label="Keys"><h2>Keys</h2><dl><template v-for="[key, does] in keys"><dt><kbd>{{ key }}</kbd></dt><dd>{{ does }}</dd></template></dl><p class="t2">A barcode scanner works wherever the focus is.</p><p><label><input type="checkbox" :checked="keySettings.hasSingle" @change="turnSingleKeys($event.target.checked)"> single keys, such as /</label></p><form method="dialog"><button class="btn">Close</button></form></dialog>
+  <dialog ref="help" class="help" aria-label="Keys"><h2>Keys</h2><dl><template v-for="[key, does] in keys"><dt><kbd>{{ key }}</kbd></dt><dd>{{ does }}</dd></template></dl><p class="t2">A barcode scanner works wherever the focus is.</p><p><label><input type="checkbox" :checked="keySettings.hasSingle" @change="turnSingleKeys($event.target.checked)"> single keys, such as /</label></p><p v-if="zones.own !== zones.plant"><label><input type="checkbox" :checked="zones.isOwn" @change="turnOwnTime($event.target.checked)"> my time ({{ zones.own }}) instead of the plant's ({{ zones.plant }})</label></p><form method="dialog"><button class="btn">Close</button></form></dialog>
   <Camera v-if="hasCamera" @close="closeCamera" @scanned="closeCamera(); takeScan($event)"/>
   <ScanSheet v-if="scanned" :key="scanned.code" :scan="scanned" :unit="patterns.unit" @close="scanned = null"/>
 </div>`,
-  data: () => ({ live, clock, theme, query, who: caller, keySettings, scan: "", scanned: null, hasCamera: false, footFrom: FOOT_FROM, seenLines: [] }),
+  data: () => ({ live, clock, theme, query, zones, who: caller, keySettings, scan: "", scanned: null, hasCamera: false, footFrom: FOOT_FROM, seenLines: [] }),
   created() {
     meet(this.caller);
-    startLive(this.view, this.frame, this.zone);
+    startLive(this.view, this.frame, this.zone, true);
     startScope(this.ranges, this.controls);
     this.$watch(() => live.frame, this.seeLines, { immediate: true });
   },
@@ -106,6 +108,11 @@ export default {
       return `Both halves of ${agents} sender${agents > 1 ? "s" : ""} with an agent, of which ${thousands(spooled - receipted)} records wait; of the others the service's half. The System page has every sender.`;
     },
     time: () => clockTime(clock.second),
+    zoneTitle: () => (zones.isOwn ? `My time, ${zones.own}. Show the plant's, ${zones.plant}` : `Plant time, ${zones.plant}. Show mine, ${zones.own}`),
+    shiftWords() {
+      const { shift: words, shift_start: since, shift_end: until } = live.status;
+      return zones.isOwn ? spanWords(since, until, clock.second) : words;
+    },
     day: () => `${weekday(clock.second)} · ${zoneName(clock.second)}`,
     since() {
       const at = this.status.rulebook_since;
@@ -127,6 +134,7 @@ export default {
     clockTime,
     has,
     nextTheme,
+    turnOwnTime,
     turnSingleKeys,
     count(page) {
       const count = this.status[page.count_field];

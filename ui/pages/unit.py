@@ -8,6 +8,7 @@ from broker.errors import YieldlineError
 from ui.components import UnitPage, UnitSearch
 from ui.feed import Feed
 from ui.floor_view import live_run
+from ui.own_zone import own_zone
 from ui.theme import Crumb, frame
 from ui.unit_reading import Wish, read_near, read_unit
 
@@ -33,7 +34,8 @@ def register(feed: Feed) -> None:
         step: str | None = None,
         nth: int = 0,
     ) -> None:
-        wish = Wish(run, bool(all), step or None, nth)
+        zone = own_zone(ui.context.client.request.cookies)
+        wish = Wish(run, bool(all), step or None, nth, zone)
         try:
             shown = await asyncio.to_thread(read_unit, database, settings, barcode, wish)
             near = None if shown else await asyncio.to_thread(read_near, database, barcode)

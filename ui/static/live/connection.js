@@ -74,9 +74,9 @@ function attach() {
   if (window.socket.connected) giveCredit();
 }
 
-export function startLive(view, given, zone) {
+export function startLive(view, given, zone, mayBeOwn = false) {
   const frame = toRaw(given); // the page's own data is deeply reactive: far too slow for frames
-  setZone(zone);
+  setZone(zone, mayBeOwn);
   Object.assign(live, { view, number: frame.number, status: frame.status, frame });
   hear(frame.at);
   tick();

@@ -1,7 +1,7 @@
 // Small pictures: icons, outcomes, the tape of runs, a line without axes, an age.
 import { h } from "vue";
 import { clock } from "./connection.js";
-import { when } from "./words.js";
+import { fullTime, when } from "./words.js";
 
 export const Icon = (props) =>
   h(
@@ -76,5 +76,5 @@ export const Spark = {
 };
 
 // An age that counts by itself.
-export const Age = (props) => h("span", when(props.at, props.tenths ? clock.now : clock.second, props.tenths));
+export const Age = (props) => h("span", { title: fullTime(props.at) }, when(props.at, props.tenths ? clock.now : clock.second, props.tenths));
 Age.props = { at: Number, tenths: Boolean };

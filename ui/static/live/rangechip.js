@@ -3,17 +3,17 @@ import { clock } from "./connection.js";
 import { Icon } from "./pictures.js";
 import { Popover } from "./panel.js";
 import { chooseRange, chooseSpan, query, scope } from "./scope.js";
-import { fromPlantField, plantField, zoneName } from "./words.js";
+import { fromPlantField, plantField, zoneWords } from "./words.js";
 
 const DAY_S = 86_400;
 
 const Custom = {
   emits: ["chosen"],
-  template: `<form class="span" @submit.prevent="apply"><label>from <input v-model="since" type="datetime-local" required :max="until"></label><label>until <input v-model="until" type="datetime-local" required :min="since"></label><p><span class="t3">plant time, {{ zone }}</span><button class="btn">Apply</button></p></form>`,
+  template: `<form class="span" @submit.prevent="apply"><label>from <input v-model="since" type="datetime-local" required :max="until"></label><label>until <input v-model="until" type="datetime-local" required :min="since"></label><p><span class="t3">{{ zone }}</span><button class="btn">Apply</button></p></form>`,
   data: () => ({
     since: plantField(scope.since ? Date.parse(scope.since) / 1000 : clock.now - DAY_S),
     until: plantField(scope.until ? Date.parse(scope.until) / 1000 : clock.now),
-    zone: zoneName(clock.now),
+    zone: zoneWords(clock.now),
   }),
   methods: {
     apply() {

@@ -3,7 +3,7 @@
 // be asked again: another filter, another range, or a refresh.
 import { reactive } from "vue";
 import { clock } from "./connection.js";
-import { spanWords, utc } from "./words.js";
+import { spanWords, utc, zones } from "./words.js";
 
 const KEPT = "yieldline.scope";
 const KEPT_NAMES = ["line", "range", "since", "until"];
@@ -24,6 +24,11 @@ const FILTERS = {
   golden: "golden sample",
 };
 const NAMES = [...Object.keys(FILTERS), "since", "until", "range", "group", "compare", "by", "sort", "tab"];
+
+const moment = (text) => (text ? Date.parse(text) / 1000 : null);
+
+// The server says bounds by the plant's clock; who reads by another gets them by that one.
+const byShownClock = (ranges) => (zones.isOwn ? ranges.map((each) => ({ ...each, label: spanWords(moment(each.since), moment(each.until), clock.now) })) : ranges);
 
 const aside = new Set();
 
@@ -83,7 +88,6 @@ function addressOf(changes) {
 function resolve() {
   scope.at = clock.now;
   if (query.since || query.until) {
-    const moment = (text) => (text ? Date.parse(text) / 1000 : null);
     const label = spanWords(moment(query.since), moment(query.until), clock.now);
     Object.assign(scope, { words: "Custom", label, since: query.since || null, until: query.until || null });
     return;
@@ -94,7 +98,7 @@ function resolve() {
 
 // Begin: `given` are the ranges as of now, `controls` what the top bar offers here.
 export function startScope(given, controls) {
-  Object.assign(scope, { ranges: given, controls });
+  Object.assign(scope, { ranges: byShownClock(given), controls });
   read();
   const saysNothing = NAMES.every((name) => ["sort", "tab"].includes(name) || !query[name]);
   const missing = saysNothing ? Object.fromEntries(Object.entries(kept()).filter(([name]) => kinds().includes(name))) : {};
@@ -142,7 +146,7 @@ export async function refresh() {
   if (has("range")) {
     try {
       const answer = await fetch("/api/v1/ranges");
-      if (answer.ok) scope.ranges = (await answer.json()).items;
+      if (answer.ok) scope.ranges = byShownClock((await answer.json()).items);
     } catch {
       // the server is away: the questions themselves will say so
     }

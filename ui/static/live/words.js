@@ -1,11 +1,19 @@
 // Numbers, times and links as people read them.
 const SPACE = "\u202f"; // thin, does not break
+const KEPT = "yieldline.zone";
+const COOKIE = "yieldline_zone"; // what the server writes itself follows it
+const YEAR_S = 31_536_000;
 
-let zone = "UTC";
 let formats = {};
 
-export function setZone(name) {
-  zone = name;
+// Whose clock times are shown by: the plant's, or the reader's own where they have switched.
+export const zones = { plant: "UTC", own: Intl.DateTimeFormat().resolvedOptions().timeZone, isOwn: false };
+
+// `mayBeOwn`: the page follows a reader who has switched; a wall does not.
+export function setZone(name, mayBeOwn = false) {
+  Object.assign(zones, { plant: name, isOwn: mayBeOwn && zones.own !== name && kept() === "own" });
+  if (zones.isOwn) tellServer(zones.own); // who travels has another one by now
+  const zone = zones.isOwn ? zones.own : name;
   const make = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options });
   formats = {
     time: make({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
@@ -14,10 +22,34 @@ export function setZone(name) {
     date: make({ day: "numeric", month: "short" }),
     year: make({ day: "numeric", month: "long", year: "numeric" }),
     zone: make({ timeZoneName: "short" }),
+    plant: new Intl.DateTimeFormat("en-GB", { timeZone: name, weekday: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" }),
     field: make({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
   };
 }
-setZone(zone);
+setZone(zones.plant);
+
+function kept() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null; // storage may be forbidden
+  }
+}
+
+function tellServer(name) {
+  document.cookie = `${COOKIE}=${encodeURIComponent(name)}; path=/; SameSite=Lax; max-age=${name ? YEAR_S : 0}`;
+}
+
+// "My time" or the plant's, kept in this browser; the page is drawn anew.
+export function turnOwnTime(isOn) {
+  try {
+    localStorage.setItem(KEPT, isOn ? "own" : "plant");
+  } catch {
+    return; // nothing would be kept, so nothing changes
+  }
+  tellServer(isOn ? zones.own : "");
+  window.location.reload();
+}
 
 const date = (seconds) => new Date(seconds * 1000);
 
@@ -28,8 +60,23 @@ export const plantDay = (seconds) => formats.date.format(date(seconds)); // 24 N
 export const zoneName = (seconds) =>
   formats.zone.formatToParts(date(seconds)).find((part) => part.type === "timeZoneName").value;
 export const utc = (seconds) => date(seconds).toISOString();
+export const zoneWords = (seconds) => `${zones.isOwn ? "my" : "plant"} time, ${zoneName(seconds)}`;
 
-// What stands in a field for date and time, in the plant's time: 2026-11-24T06:00.
+// All that a clock says of a moment, to hover over: "Wed 25 Nov 17:55:45 CET · 16:55:45 UTC".
+export function fullTime(seconds) {
+  const said = [`${weekday(seconds)} ${clockTime(seconds)} ${zoneName(seconds)}`, `${utc(seconds).slice(11, 19)} UTC`];
+  if (zones.isOwn) said.push(`${formats.plant.format(date(seconds)).replace(",", "")} at the plant`);
+  return said.join(" \u00b7 ");
+}
+
+// The same of a run: it is the machine's word, and we know when it reached us.
+export function runTime({ timestamp, received_at: received, clock_suspect: isSuspect }) {
+  const [begun, taken] = [timestamp, received].map((text) => Date.parse(text) / 1000);
+  const apart = `received ${duration(Math.abs(taken - begun))} ${taken < begun ? "before" : "later"} by our clock`;
+  return `${fullTime(begun)}\nby the machine's clock${isSuspect ? ", which is suspect" : ""}; ${apart}`;
+}
+
+// What stands in a field for date and time, by the clock that is shown: 2026-11-24T06:00.
 export function plantField(seconds) {
   const part = {};
   for (const { type, value } of formats.field.formatToParts(date(seconds))) part[type] = value;
@@ -45,7 +92,7 @@ export function fromPlantField(text) {
   return Math.min(...(exact.length ? exact : guesses));
 }
 
-// A span in the plant's time, as short as it can be said.
+// A span by the clock that is shown, as short as it can be said.
 export function spanWords(since, until, now) {
   const day = (at) => formats.date.format(date(at));
   const dated = (at) => (day(at) === day(now) ? clockMinute(at) : `${day(at)} ${clockMinute(at)}`);

@@ -1,6 +1,6 @@
 // The columns of the Results page. Text reaches a cell as text only.
 import { clock } from "../connection.js";
-import { clockTime, plantDay, unitLink, utc } from "../words.js";
+import { clockTime, plantDay, runTime, unitLink } from "../words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LOOKS = { PASS: ["pass-line", "q"], FAIL: ["fail", "c-fail"], ERROR: ["error", "c-error"], UNJUDGED: ["unjudged", "c-unj"] };
@@ -50,7 +50,7 @@ const plain = (name, look = "") => drawn((run) => node("span", look, String(run[
 
 export const COLUMNS = [
   { colId: "outcome", headerName: "outcome", width: 124, cellRenderer: drawn((run) => outcomeNode(run.outcome)) },
-  { colId: "start", headerName: "start", width: 136, cellRenderer: drawn((run) => node("span", run.clock_suspect ? "c-marg" : "t2", startWords(run.timestamp))), tooltipValueGetter: ({ data }) => data && `${utc(seconds(data.timestamp))} UTC${data.clock_suspect ? ", the machine's clock is suspect" : ""}` },
+  { colId: "start", headerName: "start", width: 136, cellRenderer: drawn((run) => node("span", run.clock_suspect ? "c-marg" : "t2", startWords(run.timestamp))), tooltipValueGetter: ({ data }) => data && runTime(data) },
   { colId: "barcode", headerName: "barcode", minWidth: 170, flex: 3, cellRenderer: drawn(barcodeNode) },
   { colId: "machine_id", headerName: "machine", minWidth: 100, flex: 1, cellRenderer: plain("machine_id") },
   { colId: "line", headerName: "line", width: 92, cellRenderer: plain("line") },
