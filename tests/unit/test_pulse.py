@@ -67,6 +67,13 @@ def test_a_service_of_an_older_version_says_less() -> None:
     assert samples(checks) == samples(stages) == {}
 
 
+def test_a_service_that_is_silent_is_at_work_no_more() -> None:
+    silent = heartbeat(connected=True, pending=7) | {"age_s": 11.0}
+    _, connected, pending, *_ = of_services([silent])
+    assert samples(connected) == {"yieldline_service_connected": 0.0}
+    assert samples(pending) == {"yieldline_service_pending_messages": 0.0}
+
+
 def test_answered_checks_and_living_alerts_are_counted() -> None:
     pulse = Pulse()
     pulse.checks["refused"] = 3

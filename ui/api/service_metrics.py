@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
+from ui.lights import HEARTBEAT_AGE_MAX_S
 from ui.watching import Watching
 
 _GAUGES: Final = {
@@ -29,7 +30,8 @@ def of_services(heartbeats: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     for name, (fact, said) in _GAUGES.items():
         gauge = GaugeMetricFamily(name, said, labels=["service"])
         for each in heartbeats:
-            gauge.add_metric([each["service"]], float(each["facts"].get(fact) or 0))
+            is_alive = each["age_s"] <= HEARTBEAT_AGE_MAX_S  # else it is what was once
+            gauge.add_metric([each["service"]], float(is_alive and each["facts"].get(fact) or 0))
         yield gauge
     yield _checks(heartbeats)
     yield _stages(heartbeats)
