@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup system up test check format bench agent sbom lock clean
+.PHONY: help setup system up test check format bench chaos agent sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help.
@@ -50,6 +50,10 @@ format: setup  ## Let ruff put the code in order.
 
 bench: setup system  ## Measure, beside a yardstick; writes docs/benchmarks.md.
 	@$(BIN)/python -m tests.benchmarks
+
+chaos: setup system  ## Random faults under traffic, then the books; SEED=7 SECONDS=30 DATABASE=sqlite.
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),30) \
+	  --database $(or $(DATABASE),postgres)
 
 agent: setup  ## The edge agent as one file for machines like this one: dist/yieldline-agent.pyz.
 	@$(BIN)/python -m edge_agent.pack.build

@@ -149,7 +149,8 @@ class Keeper:
                 if each.channel == "receipt":
                     machine_id = each.topic.split("/")[-2]
                     ids = json.loads(each.payload)["message_ids"]
-                    self._receipted.update((machine_id, one) for one in ids)
+                    mine = {(machine_id, one) for one in ids} & self.sent.keys()
+                    self._receipted |= mine
 
     def _due(self) -> list[tuple[str, bytes]]:
         """Return what is new, at the pace, and what has waited too long for its receipt."""

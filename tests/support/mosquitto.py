@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -104,6 +105,10 @@ class Mosquitto:
         """End it in good order: with persistence, sessions and queues are written."""
         if self._process:
             self._process.stop()
+
+    def reload(self) -> None:
+        """Let it read passwords and ACL again (SIGHUP)."""
+        self.process.send(signal.SIGHUP)
 
     def restart(self) -> None:
         """Stop it in good order, if it runs, and start it on the same port."""

@@ -1,0 +1,1 @@
+"""A plant under random faults, and its books afterwards: `python -m tests.chaos --help`."""
