@@ -30,8 +30,9 @@ def of_services(heartbeats: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     for name, (fact, said) in _GAUGES.items():
         gauge = GaugeMetricFamily(name, said, labels=["service"])
         for each in heartbeats:
-            is_alive = each["age_s"] <= HEARTBEAT_AGE_MAX_S  # else it is what was once
-            gauge.add_metric([each["service"]], float(is_alive and each["facts"].get(fact) or 0))
+            is_alive = each["age_s"] <= HEARTBEAT_AGE_MAX_S
+            value = each["facts"].get(fact) if is_alive else 0  # else it is what was once
+            gauge.add_metric([each["service"]], float(value or 0))
         yield gauge
     yield _checks(heartbeats)
     yield _stages(heartbeats)
