@@ -24,7 +24,7 @@ export default {
   template: `
 <div class="ma">
   <section v-if="card" class="al" :class="[card.severity, {seen: !card.isOpen}]" role="status"><Icon :class="card.isOpen ? 'c-' + card.severity : ''" :name="card.isOpen ? card.severity : 'bell'" size="22"/><span class="one"><b>{{ titleOf(card) }}</b>&ensp;<span v-if="card.step" class="mono">{{ card.step }}</span> {{ card.text }}&ensp;<span class="t2">{{ card.severity }}, {{ card.since }}</span></span><span class="grow"></span><a v-if="others" class="lnk" :href="'/alerts?machine_id=' + id">+{{ others }} more</a><span v-if="trouble" class="c-fail" role="alert">{{ trouble }}</span><a v-if="card.alertHref" class="btn" :href="card.alertHref">Show evidence{{ card.runs ? ', ' + card.runs + ' run' + (card.runs === 1 ? '' : 's') : '' }}</a><button v-if="card.id && card.isOpen" class="btn pri" type="button" v-bind="needs(role)" @click="see">Acknowledge <kbd>A</kbd></button></section>
-  <Verdict :last="last" :topic="topic"/>
+  <Verdict :last="last" :topic="topic" :machine="id"/>
   <Facts :frame="frame" :topic="topic" :set-up="history.data?.set_up" :program-since="programSince"/>
   <Strip :machine="id" :tile="tile" :marks="frame.marks" :history="history" :rulebooks="rulebooks"/>
   <LiveChart :machine="id" :of="chosen" :steps="steps" :values="frame.values" :means="means" :books="rulebooks"/>

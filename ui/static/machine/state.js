@@ -1,5 +1,6 @@
 // What a machine is and does: its state, figures of the shift, set-up, and its agent.
 import { Age, clock, clockTime, copyText, duration, Icon, machineStatus, Panel, question, thousands, when } from "yieldline";
+import { About } from "yieldline/panel.js";
 import { linkTo } from "yieldline-machine/links.js";
 
 const STATES = { live: "pass-line", stale: "stale", offline: "offline", never: "stale" };
@@ -14,11 +15,13 @@ export function stateOf(tile, online, now) {
   return { status, word, icon: STATES[status], since: (since[status] ?? (() => (!online ? "" : `since ${when(online, now + 3600)}`)))() };
 }
 
+const FACTS = "State by its own word and its silence, figures of the running shift (whatever the time range), and what the newest run in the time range was set up with: program, fixture, operator, as its message said.";
+
 export const Facts = {
-  components: { Age, Icon },
+  components: { About, Age, Icon },
   props: { frame: Object, topic: String, setUp: Object, programSince: String },
   template: `
-<section class="panel fa" aria-label="State">
+<section class="panel fa" aria-label="State"><About title="State" :what="what" :of="'machine ' + tile.id" :url="url" :rows="frame.runs_shift" :csv="csv"/>
   <div><em>State</em><b :class="'c-' + state.status"><Icon :name="state.icon" size="14"/>{{ state.word }}</b> <span>{{ state.since }}</span></div>
   <div><em>Last result</em><template v-if="tile.last !== null"><b><Age :at="tile.last"/></b> <span>{{ tile.usual ? 'usually every ' + duration(Math.max(1, tile.usual)) : '' }}</span></template><b v-else>none yet</b></div>
   <div><em>Procedure, product</em><b>{{ last ? last.procedure : '–' }}</b> <span>{{ last ? last.product : '' }}</span></div>
@@ -29,17 +32,23 @@ export const Facts = {
   <div><em>Retests</em><a :href="link('/results')"><b>{{ n(frame.retests) }}</b> <span>of {{ n(frame.runs_shift) }} runs</span></a></div>
   <div class="wide"><em>Topic</em><span class="mono tpc" :title="topic">{{ topic }}</span><button class="ib" type="button" :aria-label="copied ? 'Copied' : 'Copy the topic'" :title="copied ? 'Copied' : 'Copy the topic'" @click="copy"><Icon :name="copied ? 'pass-line' : 'copy'" size="14"/></button></div>
 </section>`,
-  data: () => ({ copied: false }),
+  data: () => ({ copied: false, what: FACTS }),
   computed: {
     tile() { return this.frame.tile; },
     last() { return this.frame.verdict; },
     state() { return stateOf(this.tile, this.frame.online, clock.second); },
+    url() { return `/api/v1/machines/${encodeURIComponent(this.tile.id)}`; },
     program() { return [this.setUp?.program, this.setUp?.program_version].filter(Boolean).join(" "); },
   },
   methods: {
     duration,
     n: thousands,
     link(path, filters = {}) { return linkTo(path, { machine_id: this.tile.id, ...SHIFT, ...filters }); },
+    csv() {
+      const { tile, frame, last, setUp } = this;
+      const rows = [["state", this.state.word], ["last_result", tile.last && new Date(tile.last * 1000).toISOString()], ["procedure", last?.procedure], ["product", last?.product], ["program", this.program], ["fixture", setUp?.fixture], ["operator", setUp?.operator], ["units_this_shift", tile.units], ["first_pass_yield_percent", tile.fpy], ["interval_95", tile.interval], ["final_yield_percent", frame.final], ["retests", frame.retests], ["runs", frame.runs_shift], ["topic", this.topic]];
+      return { name: `yieldline-${tile.id}-state`, head: ["what", "value"], rows };
+    },
     async copy() {
       await copyText(this.topic);
       this.copied = true;

@@ -3,7 +3,7 @@ import { Icon, Outcome, Panel, query, question, thousands } from "yieldline";
 import { rowsOf } from "yieldline-analytics/disagreements.js";
 import { linkTo, range, runsOf } from "yieldline-machine/links.js";
 
-const LISTED = 5;
+const LISTED = 4;
 const DIFFER_LISTED = 20;
 const HOT_FROM = 3;
 
