@@ -323,8 +323,8 @@ class PlantSettings(_Section):
     )
     badge_barcodes: tuple[str, ...] = Field(
         default=(),
-        description="Barcodes of people's badges, as globs such as BADGE-*: a scan of one shows what"
-        " this operator has run.",
+        description="Barcodes of people's badges, as globs such as BADGE-*: a scan of one shows"
+        " what this operator has run.",
     )
 
     @field_validator("time_zone")
@@ -466,6 +466,12 @@ class ProductSettings(_Section):
         default=None,
         ge=0,
         description="So often a unit may be run again at one procedure; default: no limit.",
+    )
+    target_fpy_percent: float | None = Field(
+        default=None, ge=0, le=100, description="First pass yield below this; default: the plant's."
+    )
+    target_rty_percent: float | None = Field(
+        default=None, ge=0, le=100, description="Rolled throughput yield below this is said so."
     )
 
     @field_validator("route")

@@ -24,6 +24,13 @@ PPK_MARKS = ((-10.0, 1.0), (1.0, 1.33))
 """What is marked FAIL and what marginal."""
 
 
+TARGETS = f"""
+[products."{PRODUCT}"]
+target_fpy_percent = 90
+target_rty_percent = 99.5
+"""
+
+
 @pytest.fixture(scope="module")
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product on a database that holds a morning."""
@@ -34,6 +41,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     url = f"sqlite:///{(folder / 'data' / 'yieldline.db').as_posix()}"
     command = [sys.executable, "-m", "tests.support.analysed_floor", url]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    (folder / "yieldline.toml").write_text(TARGETS, "utf-8")
     started = Product(folder)
     yield started
     started.process.interrupt()
@@ -104,6 +112,15 @@ def test_the_six_figures_are_those_of_the_api(plant: Product, page: Browser) -> 
     assert f"{product['late_runs']} late" in shown
     assert f"{product['defects']} of {product['opportunities']} measurements" in shown
     assert page.complaints() == []
+
+
+def test_a_product_has_targets_of_its_own(plant: Product, page: Browser) -> None:
+    assert "target 95" in page.text(".an-dr.head")
+    assert "product of the procedures" in page.text(".an-kpis")
+    show(plant, page, product_id=PRODUCT)
+    assert "target 90" in page.text(".an-dr.head")
+    assert "target 99.5 %" in page.text(".an-kpis")
+    assert page.count(".an-kpi .v.c-fail") == 1  # the interval of the RTY is below it
 
 
 def test_the_change_is_against_the_period_before_or_against_nothing(

@@ -12,12 +12,12 @@ import { StepChart, StepHistogram } from "yieldline-analytics/stepcharts.js";
 
 export default {
   components: { AsOf, Capability, CopyLink, Disagreements, ExportBox, Figures, FilterBar, Groups, Icon, OverTime, Pareto, StepChart, StepHistogram },
-  props: { target: Number },
+  props: { targets: Object },
   template: `
 <div class="an">
   <div class="an-fb"><FilterBar :names="['product_id', 'procedure', 'machine_id']" :more="['fixture', 'operator', 'panel_position', 'golden']"/><label class="chip an-chip" :title="comparedWords()"><em>Compare</em><select :value="query.compare" aria-label="Compare with" @change="change({compare: $event.target.value})"><option v-for="[name, words] in comparisons" :value="name">{{ words }}</option></select><Icon name="down" size="13"/></label><span class="grow"></span><AsOf/><CopyLink/><ExportBox/></div>
-  <Figures :asks="totals" :before="before" :target="target" :length="length"/>
-  <OverTime :target="target"/>
+  <Figures :asks="totals" :before="before" :target="target" :goal="goal" :length="length"/>
+  <OverTime :target="target" :goal="goal"/>
   <Groups :target="target"/>
   <Pareto/>
   <Capability :totals="totals" :products="products" :product="product" @steps="steps = $event"/>
@@ -32,6 +32,10 @@ export default {
     this.before = question(() => (compared() ? "/api/v1/yield" : ""), () => ({ group: "product", ...compared() }));
   },
   computed: {
+    // The target of the product that is chosen, or the plant's.
+    target() { return this.targets.products[query.product_id]?.fpy ?? this.targets.fpy; },
+    // Of a rolled yield: that of the product, or of the line; null: nobody has set one.
+    goal() { return this.targets.products[query.product_id]?.rty ?? this.targets.lines[query.line] ?? null; },
     length() { const { since, until } = bounds(); return until - since; },
     products() { return [...(this.totals.data?.items ?? [])].sort((a, b) => b.units - a.units).map((each) => each.group); },
     product() { return query.product_id || this.products[0] || ""; },

@@ -23,14 +23,15 @@ export function sumOf({ items, rolled_throughput_yield: rolled, rolled_throughpu
 const unitWords = (n) => `${thousands(n)} unit${n === 1 ? "" : "s"}${n < FEW_UNITS ? ", few" : ""}`;
 const per = (value) => (value === null ? "\u2013" : thousands(Math.round(value)));
 
-function cardsOf(now, before, target, isAsLong) {
+function cardsOf(now, before, { target, goal }, isAsLong) {
   const n = now.units;
   const doubt = wilson(now.first_passed, n);
   const isLow = doubt !== null && doubt[1] * 100 < target;
+  const isBelow = goal !== null && now.high !== null && n >= FEW_UNITS && now.high * 100 < goal;
   const yields = [
     { title: "First pass yield", value: percent(now.first, n), sign: "%", change: points(now.first, before?.first, n), note: [doubt && interval(...doubt, n), unitWords(n)], isLow, href: resultsLink() },
     { title: "Final yield", value: percent(now.final, n), sign: "%", change: points(now.final, before?.final, n), note: [`${thousands(n - now.finally_passed)} of ${thousands(n)} units still failing`], href: resultsLink({ outcome: "FAIL" }) },
-    { title: "Rolled throughput yield", value: percent(now.rolled, n), sign: "%", change: points(now.rolled, before?.rolled, n), note: [interval(now.low, now.high, n), "product of the procedures"], href: resultsLink() },
+    { title: "Rolled throughput yield", value: percent(now.rolled, n), sign: "%", change: points(now.rolled, before?.rolled, n), note: [interval(now.low, now.high, n), goal === null ? "product of the procedures" : `target ${goal} %`], isLow: isBelow, href: resultsLink() },
     { title: "Retest rate", value: percent(now.again, n), sign: "%", change: points(now.again, before?.again, n), note: [`${thousands(now.retested)} units retested`, `${thousands(now.retests)} retests`], href: resultsLink() },
   ];
   const measured = `${thousands(now.defects)} of ${thousands(now.opportunities)} measurements failed`;
@@ -46,7 +47,7 @@ const lengthOf = ({ since, until }) => Date.parse(until) - Date.parse(since);
 
 export const Figures = {
   components: { Failed, Shapes },
-  props: { asks: Object, before: Object, target: Number, length: Number },
+  props: { asks: Object, before: Object, target: Number, goal: Number, length: Number },
   template: `
 <section class="an-kpis" aria-label="Figures">
   <Failed v-if="asks.error" :words="asks.error" @again="asks.ask()"/>
@@ -62,7 +63,7 @@ export const Figures = {
       const period = compared();
       const earlier = period && this.before.data && query.compare !== "none" ? sumOf(this.before.data) : null;
       const isAsLong = period !== null && Math.abs(lengthOf(period) / 1000 / this.length - 1) < SAME_LENGTH;
-      return cardsOf(this.now, earlier?.units ? earlier : null, this.target, isAsLong);
+      return cardsOf(this.now, earlier?.units ? earlier : null, { target: this.target, goal: this.goal ?? null }, isAsLong);
     },
   },
 };

@@ -11,7 +11,7 @@ const seconds = (text) => Date.parse(text) / 1000;
 
 export const OverTime = {
   components: { Chart, Icon, Panel },
-  props: { target: Number },
+  props: { target: Number, goal: Number },
   template: `
 <Panel class="an-time" title="Yield over time" :what="what" :asks="asks" :rows="units" :csv="csv" :empty="empty" shape="chart">
   <template #note><span class="an-key" aria-hidden="true"><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text)" stroke-width="2.6"/></svg>RTY with 95 % interval</span><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-2)" stroke-width="1.5"/></svg>FPY</span><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-2)" stroke-width="1.5" stroke-dasharray="5 3"/></svg>Final</span><span v-if="earlier.length"><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-3)" stroke-width="1.5" stroke-dasharray="2 3"/></svg>RTY before</span><span>bars: units</span></span></template>
@@ -41,7 +41,7 @@ export const OverTime = {
       return moved(this.before.data.items, bounds().since - seconds(period.since));
     },
     options() {
-      return optionsOf({ items: this.items, compared: this.earlier, target: this.target, versions: this.books.data?.items ?? [], ...this.span });
+      return optionsOf({ items: this.items, compared: this.earlier, target: this.target, goal: this.goal ?? null, versions: this.books.data?.items ?? [], ...this.span });
     },
     table() { return tableOf(this.items, this.span.until - this.span.from > LONG_S, this.linkOf); },
     summary() { return summaryOf(this.items); },

@@ -84,20 +84,21 @@ function bar(_place, api) {
   return { type: "rect", shape: { x: (left + right - width) / 2, y: top, width, height: bottom - top }, style: api.style() };
 }
 
-// `given`: {items, compared (moved here already), target, versions, from, until}.
+// `given`: {items, compared (moved here already), target, goal (of the RTY; null: none), versions, from, until}.
 export function optionsOf(given) {
-  const { items, compared, target, versions, from, until } = given;
+  const { items, compared, target, goal, versions, from, until } = given;
   const isLong = until - from > SOME_S;
   const clock = clockOf(from);
   const places = withHoles(items);
   const at = (value) => places.map(({ at: x, of }) => ({ value: [clock.to(x), of === null ? null : value(items[of])], bucket: of }));
   const dots = places.length > SHOWN_MAX ? "none" : "circle";
-  const { min, step } = scaleOf(items, compared, target);
+  const { min, step } = scaleOf(items, compared, Math.min(target, goal ?? target));
   const most = Math.max(1, ...items.map((each) => each.units));
   const last = items.at(-1);
   const named = [["Final", last.final_yield], ["FPY", last.first_pass_yield], ["RTY", last.rolled_throughput_yield]];
   const shifts = shiftsOf(named.map(([, share]) => (100 - share * 100) * (PLOT_PX / (100 - min))));
   const ends = (i, color) => ({ endLabel: { show: true, formatter: `${named[i][0]} ${percent(named[i][1], last.units)}`, fontSize: 11, color, textBorderWidth: 0, distance: 12, offset: [0, shifts[i]] } });
+  const aims = [[target, goal === null ? "target" : "target FPY"], ...(goal === null ? [] : [[goal, "target RTY"]])].map(([share, words]) => ({ yAxis: share, label: { formatter: `${words} ${share.toFixed(1)}` } }));
   return (c) => ({
     useUTC: true,
     grid: { left: 40, right: 84, top: 12, bottom: 24 },
@@ -125,7 +126,7 @@ export function optionsOf(given) {
       {
         name: "FPY", type: "line", symbol: dots, z: 5, lineStyle: { color: c.text_2, width: 1.4 }, itemStyle: { color: c.text_2 }, ...ends(1, isLow(last, target) ? c.fail : c.text_3),
         data: at((each) => points(each.first_pass_yield)).map((each) => (each.bucket !== null && isLow(items[each.bucket], target) ? { ...each, symbol: "circle", symbolSize: 7, itemStyle: { color: c.fail } } : { ...each, symbolSize: 3 })),
-        markLine: { symbol: "none", silent: true, data: [{ yAxis: target }], lineStyle: { color: c.text_3, type: "dashed" }, label: { formatter: `target ${target.toFixed(1)}`, position: "insideStartTop", color: c.text_3, fontSize: 11 } },
+        markLine: { symbol: "none", silent: true, data: aims, lineStyle: { color: c.text_3, type: "dashed" }, label: { position: "insideStartTop", color: c.text_3, fontSize: 11 } },
       },
       {
         name: "RTY", type: "line", data: at((each) => points(each.rolled_throughput_yield)), symbol: dots, symbolSize: 5, lineStyle: { color: c.text, width: 2.4 }, itemStyle: { color: c.text }, z: 4, ...ends(2, c.text),
