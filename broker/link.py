@@ -21,14 +21,14 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.buffered import BufferedSocket
-from broker.errors import BrokerRefused, BrokerUnavailable
+from broker.errors import BrokerRefused, BrokerUnavailable, YieldlineError
 from broker.express import ExpressLane, PacketIds, puback_packet, publish_packet
 from broker.settings import BrokerSettings
+from broker.tls import checked_context, handshake_trouble
 
 _IN_FLIGHT_MAX = 10_000  # packet ids end at 65,535, and each waits in memory for its PUBACK
 _NO_MATCHING_SUBSCRIBERS = 0x10
 _PINGREQ = b"\xc0\x00"
-_CERTIFICATE_TIMES = frozenset({9, 10})  # OpenSSL's codes: not yet valid, expired
 _LOGIN_CODES = frozenset({4, 5, 134, 135, 138})  # bad login, not authorised, banned
 
 
@@ -140,7 +140,7 @@ class Connection:
             BrokerRefused: It refuses the login.
         """
         self._connack = self._loop.create_future()
-        where, wait_s = self._where(), self._settings.connect_timeout_s
+        wait_s = self._settings.connect_timeout_s
         try:
             # The DNS look-up and the TLS handshake block; everything after them does not.
             # Not wait_for: Python 3.11's can swallow a cancellation that meets a failed connect.
@@ -151,13 +151,13 @@ class Connection:
                 session_present, reason = await self._connack
         except ssl.SSLError as error:
             self.abort()
-            raise _tls_trouble(where, error) from error
+            raise await asyncio.to_thread(handshake_trouble, self._settings, error) from error
         except (OSError, TimeoutError, ValueError) as error:
             self.abort()
-            raise BrokerUnavailable(
-                f"broker {where} does not answer ({str(error) or 'timeout'})."
-                " Is it running? Check YIELDLINE_BROKER__HOST and __PORT."
-            ) from error
+            raise self._silence(error) from error
+        except YieldlineError:
+            self.abort()
+            raise
         if reason.is_failure:
             self.abort()
             raise self._refusal(reason)
@@ -357,8 +357,6 @@ class Connection:
         client.max_queued_messages_set(0)
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.secret())
-        if settings.tls:
-            client.tls = _tls_context(settings)
         if will:
             client.will_set(will.topic, will.payload, 1, will.retain)
         if not self._is_v5:
@@ -374,6 +372,8 @@ class Connection:
 
     def _connect(self) -> None:
         settings = self._settings
+        if settings.tls:
+            self._client.tls = checked_context(settings)
         start: dict[str, Any] = {"clean_start": self._clean_session} if self._is_v5 else {}
         self._client.connect(settings.host, settings.port, settings.keepalive_s, **start)
         link = self._client.socket()
@@ -527,6 +527,15 @@ class Connection:
     def _lost(self) -> BrokerUnavailable:
         return BrokerUnavailable(f"the connection of {self.client_id} to {self._where()} was lost.")
 
+    def _silence(self, error: Exception) -> BrokerUnavailable:
+        said = f"broker {self._where()} does not answer ({str(error) or 'timeout'})."
+        if self._settings.tls and self._socket is not None:  # it does speak TLS: a doubt about us
+            return BrokerUnavailable(
+                f"{said} If it asks for certificates: check broker.cert_file, and that the broker"
+                " trusts the CA that signed it."
+            )
+        return BrokerUnavailable(f"{said} Is it running? Check YIELDLINE_BROKER__HOST and __PORT.")
+
     def _refusal(self, reason: ReasonCode) -> Exception:
         if reason.value in _LOGIN_CODES:
             user = self._settings.username
@@ -535,37 +544,3 @@ class Connection:
                 " Check YIELDLINE_BROKER__USERNAME and YIELDLINE_BROKER__PASSWORD."
             )
         return BrokerUnavailable(f"broker {self._where()} refused the connection ({reason}).")
-
-
-def _tls_trouble(where: str, error: ssl.SSLError) -> BrokerRefused | BrokerUnavailable:
-    """Return what a failed handshake means: a certificate is somebody's to mend, and will be."""
-    if not isinstance(error, ssl.SSLCertVerificationError):
-        return BrokerUnavailable(
-            f"broker {where} does not speak TLS as we do ({error.reason or error})."
-            " Check YIELDLINE_BROKER__PORT and YIELDLINE_BROKER__TLS."
-        )
-    said = f"the certificate of broker {where} is not trusted ({error.verify_message})."
-    if error.verify_code in _CERTIFICATE_TIMES:
-        return BrokerUnavailable(f"{said} Renew it on the broker, or set this machine's clock.")
-    return BrokerRefused(
-        f"{said} Set YIELDLINE_BROKER__CA_FILE to the CA that signed it, and YIELDLINE_BROKER__HOST"
-        " to the name it was made for."
-    )
-
-
-def _tls_context(settings: BrokerSettings) -> ssl.SSLContext:
-    """Return a client context that checks the broker's name.
-
-    Raises:
-        BrokerRefused: A certificate or key file cannot be used.
-    """
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.cert_file and settings.key_file:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise BrokerRefused(
-            f"the TLS files of the broker cannot be used ({error})."
-            " Check broker.ca_file, broker.cert_file and broker.key_file."
-        ) from error
-    return context

@@ -6,7 +6,6 @@ wrong for a store: who must not lose a message uses `broker.link`.
 
 import asyncio
 import socket
-import ssl
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
@@ -16,6 +15,7 @@ import aiomqtt
 
 from broker.feed import LOST, Feed, LiveMessage
 from broker.settings import BrokerSettings, Settings
+from broker.tls import client_context
 from broker.topics import Channel, TopicTemplate
 
 _WAITING_MESSAGES_MAX = 50_000  # a screen that stalls loses the oldest, never the newest
@@ -147,13 +147,6 @@ def _make_client(settings: BrokerSettings) -> aiomqtt.Client:
         queue_type=_Batches,
         timeout=settings.connect_timeout_s,
         keepalive=settings.keepalive_s,
-        tls_context=_tls_context(settings) if settings.tls else None,
+        tls_context=client_context(settings) if settings.tls else None,
         socket_options=[_NODELAY],
     )
-
-
-def _tls_context(settings: BrokerSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    if settings.cert_file and settings.key_file:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-    return context

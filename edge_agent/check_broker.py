@@ -7,16 +7,20 @@ always.
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from broker.errors import BrokerRefused, BrokerUnavailable
 from broker.link import Connection, Outgoing
+from broker.tls import own_validity
 from broker.topics import Channel, TopicTemplate
 from edge_agent.config import Config, SourceSettings
 from edge_agent.findings import Finding, fail, ok, warn
+from edge_agent.words import counted
 
 _PROBE: Final = b"{}"
+_RENEW_BEFORE: Final = timedelta(days=30)
 
 
 async def check_broker(config: Config) -> AsyncIterator[Finding]:
@@ -30,6 +34,8 @@ async def check_broker(config: Config) -> AsyncIterator[Finding]:
                 login = config.broker.username or "anonymous"
                 tls = ", with TLS" if config.broker.tls else ""
                 yield ok(f"{where}: answers and takes the login of {login!r}{tls}.")
+                for finding in _check_certificate(config):
+                    yield finding
             yield await _check_reading(config, source, connection)
         except (BrokerUnavailable, BrokerRefused) as error:
             yield fail(str(error))
@@ -38,6 +44,21 @@ async def check_broker(config: Config) -> AsyncIterator[Finding]:
             await connection.close()
         for finding in await _check_publishing(config, source):
             yield finding
+
+
+def _check_certificate(config: Config) -> Iterator[Finding]:
+    """Yield how long our own certificate, if there is one, is valid."""
+    span = own_validity(config.broker)
+    if span is None:
+        return
+    left = span.end - datetime.now(UTC)
+    words = f"certificate {config.broker.cert_file}: valid until {span.end:%Y-%m-%d %H:%M} UTC"
+    if left < _RENEW_BEFORE:
+        yield warn(
+            f"{words}, {counted(left.days, 'day')} from now. Put a renewed one in its place."
+        )
+    else:
+        yield ok(f"{words}.")
 
 
 async def _check_reading(config: Config, source: SourceSettings, connection: Connection) -> Finding:

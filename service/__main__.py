@@ -13,7 +13,7 @@ import typer
 
 from broker.errors import YieldlineError
 from broker.settings import Settings, load_settings
-from service import rules_cli, tokens_cli, users_cli
+from service import ca_cli, rules_cli, tokens_cli, users_cli
 from service.backup_cli import backup, restore, verify
 from service.export_cli import export
 from service.prune_cli import prune
@@ -37,6 +37,7 @@ app.add_typer(rules_cli.app, name="rules")
 app.add_typer(db_app, name="db")
 app.add_typer(users_cli.app, name="users")
 app.add_typer(tokens_cli.app, name="tokens")
+app.add_typer(ca_cli.app, name="ca")
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default yieldline.toml if there.")

@@ -1,0 +1,208 @@
+"""A plant's certificate authority in a folder, for trying: made and used by the `openssl` command.
+
+Each name has two files, NAME.key and NAME.crt: `ca`, `broker`, and whoever shows the broker who it
+is, by the common name. Keys are of the curve P-256, and may be read by their owner alone.
+"""
+
+import contextlib
+import ipaddress
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from broker.errors import SettingsError
+from broker.topics import ID_PATTERN
+
+PROGRAMS: Final = ("yieldline-service", "yieldline-ui", "yieldline-ingest")
+"""Names of our own programs in docs/deploy/mosquitto.acl, which no machine may have."""
+_CA, _BROKER = "ca", "broker"
+_FILES_UMASK: Final = 0o077 if os.name == "posix" else -1
+_is_host_name = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}").fullmatch
+_is_id = re.compile(ID_PATTERN).fullmatch
+
+_CONFIGURATION: Final = """\
+[req]
+distinguished_name = subject
+prompt = no
+[subject]
+CN = {name}
+[ca]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[leaf]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+"""
+
+
+class Authority:
+    """The authority in `folder`. Nothing that is there is written over, but by `renew`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def create(self, hosts: Sequence[str], days: int, ca_days: int) -> None:
+        """Make the authority, and certificates for the broker and our own programs.
+
+        Args:
+            hosts: Names and addresses under which the broker is reached, at least one.
+            days: How long the certificates are valid.
+            ca_days: How long the authority's own is.
+
+        Raises:
+            SettingsError: A host is none, a file is there already, or openssl is missing or failed.
+        """
+        names = _subject_names(hosts)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._refuse_to_overwrite(_CA, _BROKER, *PROGRAMS)
+        with _workshop(self._folder, "Yieldline CA") as workshop:
+            _make_key(workshop)
+            words = ("-x509", "-days", str(ca_days), "-extensions", _CA, "-out", "crt")
+            _openssl(workshop, "req", "-new", "-config", "conf", "-key", "key", *words)
+            self._keep(workshop, _CA)
+        self._issue(_BROKER, f"extendedKeyUsage = serverAuth\nsubjectAltName = {names}", days)
+        for name in PROGRAMS:
+            self._issue(name, "extendedKeyUsage = clientAuth", days)
+
+    def issue(self, machine_ids: Sequence[str], days: int) -> None:
+        """Make a certificate for each machine, valid for `days`.
+
+        Raises:
+            SettingsError: A name cannot be a machine's, a file is there already, or there is no
+                authority here.
+        """
+        for name in machine_ids:
+            if not _is_id(name):
+                raise SettingsError(
+                    f"{name!r} is not a machine_id: letters, digits, '.', '_' and '-', up to 64."
+                )
+            if name in (_CA, _BROKER, *PROGRAMS):
+                raise SettingsError(f"{name} cannot be a machine's name: it is one of our own.")
+        self._refuse_to_overwrite(*machine_ids)
+        for name in machine_ids:
+            self._issue(name, "extendedKeyUsage = clientAuth", days)
+
+    def renew(self, names: Sequence[str], days: int) -> None:
+        """Make certificates anew for keys that are there, in one step each.
+
+        Args:
+            names: Of machines, our own programs, or `broker`.
+            days: How long they are valid.
+
+        Raises:
+            SettingsError: One of them has no key and certificate here.
+        """
+        for name in names:
+            if name == _CA or not all(each.exists() for each in self._files(name)):
+                raise SettingsError(
+                    f"{self._folder} holds no certificate of {name!r} to renew."
+                    " Make one: `yieldline ca issue`."
+                )
+        for name in names:
+            self._issue(name, self._purpose(name), days, is_new=False)
+
+    def _purpose(self, name: str) -> str:
+        """Return what a certificate is for, with the names that stand in it."""
+        if name != _BROKER:
+            return "extendedKeyUsage = clientAuth"
+        words = ("-noout", "-ext", "subjectAltName", "-in", f"{name}.crt")
+        _, *lines = _openssl(self._folder, "x509", *words).splitlines()
+        names = lines[0].strip().replace("IP Address:", "IP:")
+        return f"extendedKeyUsage = serverAuth\nsubjectAltName = {names}"
+
+    def _issue(self, name: str, purpose: str, days: int, *, is_new: bool = True) -> None:
+        ca_key, ca = self._files(_CA)
+        if not (ca_key.exists() and ca.exists()):
+            raise SettingsError(
+                f"{self._folder} holds no ca.crt with its ca.key. Make them: `yieldline ca new`."
+            )
+        with _workshop(self._folder, name, purpose) as workshop:
+            if is_new:
+                _make_key(workshop)
+            else:
+                shutil.copyfile(self._files(name)[0], workshop / "key")
+            _openssl(workshop, "req", "-new", "-config", "conf", "-key", "key", "-out", "csr")
+            serial = f"0x{secrets.token_hex(16)}"
+            words = ("-days", str(days), "-set_serial", serial, "-extfile", "conf")
+            signer = ("-CA", str(ca), "-CAkey", str(ca_key))
+            ends = ("-extensions", "leaf", "-in", "csr", "-out", "crt")
+            _openssl(workshop, "x509", "-req", *words, *signer, *ends)
+            self._keep(workshop, name, with_key=is_new)
+
+    def _keep(self, workshop: Path, name: str, *, with_key: bool = True) -> None:
+        """Move what was made to its place, the key first: a certificate alone is of no use."""
+        key, certificate = self._files(name)
+        if with_key:
+            (workshop / "key").replace(key)
+        (workshop / "crt").chmod(0o644)
+        (workshop / "crt").replace(certificate)
+
+    def _files(self, name: str) -> tuple[Path, Path]:
+        return self._folder / f"{name}.key", self._folder / f"{name}.crt"
+
+    def _refuse_to_overwrite(self, *names: str) -> None:
+        for name in names:
+            for file in self._files(name):
+                if file.exists():
+                    raise SettingsError(
+                        f"{file} is there already; nothing was made. Take another folder or name,"
+                        " or `yieldline ca renew`."
+                    )
+
+
+@contextlib.contextmanager
+def _workshop(beside: Path, name: str, purpose: str = "") -> Iterator[Path]:
+    """Make a folder beside the results, so that they can be moved in one step."""
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".making-") as folder:
+        configuration = _CONFIGURATION.format(name=name) + purpose + "\n"
+        (Path(folder) / "conf").write_text(configuration, "utf-8")
+        yield Path(folder)
+
+
+def _make_key(workshop: Path) -> None:
+    curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    _openssl(workshop, "genpkey", *curve, "-out", "key")
+
+
+def _subject_names(hosts: Sequence[str]) -> str:
+    """Return hosts as a certificate has them: `DNS:broker.example, IP:10.0.4.2`."""
+    found = []
+    for host in hosts:
+        try:
+            found.append(f"IP:{ipaddress.ip_address(host)}")
+        except ValueError:
+            if not _is_host_name(host):
+                raise SettingsError(f"{host!r} is neither a host's name nor an address.") from None
+            found.append(f"DNS:{host}")
+    return ", ".join(found)
+
+
+def _openssl(folder: Path, *words: str) -> str:
+    """Run the command in a folder; what it writes may be read by its owner alone."""
+    program = shutil.which("openssl")
+    if program is None:
+        raise SettingsError(
+            "openssl is not installed: it makes the keys and certificates. Install it"
+            " (Debian, Ubuntu: apt install openssl), or make them elsewhere."
+        )
+    ended = subprocess.run(  # noqa: S603 - no shell; what stands in words is ours or checked
+        [program, *words],
+        cwd=folder,
+        umask=_FILES_UMASK,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if ended.returncode:
+        reason = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise SettingsError(f"openssl {words[0]} failed in {folder}: {reason[0]}.")
+    return ended.stdout
