@@ -12,6 +12,7 @@ import { Strip } from "yieldline-machine/strip.js";
 import { Verdict } from "yieldline-machine/verdict.js";
 
 const ASK_EVERY_MS = 30_000; // while runs come: the past grows slowly
+const LONG_S = 172_800; // a longer range is asked once: it moves too little for what it costs
 const STEPS_MAX = 100;
 const ROLE = "operator"; // who may acknowledge
 const ASIDE = ["line", "product_id", "procedure", "machine_id", "step", "barcode", "outcome", "agrees", "fixture", "operator", "golden", "first_failure", "differs"];
@@ -78,7 +79,8 @@ export default {
     // The frames bring values of the step that the chart shows.
     watchStep({ step }) { live.view = `machine:${this.id}${step ? `/${step}` : ""}`; },
     askSoon() {
-      if (this.waiting || scope.until !== null || document.hidden) return;
+      const isLong = !scope.since || clock.second - seconds(scope.since) > LONG_S;
+      if (this.waiting || isLong || scope.until !== null || document.hidden) return;
       this.waiting = setTimeout(() => {
         this.waiting = 0;
         void refresh();

@@ -87,8 +87,8 @@ export default {
     firstOfFoot() { return this.rail.find((page) => page.place >= FOOT_FROM); },
     phone() {
       const inBar = this.rail.filter((page) => page.is_on_phone);
-      const results = inBar.findIndex((page) => page.id === "results");
-      return inBar.toSpliced(results < 0 ? inBar.length : results, 0, { id: "scan" });
+      const isLast = ({ id }) => id === "results"; // scanning stands in the middle, where the thumb is
+      return [...inBar.filter((page) => !isLast(page)), { id: "scan" }, ...inBar.filter(isLast)];
     },
     more() { return this.rail.filter((page) => !page.is_on_phone); },
     keys() {
