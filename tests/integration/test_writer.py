@@ -563,7 +563,7 @@ def end_sessions(stored: Stored, number: int = 0) -> None:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
             " WHERE locktype = 'advisory' AND classid = %s AND objid = %s",
-            (lease._LOCK_CLASS, number),
+            (lease.LOCK_CLASS, number),
         )
 
 
