@@ -14,6 +14,7 @@ from broker.messages import Measurement, Run
 from broker.origins import Layers
 from broker.settings import Settings
 from ui.access.gate import Gate
+from ui.access.routes import find_need
 from ui.api import (
     accounts,
     alerts,
@@ -47,6 +48,12 @@ from ui.api import (
 from ui.state import AppState
 
 _OUR_PATHS = ("/api/{rest:path}", "/ingest", "/schemas/{rest:path}", "/asyncapi.json")
+_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "yieldline tokens create. Needed as soon as there are users; x-role and x-scope"
+    " say of each call which will do.",
+}
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _RECONNECT_S = 10
 
@@ -165,6 +172,15 @@ def _describe_bodies(app: FastAPI) -> None:
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
 
 
+def _rights(method: str, path: str) -> dict[str, Any]:
+    """Return what a call needs: a token, and which role or scope."""
+    need = find_need(method, path).need
+    if need is None:
+        return {}
+    scope = {} if need.scope is None else {"x-scope": need.scope}
+    return {"security": [{"token": []}], "x-role": need.role, **scope}
+
+
 def _with_bodies(described: dict[str, Any]) -> dict[str, Any]:
     schemas = described["components"]["schemas"]
     for model in (Measurement, Run, problems.ProblemBody):
@@ -173,8 +189,10 @@ def _with_bodies(described: dict[str, Any]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form, never used
         schemas.pop(name, None)
     invalid = HTTPStatus.UNPROCESSABLE_ENTITY
-    for path in described["paths"].values():
-        for operation in path.values():
+    described["components"]["securitySchemes"] = {"token": _TOKEN}
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            operation.update(_rights(method.upper(), path))
             if str(invalid.value) in operation["responses"]:
                 operation["responses"][str(invalid.value)] = problems.described(invalid)
     return described

@@ -485,3 +485,12 @@ async def test_a_database_that_never_answered_lets_nobody_in(tmp_path: Path) -> 
         assert response.status_code == 503
         assert response.json()["detail"].startswith("who may come in is not known: database")
         assert (await web.get("/healthz")).status_code == 200
+
+
+async def test_the_openapi_document_says_which_role_a_call_needs(web: Web) -> None:
+    await log_in(web, "viewer")
+    paths = (await web.get("/openapi.json")).json()["paths"]
+    assert paths["/api/v1/rulebooks"]["post"]["x-role"] == "engineer"
+    assert paths["/ingest"]["post"]["x-scope"] == "ingest"
+    assert paths["/ingest"]["post"]["security"] == [{"token": []}]
+    assert "security" not in paths["/healthz"]["get"]
