@@ -12,6 +12,7 @@ import structlog
 
 from broker.errors import StoreRefused, StoreUnavailable
 from service.store.archives.archive import Archive
+from service.store.archives.turn import ArchiveBusy
 from service.store.database import Database
 from service.store.queries.base import as_time
 from service.store.queries.old_runs import Portion, horizon_us, old_portions
@@ -49,6 +50,8 @@ async def keep(
         portions, horizon = _old(days, archive, database)
         try:
             await _delete(portions, horizon, writer, in_writer)
+        except ArchiveBusy:
+            pass  # another service does it
         except (StoreUnavailable, StoreRefused) as error:
             log.warning("retention_put_off", reason=str(error), retry_in_s=_EVERY_S)
         await asyncio.sleep(_EVERY_S)
@@ -68,6 +71,8 @@ async def _delete(
     """Delete portion by portion; results that arrive have the writer for half of the time."""
     deleted, started = 0, time.monotonic()
     while (portion := await asyncio.to_thread(next, portions, None)) is not None:
+        if not portion.run_ids:  # the archive is still at its file
+            continue
         begun = time.monotonic()
         runs = await in_writer(partial(writer.forget, portion, horizon))
         if runs is None:  # another service is at it

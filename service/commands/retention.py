@@ -85,6 +85,8 @@ def prune(  # noqa: PLR0913 - who, why and when belong to every change
         driver = connect(database)
         try:
             for portion in portions:
+                if not portion.run_ids:  # the archive is still at its file
+                    continue
                 begun = time.monotonic()
                 runs = forget(driver, portion, pruning.horizon)
                 if runs is None:

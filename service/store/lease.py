@@ -54,7 +54,7 @@ def _claimed(path: str, database: Database) -> int:
             f"the lock file {path} cannot be opened ({error.strerror})."
             " Let the service's user write there, or choose another YIELDLINE_DATABASE__URL."
         ) from error
-    if not _lock_file(descriptor):
+    if not lock_file(descriptor):
         os.close(descriptor)
         raise StoreRefused(
             f"another service already writes to {database.file}. Stop it first, or use PostgreSQL,"
@@ -126,7 +126,8 @@ def try_lock(connection: psycopg.Connection[Any], number: int) -> bool:
     return bool(row and row[0])
 
 
-def _lock_file(descriptor: int) -> bool:
+def lock_file(descriptor: int) -> bool:
+    """Lock an open file for this process, until it is closed; tell whether that was possible."""
     try:
         if sys.platform == "win32":
             import msvcrt  # noqa: PLC0415 - exists only there

@@ -15,6 +15,7 @@ from broker.errors import StoreUnavailable
 from service.commands.retention import plan_pruning, prune
 from service.store.archives import archive as archives
 from service.store.archives.archive import Archive
+from service.store.archives.turn import ArchiveBusy, archiving
 from service.store.queries.changes import list_changes
 from service.store.queries.old_runs import horizon_us, old_portions
 from service.store.queries.run_details import raw_message, run_details
@@ -206,11 +207,28 @@ def test_killed_between_file_and_deletion_nothing_is_written_twice(
     monkeypatch.setattr(archives, "_RUNS_A_FILE", 3)
     horizon = horizon_us(microseconds(NOW), DAYS, is_full_day=True)
     kept = Archive(stored.database, folder).keeping(old_portions(stored.database, horizon))
-    next(kept)
+    next(portion for portion in kept if portion.run_ids)
     kept.close()  # nothing of what is in the files is deleted
     assert 0 < len(archived(folder)) < len(known)
     assert pruned(stored, folder) == len(known)
     assert archived(folder) == known
+
+
+def test_whoever_stops_it_need_not_wait_for_a_whole_file(stored: Stored, folder: Path) -> None:
+    fill(stored)
+    horizon = horizon_us(microseconds(NOW), DAYS, is_full_day=True)
+    kept = Archive(stored.database, folder).keeping(old_portions(stored.database, horizon))
+    assert not next(kept).run_ids, "one portion is written, and none may be deleted yet"
+    kept.close()
+    assert not [each for each in folder.rglob("*") if each.is_file()]
+
+
+def test_only_one_process_archives_at_a_time(stored: Stored, folder: Path) -> None:
+    known = fill(stored)
+    with archiving(stored.database), pytest.raises(ArchiveBusy, match="another process"):
+        pruned(stored, folder)
+    assert runs(stored, "<> 'NEW'") == sorted(known)
+    assert pruned(stored, folder) == len(known), "and the turn was given back"
 
 
 def test_by_the_command_line(stored: Stored, folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from broker.errors import StoreUnavailable
 from service.store.archives.rows import Batch, read, schema
+from service.store.archives.turn import archiving
 from service.store.database import Database
 from service.store.exports.parquet_file import need_pyarrow
 from service.store.queries.base import moment
@@ -24,6 +25,7 @@ from service.store.queries.old_runs import Portion
 _RUNS_A_FILE: Final = 200_000
 _BYTES_A_FILE: Final = 256_000_000
 _BYTES_A_GROUP: Final = 16_000_000
+NOTHING_YET: Final = Portion([], [])
 _HOUR: Final = "%Y%m%dT%H"
 _NAME: Final = re.compile(r"yieldline-(\d{8}T\d\d)-(\d{8}T\d\d)-.*\.parquet").fullmatch
 
@@ -44,12 +46,25 @@ class Archive:
     def keeping(self, portions: Iterable[Portion]) -> Iterator[Portion]:
         """Write portions to files; yield each of them once its file is whole.
 
-        After each portion the database is left alone for as long as reading it took.
+        Many go into a file, so after each that was written an empty portion is yielded: who calls
+        can stop there. Before, the database is left alone for as long as reading it took.
 
         Raises:
             StoreUnavailable: The folder cannot be written to, or the database is away. What was
                 not yielded must not be deleted.
+            ArchiveBusy: Another process is at it.
         """
+        try:
+            with archiving(self._database):
+                yield from self._kept(portions)
+        except _trouble() as error:
+            said = getattr(error, "strerror", None) or str(error)
+            raise StoreUnavailable(
+                f"the archive {self._folder} cannot be written: {said}. What it does not hold is"
+                " not deleted. Is its disk there, and has it room?"
+            ) from error
+
+    def _kept(self, portions: Iterable[Portion]) -> Iterator[Portion]:
         waiting: list[Portion] = []
         file: _File | None = None
         try:
@@ -66,16 +81,11 @@ class Archive:
                     file = file or _File(self._folder, _month_of(batch))
                     file.add(batch)
                 time.sleep(time.monotonic() - begun)
+                yield NOTHING_YET
             if file is not None:
                 file.finish()
                 file = None
             yield from waiting
-        except _trouble() as error:
-            said = getattr(error, "strerror", None) or str(error)
-            raise StoreUnavailable(
-                f"the archive {self._folder} cannot be written: {said}. What it does not hold is"
-                " not deleted. Is its disk there, and has it room?"
-            ) from error
         finally:
             if file is not None:
                 file.give_up()
