@@ -71,6 +71,12 @@ def test_what_arrived_late_fills_no_gap_that_people_saw(stored: Stored) -> None:
     assert minutes(history(stored, 0, 11)["silences"]) == [(0, 10)]
 
 
+def test_what_a_new_machine_sends_of_its_past_makes_no_silence(stored: Stored) -> None:
+    for minute in (0, 5):
+        stored.save(run_message(f"U{minute}", minutes=minute), at=at(20 + minute / 10))
+    assert history(stored, 3, 21)["silences"] == []
+
+
 def test_alerts_that_lived_in_the_period_are_named_and_offline_is_made_of_them(
     stored: Stored,
 ) -> None:

@@ -147,10 +147,12 @@ def _silences(connection: Connection, machine: int, span: _Span, silent_us: int)
 
 
 def _last_before(connection: Connection, machine: int, at_us: int) -> int | None:
-    """Return when the last run that began before a moment arrived; not after the moment."""
-    earlier = select(RUN.c.received_us).where(RUN.c.machine == machine, RUN.c.started_us < at_us)
+    """Return when the last run before a moment arrived: one that both began and came before it."""
+    earlier = select(RUN.c.received_us).where(
+        RUN.c.machine == machine, RUN.c.started_us < at_us, RUN.c.received_us < at_us
+    )
     found = connection.execute(earlier.order_by(RUN.c.started_us.desc()).limit(1)).scalar()
-    return None if found is None else min(int(found), at_us)
+    return None if found is None else int(found)
 
 
 def _first_heard(connection: Connection, machine: int) -> int | None:
