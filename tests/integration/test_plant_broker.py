@@ -1,111 +1,26 @@
 """The plant's broker: mosquitto.conf, the ACL and the guide's commands, on a real Mosquitto.
 
-Runs the configuration's 2.0 form, made as its own first lines say, with the paths of this machine.
+Who may read and write what is in test_plant_rights.py.
 """
 
 import itertools
-import os
 import re
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from broker.topics import Channel
 from tests.support.mosquitto import EXECUTABLE
-from tests.support.ports import free_port, listens
+from tests.support.plant_broker import MACHINE, OTHER, ROOT, Plant
+from tests.support.ports import listens
 from tests.support.processes import Process
 from tests.support.waiting import eventually_sync
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="Mosquitto is not installed")
 
-MACHINE = "FCT-12"
-OTHER = "ICT-3"
 _numbers = itertools.count()
-
-
-class Plant:
-    """A broker as the guide sets it up, in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.secrets = folder / "secrets"
-        self.by_certificate, self.by_password = free_port(), free_port()
-        setup, machine = blocks_that_run()
-        self._shell(setup)
-        for name in (MACHINE, OTHER):
-            self._shell(machine, MACHINE_ID=name)
-        subprocess.run(
-            ["mosquitto_passwd", "-b", self.secrets / "mosquitto_passwd", OTHER, "word"],
-            check=True,
-            capture_output=True,
-        )
-        (folder / "mosquitto.conf").write_text(self._configuration(), "utf-8")
-        self.process = Process([EXECUTABLE or "", "-c", folder / "mosquitto.conf"])
-
-        def ready() -> bool:
-            assert self.process.exit_code is None, "it ended"
-            return listens(self.by_certificate) and listens(self.by_password)
-
-        eventually_sync(ready, saw=lambda: self.process.output)
-
-    def _shell(self, script: str, **variables: str) -> None:
-        environment = {**os.environ, **variables}
-        ended = subprocess.run(
-            ["sh", "-c", script],
-            check=False,
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        assert ended.returncode == 0, ended.stderr
-
-    def _configuration(self) -> str:
-        text = (ROOT / "mosquitto.conf").read_text("utf-8")
-        command = re.search(r"^#   (sed .+)$", text, re.MULTILINE)
-        assert command
-        text = subprocess.run(
-            ["sh", "-c", command[1]], input=text, text=True, capture_output=True, check=True
-        ).stdout
-        assert "plugin" not in re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
-        (self.folder / "data").mkdir()
-        moved = {
-            "/mosquitto/data/": f"{self.folder}/data/",
-            "/mosquitto/config/mosquitto.acl": str(ROOT / "docs/deploy/mosquitto.acl"),
-            "/run/secrets/": f"{self.secrets}/",
-            "listener 8883": f"listener {self.by_certificate} 127.0.0.1",
-            "listener 8884": f"listener {self.by_password} 127.0.0.1",
-        }
-        for old, new in moved.items():
-            assert old in text
-            text = text.replace(old, new)
-        return f"user root\n{text}" if os.getuid() == 0 else text
-
-    def certificate(self, name: str) -> list[str]:
-        """Flags of a client that shows a machine's certificate."""
-        files = ["--cert", f"{self.secrets}/{name}.crt", "--key", f"{self.secrets}/{name}.key"]
-        return ["-p", str(self.by_certificate), "--cafile", f"{self.secrets}/ca.crt", *files]
-
-    def password(self, name: str, word: str | None = None) -> list[str]:
-        """Flags of a client that logs in; our own programs by the word the guide made."""
-        if word is None:
-            word = (
-                (self.secrets / f"{name.removeprefix('yieldline-')}_password").read_text().strip()
-            )
-        ca = ["--cafile", f"{self.secrets}/ca.crt"]
-        return ["-p", str(self.by_password), *ca, "-u", name, "-P", word]
-
-
-def blocks_that_run() -> list[str]:
-    """The guide's shell blocks marked as run by the tests."""
-    text = (ROOT / "docs/deploy/README.md").read_text("utf-8")
-    blocks = re.findall(r"<!-- The tests run this block. -->\n```sh\n(.+?)```", text, re.DOTALL)
-    assert len(blocks) == 2
-    return blocks
 
 
 @pytest.fixture(scope="module")
@@ -167,21 +82,6 @@ def test_an_older_client_is_not_told_that_it_may_not(plant: Plant) -> None:
     assert not may_publish(plant.certificate(OTHER), topic(Channel.TEST))
 
 
-MACHINE_WRITES = {Channel.TEST, Channel.STATE, Channel.CHECK}
-SERVICE_WRITES = set(Channel) - MACHINE_WRITES
-
-
-@pytest.mark.parametrize("channel", Channel)
-def test_each_channel_is_written_by_those_it_belongs_to(plant: Plant, channel: Channel) -> None:
-    machine = plant.certificate(MACHINE)
-    assert may_publish(machine, topic(channel)) == (channel in MACHINE_WRITES)
-    service = plant.password("yieldline-service")
-    assert may_publish(service, topic(channel)) == (channel in SERVICE_WRITES)
-    assert not may_publish(plant.password("yieldline-ui"), topic(channel))
-    ingest = plant.password("yieldline-ingest")
-    assert may_publish(ingest, topic(channel)) == (channel is Channel.TEST)
-
-
 def test_the_service_proves_its_rights_where_no_machine_can_be(plant: Plant) -> None:
     service = plant.password("yieldline-service")
     check = "factory/v1/_check/yieldline-service-0/test"
@@ -196,26 +96,6 @@ def test_the_service_reads_in_its_group_what_machines_send_and_ask(
     service, said = plant.password("yieldline-service"), topic(channel)
     group = f"$share/yieldline/factory/v1/+/+/{channel.value}"
     assert first_heard(service, [group], [(plant.certificate(MACHINE), said)]) == said
-
-
-@pytest.mark.parametrize("reader", ["yieldline-ui", "yieldline-ingest"])
-def test_the_web_app_reads_results_and_not_what_is_a_machine_s_alone(
-    plant: Plant, reader: str
-) -> None:
-    service = plant.password("yieldline-service")
-    result, receipt = topic(Channel.RESULT), topic(Channel.RECEIPT)
-    said = [(service, receipt), (service, result)]
-    assert first_heard(plant.password(reader), ["factory/v1/#"], said) == result
-
-
-@pytest.mark.parametrize("channel", [Channel.RECEIPT, Channel.VERDICT])
-def test_a_machine_reads_its_own_answers_and_no_others_and_no_results(
-    plant: Plant, channel: Channel
-) -> None:
-    service = plant.password("yieldline-service")
-    own, foreign = topic(channel), topic(channel, OTHER)
-    said = [(service, topic(Channel.RESULT)), (service, foreign), (service, own)]
-    assert first_heard(plant.certificate(MACHINE), ["factory/v1/#"], said) == own
 
 
 @pytest.mark.parametrize("flaw", ["no certificate", "no name", "wrong password"])
@@ -253,7 +133,7 @@ def test_what_is_acknowledged_survives_a_kill(plant: Plant) -> None:
 
 def test_the_guide_makes_every_secret_that_compose_mounts(plant: Plant) -> None:
     mounted = re.findall(r"file: (secrets/\S+?)}", (ROOT / "docker-compose.yml").read_text("utf-8"))
-    assert len(mounted) == 8
+    assert len(mounted) == 9
     for name in mounted:
         assert (plant.folder / name).read_bytes().strip(), name
     url = (plant.secrets / "database_url").read_text()
