@@ -18,7 +18,7 @@ from service.core.alert_facts import (
 )
 from service.core.alert_rules import Rules
 from service.core.alerts import AlertKind, AlertRecord, Assessment, Finding, key_of
-from service.core.breaks import breaks_of, last_break_end
+from service.core.breaks import breaks_of, breaks_within, last_break_end
 from service.core.intervals import wilson_interval
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -345,6 +345,28 @@ def local(text: str) -> datetime:
 )
 def test_a_break_ends_by_the_clock_on_the_wall(text: str, now: str, end: str) -> None:
     assert last_break_end(local(now), BERLIN, breaks_of([text])) == local(end)
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ((), []),
+        (("05:00-05:30", "15:00-15:30"), []),
+        (("12:00-12:30", "09:00-09:15"), [("09:00", "09:15"), ("12:00", "12:30")]),
+        (("05:30-06:30", "13:30-14:30"), [("06:00", "06:30"), ("13:30", "14:00")]),
+        (("12:00-12:30", "12:15-12:45", "12:45-13:00"), [("12:00", "13:00")]),
+        (("sat-sun 00:00-24:00",), []),
+        (("22:00-08:00",), [("06:00", "08:00")]),
+        (("mon 00:00-24:00",), [("06:00", "14:00")]),
+    ],
+)
+def test_the_breaks_of_a_period_are_cut_to_it_and_never_overlap(
+    texts: tuple[str, ...], found: list[tuple[str, str]]
+) -> None:
+    monday = [local(f"2026-11-23T{clock}") for clock in ("06:00", "14:00")]
+    assert breaks_within(monday[0], monday[1], BERLIN, breaks_of(texts)) == [
+        (local(f"2026-11-23T{start}"), local(f"2026-11-23T{end}")) for start, end in found
+    ]
 
 
 def test_outside_its_days_there_is_no_break() -> None:
