@@ -134,6 +134,25 @@ def test_the_change_is_against_the_period_before_or_against_nothing(
     assert "▼" not in page.text(".an-kpis")
 
 
+def test_the_yield_over_time_marks_rulebooks_and_changed_programs(
+    plant: Product, page: Browser
+) -> None:
+    (change,) = ask(plant, "programs")["items"]
+    assert (change["machine_id"], change["program_version"]) == (DRIFTS, "3.3")
+    marks = """
+      const done = arguments[arguments.length - 1];
+      const box = document.querySelector(".an-time .pic");
+      import("nicegui-echart").then(({echarts}) => {
+        const {series} = echarts.getInstanceByDom(box).getOption();
+        const lines = series.flatMap((each) => each.markLine?.data ?? []);
+        done(lines.map((each) => each.label?.formatter ?? ""));
+      });
+    """
+    page.eventually(lambda: f"FCT_41 3.3, {DRIFTS}" in page.driver.execute_async_script(marks))
+    said: list[str] = page.driver.execute_async_script(marks)
+    assert any(each.startswith("Rulebook v2") for each in said)
+
+
 def test_machines_stand_worst_first_and_lead_to_their_runs(plant: Product, page: Browser) -> None:
     worst = min(
         ask(plant, "yield", group="machine")["items"], key=lambda each: each["first_pass_yield"]

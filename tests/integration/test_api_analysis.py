@@ -21,6 +21,7 @@ from ui.api.analysis_models import (
 )
 from ui.api.contests import JudgingRule
 from ui.api.models import Yields
+from ui.api.programs import ChangedPrograms
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def stored(sqlite_url: str) -> Iterator[Stored]:
         message = run_message(f"U{number}", minutes=number, steps=[step], reported_outcome="PASS")
         store.save(message, is_golden=number == 3)
     bad = {"test_step": "led", "measured_value": False, "comparator": "EQ", "nominal": True}
-    store.save(run_message("U0", minutes=30, steps=[bad]))
+    store.save(run_message("U0", minutes=30, steps=[bad], program="FCT_41", program_version="3"))
     yield store
     store.close()
 
@@ -73,6 +74,7 @@ def keys_of(value: Any) -> Any:  # noqa: ANN401 - JSON
             )
             for group in ("15min", "panel_position")
         ),
+        ("programs", "since=2026-11-23T00:00:00Z&until=2026-11-24T00:00:00Z", ChangedPrograms),
         ("yield", "golden=true", Yields),
         ("golden", "", GoldenSamples),
         ("pareto", "limit=1&order=failures", FailingSteps),
@@ -139,6 +141,11 @@ async def test_what_is_unknown_is_empty_with_a_reason(web: Web, path: str, query
         ("yield", "group=15min", "group 15min is counted run by run and takes a range of 25 hours"),
         ("yield", "group=panel_position&since=2026-11-01T00:00:00Z", "group panel_position is"),
         ("pareto", "order=name", "order: "),
+        (
+            "programs",
+            "",
+            "The list of programs is counted run by run and takes a range of 25 hours",
+        ),
         ("golden", "barcodes=x", "barcodes: "),
     ],
 )

@@ -26,6 +26,7 @@ from service.store.queries.disagreements import count_disagreements, list_disagr
 from service.store.queries.figures import figures
 from service.store.queries.filters import Filters
 from service.store.queries.golden import golden_samples
+from service.store.queries.program_changes import program_changes
 from service.store.queries.results import count_results, list_results
 from service.store.queries.steps import failing_steps, pareto_of_steps
 from service.store.queries.yields import GROUPS, rolled_throughput, yields
@@ -356,6 +357,32 @@ def test_capability_is_that_of_the_converted_values_in_time_order(history: Histo
         assert found["limits_changed"]
         used = {(each["low"], each["high"]): each["value_count"] for each in found["limits"]}
         assert used == Counter(judged)
+
+
+def test_a_program_that_changes_is_told_by_machine_product_and_procedure(stored: Stored) -> None:
+    def save(minute: int, version: str | None, *, machine: str = "M1", product: str = "P1") -> None:
+        program = {"program": "FCT_41", "program_version": version} if version else {}
+        message = run_message(f"U{minute}-{machine}", minutes=minute, **program)
+        stored.save(message | {"product_id": product}, machine_id=machine)
+
+    for minute, version in enumerate(["3.2", "3.2", "3.3", "3.3", "3.2", None]):
+        save(minute, version)
+    save(2, "9.9", product="P2")
+    save(3, "3.2", machine="M2")
+    save(4, "3.3", machine="M2")
+    found = program_changes(stored.database, Filters())
+    said = [
+        (each["machine_id"], each["old_program_version"], each["program_version"]) for each in found
+    ]
+    assert said == [
+        ("M1", "3.2", "3.3"),
+        ("M1", "3.3", "3.2"),
+        ("M2", "3.2", "3.3"),
+        ("M1", "3.2", None),
+    ]
+    assert [each["program"] for each in found] == ["FCT_41", "FCT_41", "FCT_41", None]
+    later = Filters(machine_id="M1", since=NOON + timedelta(minutes=3))
+    assert len(program_changes(stored.database, later)) == 2
 
 
 def test_a_step_that_failed_runs_leave_out_is_noted(stored: Stored) -> None:

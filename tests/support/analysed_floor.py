@@ -95,8 +95,14 @@ def _made(
     machine_id: str, procedure: str, barcode: str, minute: float, steps: list[dict[str, Any]]
 ) -> Made:
     fields: dict[str, Any] = {"product_id": PRODUCT, "fixture": f"{machine_id}-A", "operator": "OM"}
+    fields |= {"program": f"{procedure}_41", "program_version": _version_of(machine_id, minute)}
     message = run_message(barcode, procedure=procedure, minutes=minute, steps=steps, **fields)
     return Made(machine_id, minute, message)
+
+
+def _version_of(machine_id: str, minute: float) -> str:
+    """Return the version of the program: one machine gets a new one before the stricter rule."""
+    return "3.3" if machine_id == DRIFTS and minute >= _STRICTER_AT_MINUTE - 60 else "3.2"
 
 
 def _ict(dice: Random) -> list[dict[str, Any]]:

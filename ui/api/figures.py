@@ -3,7 +3,7 @@
 `/api/v1/metrics`, `/api/v1/yield`, `/api/v1/golden`, `/api/v1/pareto`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -18,12 +18,10 @@ from service.store.queries.yields import SHORT_GROUPS, rolled_throughput, yields
 from ui.api.analysis_models import FailingSteps, GoldenSamples
 from ui.api.answers import answer
 from ui.api.models import Figures, Yields
-from ui.api.parameters import FilterQuery, State
-from ui.api.problems import Problem, answers
+from ui.api.parameters import FilterQuery, State, check_short
+from ui.api.problems import answers
 
 router = APIRouter(prefix="/api/v1", tags=["figures"])
-_SHORT = timedelta(hours=25)
-"""A day of the plant, where a clock change makes it longest."""
 _PROBLEMS = answers(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -47,21 +45,6 @@ class YieldQuery(FilterQuery):
         description="One entry each; by the 15 minutes or hour (UTC), day or shift (the plant's) of"
         " a unit's first run. 15min and panel_position take at most 25 hours.",
     )
-
-    def check_range(self, now: datetime) -> None:
-        """Refuse a range that would be counted run by run for too long.
-
-        Raises:
-            Problem: It is longer than 25 hours.
-        """
-        if self.group not in SHORT_GROUPS:
-            return
-        if self.since is None or (self.until or now) - self.since > _SHORT:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"group {self.group} is counted run by run and takes a range of 25 hours at most."
-                " Give since, and until where it is past, or choose another group.",
-            )
 
 
 class GoldenQuery(FilterQuery):
@@ -96,7 +79,8 @@ def get_yields(state: State, query: Annotated[YieldQuery, Query()]) -> Response:
 
     Golden samples are left out; `golden=true` shows them alone.
     """
-    query.check_range(datetime.now(UTC))
+    if query.group in SHORT_GROUPS:
+        check_short(query, f"group {query.group}", datetime.now(UTC))
     filters = query.filters()
     return answer(
         {

@@ -1,7 +1,8 @@
 """Query parameters that many routes share."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -13,8 +14,11 @@ from service.store.queries.filters import Filters
 from service.store.queries.results import LIMIT_MAX
 from ui.access.callers import Caller
 from ui.access.gate import caller_of
+from ui.api.problems import Problem
 from ui.state import AppState
 
+_SHORT = timedelta(hours=25)
+"""A day of the plant, where a clock change makes it longest."""
 _lost_plus = re.compile(r"\d \d\d:?\d\d$").search
 
 
@@ -82,6 +86,20 @@ class FilterQuery(BaseModel):
     def filters(self) -> Filters:
         """Return them as the queries take them."""
         return Filters(**{name: getattr(self, name) for name in FilterQuery.model_fields})
+
+
+def check_short(query: FilterQuery, what: str, now: datetime) -> None:
+    """Refuse a range over which `what` would be counted run by run for too long.
+
+    Raises:
+        Problem: It is longer than 25 hours.
+    """
+    if query.since is None or (query.until or now) - query.since > _SHORT:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"{what} is counted run by run and takes a range of 25 hours at most. Give since, and"
+            " until where it is past.",
+        )
 
 
 class ListQuery(FilterQuery):

@@ -22,11 +22,13 @@ export const OverTime = {
   created() {
     this.asks = question("/api/v1/yield", () => ({ group: bucketOf() }));
     this.before = question(() => (compared() ? "/api/v1/yield" : ""), () => ({ group: bucketOf(), ...compared() }));
+    // Programs are counted run by run: of short ranges alone.
+    this.programs = question(() => (isShort() ? "/api/v1/programs" : ""));
     this.books = question("/api/v1/rulebooks", () => ({}), { isFiltered: false });
   },
   computed: {
     bucket: bucketOf,
-    what() { return `Units by the ${this.bucket === "15min" ? "15 minutes" : this.bucket} of their first run. RTY: product of the procedures' first pass yields, with its 95 % interval; FPY: units good at the first run of every procedure; final: good in the end. Red points: the whole interval of the FPY is below the target of ${this.target} %. Diamonds: results that came more than an hour late and corrected what was shown. A mark opens its runs.`; },
+    what() { return `Units by the ${this.bucket === "15min" ? "15 minutes" : this.bucket} of their first run. RTY: product of the procedures' first pass yields, with its 95 % interval; FPY: units good at the first run of every procedure; final: good in the end. Blue lines: a rulebook came into force; grey lines, of 25 hours at most: a machine changed its program. Red points: the whole interval of the FPY is below the target of ${this.target} %. Diamonds: results that came more than an hour late and corrected what was shown. A mark opens its runs.`; },
     items() { return this.asks.data?.group === this.bucket ? this.asks.data.items : []; },
     units() { return this.items.reduce((sum, each) => sum + each.units, 0); },
     empty() { return this.items.length || this.asks.isAsking ? null : nothing("No unit had its first run here."); },
@@ -41,7 +43,7 @@ export const OverTime = {
       return moved(this.before.data.items, bounds().since - seconds(period.since));
     },
     options() {
-      return optionsOf({ items: this.items, compared: this.earlier, target: this.target, goal: this.goal ?? null, versions: this.books.data?.items ?? [], ...this.span });
+      return optionsOf({ items: this.items, compared: this.earlier, target: this.target, goal: this.goal ?? null, versions: this.books.data?.items ?? [], programs: isShort() ? (this.programs.data?.items ?? []) : [], ...this.span });
     },
     table() { return tableOf(this.items, this.span.until - this.span.from > LONG_S, this.linkOf); },
     summary() { return summaryOf(this.items); },

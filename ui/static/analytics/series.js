@@ -2,6 +2,7 @@
 import { clockMinute, plantDay, plantField, thousands } from "yieldline";
 import { FEW_UNITS, interval, percent } from "yieldline/shares.js";
 import { shiftsOf } from "./labels.js";
+import { resultsLink } from "./period.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25];
 const SOME_S = 36 * 3600; // a longer range has days in its labels
@@ -77,6 +78,25 @@ function marksOf(versions, { from, until }, clock, c) {
   });
 }
 
+const nameOf = (program, version) => [program ?? "no program", version].filter(Boolean).join(" ");
+
+// Programs that machines changed to: a line each at its first machine, with how many followed.
+function programMarksOf(changes, { from, until }, clock, c) {
+  const found = new Map();
+  for (const each of changes) {
+    const key = nameOf(each.program, each.program_version);
+    if (seconds(each.at) <= from || seconds(each.at) >= until) continue;
+    if (!found.has(key)) found.set(key, { ...each, machines: new Set() });
+    found.get(key).machines.add(each.machine_id);
+  }
+  return [...found].map(([key, first], i) => {
+    const at = seconds(first.at);
+    const where = first.machines.size > 1 ? `${first.machines.size} machines` : first.machine_id;
+    const words = i < MARKS_MAX && window.innerWidth > PHONE_PX ? `${cut(key)}, ${where}` : "";
+    return { xAxis: clock.to(at), href: resultsLink({ machine_id: first.machine_id, run: first.run_id, at: new Date((at + 1) * 1000).toISOString() }), lineStyle: { color: c.text_3, type: "dashed", width: 1 }, label: { formatter: words, position: "insideMiddleBottom", rotate: 0, color: c.text_2, fontSize: 11, align: at - from > (until - from) / 2 ? "right" : "left", padding: [0, 5] } };
+  });
+}
+
 function bar(_place, api) {
   const [left, top] = api.coord([api.value(0), api.value(2)]);
   const [right, bottom] = api.coord([api.value(1), 0]);
@@ -84,9 +104,9 @@ function bar(_place, api) {
   return { type: "rect", shape: { x: (left + right - width) / 2, y: top, width, height: bottom - top }, style: api.style() };
 }
 
-// `given`: {items, compared (moved here already), target, goal (of the RTY; null: none), versions, from, until}.
+// `given`: {items, compared (moved here already), target, goal (of the RTY; null: none), versions, programs, from, until}.
 export function optionsOf(given) {
-  const { items, compared, target, goal, versions, from, until } = given;
+  const { items, compared, target, goal, versions, programs, from, until } = given;
   const isLong = until - from > SOME_S;
   const clock = clockOf(from);
   const places = withHoles(items);
@@ -130,7 +150,7 @@ export function optionsOf(given) {
       },
       {
         name: "RTY", type: "line", data: at((each) => points(each.rolled_throughput_yield)), symbol: dots, symbolSize: 5, lineStyle: { color: c.text, width: 2.4 }, itemStyle: { color: c.text }, z: 4, ...ends(2, c.text),
-        markLine: { symbol: "none", data: marksOf(versions, { from, until }, clock, c), lineStyle: { color: c.accent, type: "solid", width: 1.2 } },
+        markLine: { symbol: "none", data: [...marksOf(versions, { from, until }, clock, c), ...programMarksOf(programs, { from, until }, clock, c)], lineStyle: { color: c.accent, type: "solid", width: 1.2 } },
       },
       {
         name: "late", type: "scatter", yAxisIndex: 1, symbol: "diamond", symbolSize: 8, itemStyle: { color: c.stale }, label: { show: true, position: "top", formatter: ({ data }) => `${data.late} late`, color: c.text_3, fontSize: 11 },
