@@ -102,7 +102,7 @@ def test_the_host_of_an_address_is_found(netloc: str, host: str) -> None:
         ("GET", "/api/v1/tokens", Need(Role.ADMIN)),
         ("GET", "/units/a/b", Need(Role.VIEWER)),
         ("GET", "/wall", Need(Role.VIEWER, Scope.WALL)),
-        ("GET", "/wallpaper", Need(Role.ADMIN)),
+        ("GET", "/wallpaper", Need(Role.VIEWER)),
         ("POST", "/api/v1/alerts/7/acknowledge", Need(Role.OPERATOR)),
         ("POST", "/api/v1/alerts/7/x/acknowledge", Need(Role.ADMIN)),
         ("DELETE", "/api/v1/shadow", Need(Role.ENGINEER)),

@@ -70,6 +70,7 @@ class Access:
         self._is_local = is_loopback(settings.host)
         self._known: _Known | None = None
         self._has_read = asyncio.Event()
+        self._reading = asyncio.Lock()
         self._secret: bytes | None = None
         self._used: dict[int, datetime] = {}
         self._noted_s = time.monotonic()
@@ -94,11 +95,12 @@ class Access:
 
     async def refresh(self) -> None:
         """Read now who is who, and end what that ends."""
-        try:
-            self._known = _Known.of(await asyncio.to_thread(read_accounts, self._database))
-            self.trouble = ""
-        except YieldlineError as error:
-            self.trouble = "" if self._known else str(error)
+        async with self._reading:  # one after the other: an older reading never comes last
+            try:
+                self._known = _Known.of(await asyncio.to_thread(read_accounts, self._database))
+                self.trouble = ""
+            except YieldlineError as error:
+                self.trouble = "" if self._known else str(error)
         self._has_read.set()
         if self._known is not None:
             self.presence.sweep(self.is_current)

@@ -71,8 +71,8 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 """The first that fits holds. `{name}` is one part of a path, `**` whatever follows, or nothing."""
 
-_UNKNOWN: Final = _ADMIN
-"""What is in no rule is closed to all but admins."""
+_UNKNOWN: Final = {"GET": _VIEWER}
+"""What is in no rule: who may look hears that it is not there; all else is closed but to admins."""
 
 
 class Found(NamedTuple):
@@ -97,7 +97,7 @@ def find_need(method: str, path: str) -> Found:
     for methods, pattern, need in _compiled():
         if method in methods and pattern.fullmatch(path):
             return Found(need, is_known=True)
-    return Found(_UNKNOWN, is_known=False)
+    return Found(_UNKNOWN.get(method, _ADMIN), is_known=False)
 
 
 def is_page(method: str, path: str) -> bool:
