@@ -16,8 +16,8 @@ from broker.errors import SettingsError, StoreRefused
 from broker.settings import DatabaseSettings
 from service.commands.backups import Asked, back_up, restore
 from service.store import lease
-from service.store.backups import backup, postgres_tools
-from service.store.backups.manifest import manifest_file, read_manifest
+from service.store.backups import backup, postgres_tools, sqlite_file
+from service.store.backups.manifest import fingerprint, manifest_file, read_manifest
 from service.store.database import Database
 from service.store.queries.backups import last_backup
 from service.store.queries.changes import first_forged_change, list_changes
@@ -224,6 +224,15 @@ def forge(file: Path, revision: str | None = None, **rows: int) -> None:
     manifest_file(file).write_bytes(orjson.dumps(said))
 
 
+def seal_anew(file: Path) -> None:
+    """Damage it, and give the manifest the size and the hash of what is left."""
+    file.write_bytes(file.read_bytes()[:-9_000])
+    size_bytes, digest = fingerprint(file)
+    said = orjson.loads(manifest_file(file).read_bytes())
+    said |= {"size_bytes": size_bytes, "sha256": digest}
+    manifest_file(file).write_bytes(orjson.dumps(said))
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "one bit": (flip, "is damaged: its SHA-256"),
     "cut off": (lambda file: file.write_bytes(file.read_bytes()[:-100]), "is cut off"),
@@ -232,6 +241,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a row less": (lambda file: forge(file, run=302), "303 rows of run, its manifest says 302"),
     "a newer schema": (lambda file: forge(file, "9999"), "9999"),
     "gone": (lambda file: file.unlink(), "cannot be read: No such file"),
+    "sealed when damaged": (seal_anew, "is damaged|is no dump"),
 }
 
 
@@ -249,6 +259,32 @@ def test_a_damaged_backup_is_refused_in_a_sentence_and_nothing_is_changed(
     with pytest.raises(SettingsError, match=said):
         put_back(stored.url, file)
     assert all_rows(stored.url) == before
+
+
+def test_a_bar_can_show_how_far_it_is(
+    stored: Stored, other_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "_PAGES_A_STEP", 10)
+    stored.save(*(run_message(f"U{number}") for number in range(300)))
+    shown: list[tuple[int, int]] = []
+    file = tmp_path / "one.backup"
+    back_up(stored.database, file, BY_ANN, lambda *each: shown.append(each))
+    assert_rises(shown)
+    shown.clear()
+    other = database_of(other_url)
+    restore(other, file, BY_ANN, replaces=False, progress=lambda *each: shown.append(each))
+    other.dispose()
+    release_files()
+    assert_rises(shown)
+    assert shown[-1][0] == shown[-1][1], "all of it is in"
+
+
+def assert_rises(shown: list[tuple[int, int]]) -> None:
+    done = [each for each, _ in shown]
+    assert len(set(done)) > 3
+    assert done == sorted(done)
+    assert len({total for _, total in shown}) == 1
+    assert done[-1] <= shown[-1][1]
 
 
 def test_what_is_not_empty_is_replaced_only_when_told_so(

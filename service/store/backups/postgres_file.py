@@ -18,7 +18,7 @@ from service.store.backups.postgres_tools import find_tool, running
 from service.store.database import Database
 from service.store.schema import hold_migration_lock
 
-_DUMPS: Final = re.compile(rb'dumping contents of table "[^"]*"?\.?"?([a-z_]+)"').search
+_DUMPS: Final = re.compile(rb'dumping contents of table "(?:[^".]+\.)?([^"]+)"').search
 _COPY: Final = re.compile(rb'COPY (?:"[^"]+"|\w+)\.(\w+) \(.*\) FROM stdin;').fullmatch
 _END_OF_COPY: Final = b"\\.\n"
 _LINES_A_WRITE: Final = 500
