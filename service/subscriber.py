@@ -17,24 +17,23 @@ from typing import TypeAlias, TypeVar
 
 import structlog
 
-from broker.errors import BrokerRefused, BrokerUnavailable, StoreUnavailable, YieldlineError
+from broker.errors import BrokerUnavailable, StoreUnavailable, YieldlineError
 from broker.link import Connection, Outgoing, backoff_s
 from broker.settings import Settings
 from service import failpoints, retention
 from service.adoption import Adoption
+from service.broker_session import BrokerSession
 from service.caution import CRASHES_MAX, Caution
 from service.pipeline import Pipeline, Understood
 from service.pulse import Pulse
 from service.store.batches import Committed
 from service.store.lease import SERVICE_NAME
-from service.vitals import Thefts, Vitals
+from service.vitals import Vitals
 
 log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
 Leftovers: TypeAlias = list[tuple[int, list[Outgoing]]]
-_RIGHTS_TIMEOUT_S = 5.0
-_ALIVE_TIMEOUT_S = 1.0
 _HEALTHY_AFTER_S = 30.0  # a connection that lasted this long was a good one: back off anew
 _LOOK_AGAIN_S = 0.005
 
@@ -53,7 +52,6 @@ class Subscriber:
         self._caution = Caution(pipeline, settings.service.batch_count_max)
         self._vitals = Vitals()
         self._pulse = pulse
-        self._thefts = Thefts()
         self._claim: tuple[int | None, int] | None = None
         """Of which number we remember the past."""
 
@@ -136,6 +134,7 @@ class Subscriber:
         service = self._settings.service
         leftovers = await self._held(self._open_writer)
         client_id = f"{SERVICE_NAME}{self._pipeline.writer.number}"
+        session = BrokerSession(self._settings, self._pipeline, self._vitals, client_id)
         publisher = Connection(
             self._settings.broker, f"{client_id}-out", protocol=service.answer_protocol
         )
@@ -149,13 +148,13 @@ class Subscriber:
         try:
             await publisher.open()
             await self._publish_leftovers(leftovers, publisher)
-            await self._prove_rights(publisher, client_id)
-            self._look_at_session(client_id, is_present=await consumer.open())
+            await session.prove_rights(publisher)
+            session.look(is_present=await consumer.open())
             await consumer.subscribe(self._pipeline.shared_filter)
             self._consumer, self._vitals.trouble, self._vitals.has_session = consumer, "", True
             await self._consume(consumer, publisher)
             if not self._stop.is_set():
-                await self._note_theft(consumer, publisher, client_id)
+                await session.note_theft(consumer, publisher)
         finally:
             self._consumer = None
             await consumer.close()
@@ -170,66 +169,6 @@ class Subscriber:
                 "another service holds our number in the database: disconnected until it is ours."
             )
         return "the connection to the broker was lost."
-
-    def _look_at_session(self, client_id: str, *, is_present: bool) -> None:
-        """Say that the broker has forgotten our queue, or that somebody took our name.
-
-        Raises:
-            BrokerRefused: Somebody certainly did.
-        """
-        is_gone = self._vitals.has_session and not is_present
-        claim_count = self._pipeline.writer.claim_count
-        if self._thefts.are_certain(time.monotonic(), claim_count, is_session_gone=is_gone):
-            raise BrokerRefused(
-                f"{client_id} is used by another client: it takes our messages from us."
-                " End that client, or give it another client id; then start the service again."
-            )
-        if is_gone:
-            self._vitals.session_was_lost()
-            log.error(
-                "session_lost",
-                client_id=client_id,
-                consequence="the broker has forgotten what it had not delivered",
-                remedy="give the broker persistence (mosquitto.conf); agents repeat by themselves",
-            )
-        log.info("connected", client_id=client_id, session_present=is_present)
-
-    async def _note_theft(
-        self, consumer: Connection, publisher: Connection, client_id: str
-    ) -> None:
-        """Note that we were thrown out, if the broker that closed our connection lives."""
-        if not consumer.was_closed_by_broker:
-            return
-        try:
-            async with asyncio.timeout(_ALIVE_TIMEOUT_S):
-                await publisher.publish([Outgoing(self._pipeline.probe_topic(client_id), b"{}")])
-        except (BrokerUnavailable, TimeoutError):
-            return
-        log.warning("thrown_out", client_id=client_id, reason="another client may use this id")
-        self._thefts.note(time.monotonic(), self._pipeline.writer.claim_count)
-
-    async def _prove_rights(self, publisher: Connection, client_id: str) -> None:
-        """Publish to a topic no machine can have and read it back.
-
-        A broker whose ACL denies us says Granted and Success all the same, and a shared
-        subscription would swallow its share of the results (measured). On the publisher, because
-        the consumer may have a day's backlog in front of it.
-
-        Raises:
-            BrokerRefused: Nothing came back.
-        """
-        topic = self._pipeline.probe_topic(client_id)
-        await publisher.subscribe(topic)
-        await publisher.publish([Outgoing(topic, b"{}")])
-        try:
-            async with asyncio.timeout(_RIGHTS_TIMEOUT_S):
-                publisher.ack(await publisher.next_batch())
-        except TimeoutError as error:
-            user = self._settings.broker.username or "anonymous"
-            raise BrokerRefused(
-                f"the broker lets {user!r} not both write and read {topic}: results would be lost."
-                " Grant the service's rights in the broker's ACL (docs/deploy/mosquitto.acl)."
-            ) from error
 
     def _open_writer(self) -> Leftovers:
         """Claim our number, and return what was committed under it but never confirmed.

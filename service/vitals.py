@@ -13,6 +13,34 @@ _THEFTS_MAX: Final = 3
 _THEFTS_WITHIN_S: Final = 60.0
 
 
+class Thefts:
+    """Tells a client that uses our name from a broker that is away.
+
+    A broker that closes our connection while another one of ours to it lives, and while the number
+    is ours by the database, has let somebody else in under our client id.
+    """
+
+    def __init__(self) -> None:
+        self._at: deque[float] = deque(maxlen=_THEFTS_MAX)
+        self._claim_count = 0
+
+    def note(self, now: float, claim_count: int) -> None:
+        """Note that we were thrown out, under this claim of our number."""
+        if claim_count != self._claim_count:
+            self._at.clear()  # the number was not ours in between: it may have been a twin
+            self._claim_count = claim_count
+        self._at.append(now)
+
+    def are_certain(self, now: float, claim_count: int, *, is_session_gone: bool) -> bool:
+        """Tell whether it cannot be otherwise: our queue went with it, or it was the third time.
+
+        Nobody but a client under our name can end our session while the broker lives.
+        """
+        if claim_count != self._claim_count or not self._at or now - self._at[0] > _THEFTS_WITHIN_S:
+            return False
+        return is_session_gone or len(self._at) == _THEFTS_MAX
+
+
 class Vitals:
     """The facts of one process. It outlives connections; a row in the database outlives it."""
 
@@ -23,6 +51,7 @@ class Vitals:
         """The broker keeps a queue under our number."""
         self.refused_count = 0
         """Answers that the broker refused to take (only MQTT 5 tells)."""
+        self.thefts = Thefts()
         self._session_lost_at: float | None = None
         self._counts = {"runs": 0, "duplicates": 0, "rejections": 0, "batches": 0}
 
@@ -72,31 +101,3 @@ class Vitals:
             **beside,
         }
         return json.dumps(said)
-
-
-class Thefts:
-    """Tells a client that uses our name from a broker that is away.
-
-    A broker that closes our connection while another one of ours to it lives, and while the number
-    is ours by the database, has let somebody else in under our client id.
-    """
-
-    def __init__(self) -> None:
-        self._at: deque[float] = deque(maxlen=_THEFTS_MAX)
-        self._claim_count = 0
-
-    def note(self, now: float, claim_count: int) -> None:
-        """Note that we were thrown out, under this claim of our number."""
-        if claim_count != self._claim_count:
-            self._at.clear()  # the number was not ours in between: it may have been a twin
-            self._claim_count = claim_count
-        self._at.append(now)
-
-    def are_certain(self, now: float, claim_count: int, *, is_session_gone: bool) -> bool:
-        """Tell whether it cannot be otherwise: our queue went with it, or it was the third time.
-
-        Nobody but a client under our name can end our session while the broker lives.
-        """
-        if claim_count != self._claim_count or not self._at or now - self._at[0] > _THEFTS_WITHIN_S:
-            return False
-        return is_session_gone or len(self._at) == _THEFTS_MAX
