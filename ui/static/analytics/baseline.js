@@ -1,6 +1,7 @@
 // Which points make the control lines: all that are shown, or those before a moment that stays in the address.
-import { change, Icon, Popover, query } from "yieldline";
-import { fromPlantField, plantDay, clockMinute, plantField, utc, zoneName } from "yieldline/words.js";
+import { change, clock, Icon, Popover, query } from "yieldline";
+import { momentWords } from "yieldline/alertwords.js";
+import { fromPlantField, plantField, utc, zoneWords } from "yieldline/words.js";
 
 const FIRST = [25, 50, 100];
 const seconds = (text) => Date.parse(text) / 1000;
@@ -14,9 +15,9 @@ export const Baseline = {
   data() { return { at: baselineOf() ? plantField(seconds(baselineOf())) : "" }; },
   computed: {
     until: baselineOf,
-    words() { return this.until ? `before ${plantDay(seconds(this.until))} ${clockMinute(seconds(this.until))}` : "all points"; },
+    words() { return this.until ? `before ${momentWords(seconds(this.until), clock.second)}` : "all points"; },
     firsts() { return FIRST.filter((count) => count < this.points.length).map((count) => ({ count, until: this.points[count].timestamp })); },
-    zone() { return zoneName(this.points.length ? seconds(this.points[0].timestamp) : Date.now() / 1000); },
+    zone() { return zoneWords(this.points.length ? seconds(this.points[0].timestamp) : Date.now() / 1000); },
   },
   methods: {
     choose(until) { change({ baseline: until }); },

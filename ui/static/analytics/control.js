@@ -62,7 +62,7 @@ export function chartOptions(item, scale) {
   const shifts = shiftsOf(heights);
   const { baseline_points: stated } = item;
   return (c) => {
-    const end = stated < points.length ? [{ xAxis: stated - 1, lineStyle: { color: c.text_2, type: "dotted" }, label: { formatter: "baseline", position: "insideEndTop", color: c.text_3, fontSize: 11 } }] : [];
+    const end = stated < points.length ? [{ xAxis: stated - 1, lineStyle: { color: c.text_2, type: "dotted" }, label: { formatter: "baseline", position: "insideEndTop", rotate: 0, align: "right", color: c.text_3, fontSize: 11 } }] : [];
     const line = (name, value, type, place) => ({ yAxis: scale.of(value), lineStyle: { color: c.text_3, type }, label: { formatter: `${name} ${scale.short(value)}`, position: "end", offset: [0, shifts[place]], color: c.text_3, fontSize: 11 } });
     const isSeen = (value) => value !== null && value >= min && value <= max;
     const limit = (name, data, place) => ({ name, type: "line", step: "middle", symbol: "none", silent: true, clip: true, data, lineStyle: { color: c.fail, width: 1.6 }, endLabel: { show: isSeen(data.at(-1)), formatter: `limit ${isSeen(data.at(-1)) ? round(data.at(-1)) : ""}`, color: c.fail, fontSize: 11, textBorderWidth: 0, offset: [0, shifts[place]] }, tooltip: { show: false } });
