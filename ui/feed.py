@@ -24,6 +24,7 @@ from broker.messages import Rejection, Result, State
 from broker.topics import Channel
 from service.store.queries.alerts import AlertPulse, alert_pulse, list_living
 from service.store.queries.health import books
+from service.store.queries.machine_history import program_changes
 from service.store.queries.pages_seed import read_seed
 from service.store.queries.pages_status import StatusFacts, read_status
 from service.store.queries.retests import retest_times
@@ -44,7 +45,7 @@ log = structlog.get_logger()
 TICK_S: Final = 0.25
 HEARTBEAT_S: Final = 1.0
 STATUS_S: Final = 2.0
-RETESTS_S: Final = 60.0
+STORED_FACTS_S: Final = 60.0
 VIEWERS_MAX: Final = 1_000
 PENDING_MAX: Final = 50_000
 FRAME_EVENT: Final = "yieldline_frame"
@@ -107,7 +108,7 @@ class Feed:
                 tasks.create_task(self._keep_seeded(), name="floor seed")
                 tasks.create_task(self._keep_status(), name="status line")
                 tasks.create_task(self._keep_ticking(), name="floor frames")
-                tasks.create_task(self._keep_retest_times(), name="retest times")
+                tasks.create_task(self._keep_stored_facts(), name="stored facts")
         finally:
             stop_listening()
 
@@ -145,6 +146,7 @@ class Feed:
         """Carry over what is not in the seed: who is online, agents' words, what retests took."""
         if model.start_s == self.model.start_s:
             model.retest_times = self.model.retest_times
+            model.program_changes = self.model.program_changes
         for old in self.model.machines.values():
             machine = model.machine(old.machine_id, old.line)
             if machine is not None:
@@ -169,17 +171,17 @@ class Feed:
                 self._status_trouble = str(error)
             await asyncio.sleep(STATUS_S)
 
-    async def _keep_retest_times(self) -> None:
-        """Ask now and then what retests cost: only the database knows how long runs took."""
+    async def _keep_stored_facts(self) -> None:
+        """Ask now and then what only the database knows: how long runs took, their programs."""
         while True:
-            model = self.model
+            model, database = self.model, self.state.database
+            since = model.shift.start
             try:
-                model.retest_times = await asyncio.to_thread(
-                    retest_times, self.state.database, model.shift.start
-                )
+                model.retest_times = await asyncio.to_thread(retest_times, database, since)
+                model.program_changes = await asyncio.to_thread(program_changes, database, since)
             except YieldlineError as error:
-                log.warning("retest_times_failed", reason=str(error))
-            await asyncio.sleep(RETESTS_S)
+                log.warning("stored_facts_failed", reason=str(error))
+            await asyncio.sleep(STORED_FACTS_S)
 
     async def _read_alerts(self) -> None:
         """Ask what rings, once for all viewers; the list only when something changed."""

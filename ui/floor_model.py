@@ -7,7 +7,7 @@ always arguments. Memory is bounded: see the limits below.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from broker.messages import Outcome, Rejection, Result, State
 from broker.settings import LineSettings, MachineSettings, PlantSettings
 from service.store.queries.arithmetic import Shift, shift_at
+from service.store.queries.machine_history import ProgramChange
 from service.store.queries.retests import RetestTime
 from ui.figures import Tally, stale_after_s, usual_interval_s
 from ui.seen import Seen, seen_of
@@ -158,6 +159,8 @@ class FloorModel:
         self.unjudged = 0
         self.retest_times: Mapping[str, RetestTime] = {}
         """By line; the database alone knows them, and whoever asks it puts them here."""
+        self.program_changes: Sequence[ProgramChange] = ()
+        """Of the shift, oldest first; likewise."""
         self.failures: deque[Failure] = deque(maxlen=FAILURES_MAX)
         self._units = ShiftUnits()
         for machine in self.machines.values():

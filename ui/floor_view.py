@@ -9,6 +9,7 @@ from math import prod
 from typing import Any, Final, TypeAlias
 
 from service.store.queries.arithmetic import wilson_interval
+from service.store.queries.machine_history import ProgramChange
 from ui.floor_figures import line_figures, plant_figures, rolled_facts, yield_facts
 from ui.floor_model import BUCKET_S, FloorModel, Machine
 from ui.seen import Seen
@@ -144,7 +145,13 @@ def _trend(model: FloorModel) -> Frame:
         "step": BUCKET_S,
         "target": model.plant.target_fpy_percent,
         "points": points,
+        "programs": [_program(each) for each in model.program_changes],
     }
+
+
+def _program(change: ProgramChange) -> Frame:
+    name = change.program_version or change.program or "not named"
+    return {"at": change.at.timestamp(), "machine": change.machine_id, "name": name}
 
 
 def _marginal_percent(recent: list[str]) -> int | None:

@@ -11,7 +11,12 @@ from broker.messages import Severity
 from service.core.alerts import AlertKind, Assessment, Finding, Subject, conclude, key_of
 from service.store.alerts import living_alerts, open_alert, save_change
 from service.store.queries import machine_history as module
-from service.store.queries.machine_history import Period, PlantBreaks, machine_history
+from service.store.queries.machine_history import (
+    Period,
+    PlantBreaks,
+    machine_history,
+    program_changes,
+)
 from tests.support.stored import NOON, Stored, run_message
 
 NO_BREAKS = PlantBreaks((), ZoneInfo("UTC"))
@@ -112,6 +117,19 @@ def test_a_change_of_program_is_told_with_the_first_run_that_named_it(stored: St
         "operator": "0417",
     }
     assert history(stored, 5, 10)["set_up"] is None
+
+
+def test_changes_of_program_are_told_of_all_machines(stored: Stored) -> None:
+    heard(stored, 0, 1, program="fct", program_version="2.3")
+    heard(stored, 2, 3, program="fct", program_version="2.4")
+    other = run_message("X", minutes=1, program="eol")
+    stored.save(other, run_message("Y", minutes=4), machine_id="M2")
+    found = program_changes(stored.database, at(0))
+    assert [(each.machine_id, each.program, each.program_version, each.at) for each in found] == [
+        ("M1", "fct", "2.4", at(2)),
+        ("M2", None, None, at(4)),
+    ]
+    assert program_changes(stored.database, at(3)) == []
 
 
 def test_planned_breaks_are_named_by_the_plants_clock(stored: Stored) -> None:

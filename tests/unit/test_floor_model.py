@@ -18,6 +18,7 @@ from broker.messages import (
 )
 from broker.settings import LineSettings, MachineSettings, PlantSettings
 from service.store.queries.arithmetic import shift_at
+from service.store.queries.machine_history import ProgramChange
 from service.store.queries.retests import RetestTime
 from tests.support.live_floor import NOW, PLANT, measured, model_of, only, result
 from ui import floor_model, shift_units
@@ -595,3 +596,19 @@ def test_what_retests_took_is_that_of_the_lines_shown() -> None:
     assert shown["lines"][0]["kpi"]["retest_s"] == 90
     model.roll(NOW + timedelta(hours=8))
     assert floor_frame(model, NOW.timestamp())["kpi"]["retest_s"] == 0
+
+
+def test_the_trend_names_the_programs_that_changed_this_shift() -> None:
+    model = model_of(result())
+    at = NOW - timedelta(hours=1)
+    model.program_changes = [
+        ProgramChange(at, "FCT-1", "fct", "2.4"),
+        ProgramChange(at, "FCT-2", None, None),
+    ]
+    programs = floor_frame(model, NOW.timestamp())["trend"]["programs"]
+    assert [(each["machine"], each["name"]) for each in programs] == [
+        ("FCT-1", "2.4"),
+        ("FCT-2", "not named"),
+    ]
+    model.roll(NOW + timedelta(hours=8))
+    assert floor_frame(model, NOW.timestamp())["trend"]["programs"] == []

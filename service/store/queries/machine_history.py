@@ -25,11 +25,14 @@ from service.store.queries.base import (
     connected,
     id_of,
     microseconds,
+    moment,
     names_of,
 )
 
 ENTRIES_MAX: Final = 500
 """Of each list; the newest are kept."""
+CHANGES_MAX: Final = 20
+"""Of the changes of all machines."""
 LATE: Final = timedelta(days=1)
 """A result that arrives longer than this after its start is not looked for."""
 _PROGRAM: Final = (RUN.c.program, RUN.c.program_version)
@@ -101,8 +104,46 @@ def machine_history(
     }
 
 
-def _us(moment: datetime | None) -> int | None:
-    return None if moment is None else microseconds(moment)
+class ProgramChange(NamedTuple):
+    """A machine tests with another program from here on."""
+
+    at: datetime
+    machine_id: str
+    program: str | None
+    program_version: str | None
+
+
+def program_changes(database: Database, since: datetime) -> list[ProgramChange]:
+    """Return where runs name another program than the run before at their machine, oldest first.
+
+    The first run of a machine since then is no change. At most `CHANGES_MAX`, the newest.
+    """
+    of, order = RUN.c.machine, (RUN.c.started_us, RUN.c.id)
+    columns = (RUN.c.started_us, RUN.c.machine, *_PROGRAM)
+    before = [
+        func.lag(each).over(partition_by=of, order_by=order).label(f"old_{each.name}")
+        for each in _PROGRAM
+    ]
+    place = func.row_number().over(partition_by=of, order_by=order).label("place")
+    began = RUN.c.started_us >= microseconds(since)
+    runs = select(*columns, place, *before).where(began).subquery()
+    is_other = (runs.c[each.name].is_distinct_from(runs.c[f"old_{each.name}"]) for each in _PROGRAM)
+    changes = select(runs).where(runs.c.place > 1, or_(*is_other))
+    with connected(database) as connection:
+        newest = changes.order_by(runs.c.started_us.desc()).limit(CHANGES_MAX)
+        rows = connection.execute(newest).all()
+        ids = [each for row in rows for each in (row.machine, row.program)]
+        names = names_of(database, connection, ids)
+    return [
+        ProgramChange(
+            moment(row.started_us), names[row.machine], names.get(row.program), row.program_version
+        )
+        for row in reversed(rows)
+    ]
+
+
+def _us(at: datetime | None) -> int | None:
+    return None if at is None else microseconds(at)
 
 
 def _within(since_us: int, until_us: int | None, span: _Span) -> Facts:

@@ -18,13 +18,14 @@ export const TrendPanel = {
   },
   computed: {
     note() { return `15 min · band = 95 % interval${this.line ? " · all lines" : ""}`; },
-    what: () => "Units by the quarter of an hour in which their first run of a procedure began: how many of those runs passed, with the 95 % interval (Wilson). A line in blue is where a rulebook came into force.",
+    what: () => "Units by the quarter of an hour in which their first run of a procedure began: how many of those runs passed, with the 95 % interval (Wilson). A line in blue is where a rulebook came into force, a grey one where a machine began to name another program.",
     of: () => `all lines, this shift, ${live.status.shift}`,
     url() { return addressOf("/api/v1/yield", { group: "hour", since: iso(this.trend.start) }); },
     units() { return this.trend.points.reduce((sum, point) => sum + point[4], 0); },
     marks() {
       const known = (this.books.data?.items ?? []).map((each) => ({ at: Date.parse(each.activated_at) / 1000, words: `v${each.version}` }));
-      return known.filter((each) => each.at > this.trend.start && each.at < this.trend.start + DAY_S);
+      const programs = this.trend.programs.map((each) => ({ at: each.at, words: `${each.machine} ${each.name}`, look: "var(--text-2)" }));
+      return [...known, ...programs].filter((each) => each.at > this.trend.start && each.at < this.trend.start + DAY_S);
     },
   },
   methods: {

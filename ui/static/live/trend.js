@@ -53,7 +53,7 @@ export const Trend = {
     parts.push(h("text", { x: LEFT + 4, y: y(target) + 13, style: "fill:var(--text-2)" }, `target ${target.toFixed(1)}`));
     for (const mark of (this.marks ?? []).filter((each) => each.at < until)) {
       const isLate = x(mark.at) > (LEFT + RIGHT) / 2;
-      parts.push(h("path", { d: `M${x(mark.at)} ${TOP}V${BOTTOM}`, stroke: "var(--accent)" }));
+      parts.push(h("path", { d: `M${x(mark.at)} ${TOP}V${BOTTOM}`, stroke: mark.look ?? "var(--accent)" }));
       parts.push(h("text", { x: x(mark.at) + (isLate ? -5 : 5), y: TOP + 8, "text-anchor": isLate ? "end" : "start" }, mark.words));
     }
     const own = line(points.map((point) => point[1]));
