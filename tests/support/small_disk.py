@@ -2,6 +2,7 @@
 
 import contextlib
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +30,17 @@ class SmallDisk:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mount one at `folder`; skip the test where we may not."""
-    folder.mkdir()
+def small_disk(megabytes: int) -> Iterator[SmallDisk]:
+    """Mount one where every user may go, as pytest's own folders are not; skip if we may not."""
+    folder = Path(tempfile.mkdtemp(prefix="yieldline-disk-"))
+    try:
+        yield from _mounted(folder, megabytes)
+    finally:
+        folder.rmdir()
+
+
+def _mounted(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
+    folder.chmod(0o755)
     words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     try:
         mounted = subprocess.run(words, check=False, capture_output=True, text=True)
