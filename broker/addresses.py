@@ -1,6 +1,7 @@
-"""Which addresses only this machine reaches. Pure: no I/O."""
+"""Addresses: which only this machine reaches, and how they may be shown. Pure: no I/O."""
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 
@@ -18,3 +19,12 @@ def host_of(netloc: str) -> str:
         return urlsplit(f"//{netloc}").hostname or ""
     except ValueError:
         return ""
+
+
+def without_password(url: str) -> str:
+    """Return a database's URL as it may be shown: `postgresql://ann:***@db/yieldline`.
+
+    Rather too much is hidden than too little: up to the last @, and what a query says.
+    """
+    hidden = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
+    return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)

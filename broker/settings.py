@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from broker.errors import SettingsError
 from broker.origins import Layers, dotted
@@ -222,8 +223,9 @@ class DatabaseSettings(_Section):
                     f" ({error.strerror}). Check the path and its rights."
                 ) from error
         if not text.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            scheme, found, _ = text.partition("://")  # without one it may all be a password
             raise SettingsError(
-                f"database.url starts with {text.split(':')[0]!r}."
+                f"database.url starts with {scheme if found else 'no scheme'!r}."
                 " Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME."
             )
         return text
@@ -568,6 +570,8 @@ def load_settings(
             settings = _Validated(**merged)
     except ValidationError as error:
         raise SettingsError(_sentence(error, path)) from error
+    except UnreadableVariable as error:
+        raise not_json(error) from error
     return settings
 
 
@@ -673,6 +677,16 @@ def _check_environment() -> None:
             f"environment: {name} is not a setting.{_closest(name, known)}"
             " See docs/configuration.md."
         )
+
+
+def not_json(error: UnreadableVariable) -> SettingsError:
+    """Return the sentence on a list or a table in the environment; never what stands in it."""
+    named = re.search(r'field "(\w+)"', str(error))
+    variable = f"{ENV_PREFIX}{named[1] if named else ''}".upper()
+    return SettingsError(
+        f"environment: a list or a table in a variable {variable}… is not JSON."
+        ' Write a list as ["a", "b"].'
+    )
 
 
 def _sentence(error: ValidationError, path: Path) -> str:

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from broker.errors import SettingsError
-from broker.settings import ENV_PREFIX, BrokerSettings, LogSettings, TopicsSettings
+from broker.settings import ENV_PREFIX, BrokerSettings, LogSettings, TopicsSettings, not_json
 from broker.topics import ID_PATTERN, UNASSIGNED_LINE, Channel, TopicTemplate
 from edge_agent.formats import Options, read_options
 
@@ -164,6 +165,8 @@ def load_config(file: Path) -> Config:
         config = Config(**table)
     except ValidationError as error:
         raise SettingsError(_sentence(error, file)) from error
+    except UnreadableVariable as error:
+        raise not_json(error) from error
     _check(config, file)
     return config.with_paths_from(file.parent.absolute())  # the spool remembers paths
 

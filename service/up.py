@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from broker.addresses import is_loopback
+from broker.addresses import is_loopback, without_password
 from broker.embedded import (
     BrokerKind,
     broker_answers,
@@ -39,7 +39,6 @@ from service.up_plan import (
     page_url,
     programs,
     simulator,
-    without_password,
 )
 
 _LOOPBACK = "127.0.0.1"

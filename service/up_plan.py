@@ -1,6 +1,5 @@
 """What `yieldline up` is about to start, decided from values alone. Pure: no I/O."""
 
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -111,11 +110,6 @@ def database_url(options: UpOptions, settings: Settings) -> str | None:
     if "url" in settings.database.model_fields_set:
         return settings.database.url.get_secret_value()
     return f"sqlite:///{(options.data_dir / 'yieldline.db').as_posix()}"
-
-
-def without_password(url: str) -> str:
-    """Return a database URL as it may be shown."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
 
 
 def environment(

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlmodel import Session
 
+from broker.addresses import without_password
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
 from broker.settings import DatabaseSettings
 
@@ -55,11 +56,12 @@ class Database:
         self.timeout_s = settings.timeout_s
         try:
             url = make_url(settings.address().replace("postgres://", "postgresql://", 1))
-        except ArgumentError as error:
+        except (ArgumentError, ValueError):
             raise SettingsError(
                 "database.url cannot be read."
-                " Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME."
-            ) from error
+                " Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME,"
+                " and write what is special in a password as %2F."
+            ) from None  # what it says repeats a piece of the password
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.url = url if self.is_sqlite else url.set(drivername="postgresql+psycopg")
         self.engine = self._make_engine()
@@ -67,7 +69,8 @@ class Database:
     @property
     def label(self) -> str:
         """The address without its password, for sentences."""
-        return self.url.render_as_string(hide_password=True).replace("+psycopg", "")
+        shown = self.url.render_as_string(hide_password=False).replace("+psycopg", "")
+        return without_password(shown)
 
     @property
     def file(self) -> Path:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from broker.addresses import is_loopback
+from broker.addresses import is_loopback, without_password
 from broker.errors import SettingsError
 from broker.settings import DatabaseSettings, HttpSettings, Settings
+from service.store.database import Database
 from service.supervisor import count_failures, describe_exit, restart_delay_s
 from service.up_plan import (
     Address,
@@ -20,7 +22,6 @@ from service.up_plan import (
     page_url,
     programs,
     simulator,
-    without_password,
 )
 
 
@@ -131,10 +132,23 @@ def test_the_database_is_the_flag_then_the_settings_then_a_file_in_the_data_fold
     assert database_url(options, Settings()) == "sqlite:////tmp/d/yieldline.db"
 
 
-def test_a_password_is_not_shown() -> None:
-    shown = without_password("postgresql://bob:s3:cret@db:5432/yield")
-    assert shown == "postgresql://bob:***@db:5432/yield"
-    assert without_password("sqlite:///data/yieldline.db") == "sqlite:///data/yieldline.db"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://bob:s3:cret@db:5432/yield", "postgresql://bob:***@db:5432/yield"),
+        ("postgresql://bob:s3@cret@db/yield", "postgresql://bob:***@db/yield"),
+        (
+            "postgresql://db/y?user=b&password=s3cret&x=1",
+            "postgresql://db/y?user=b&password=***&x=1",
+        ),
+        ("postgresql://db/y?sslpassword=s3cret", "postgresql://db/y?sslpassword=***"),
+        ("postgresql://bob@db/yield", "postgresql://bob@db/yield"),
+        ("sqlite:///data/yieldline.db", "sqlite:///data/yieldline.db"),
+    ],
+)
+def test_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+    assert "s3" not in Database(DatabaseSettings(url=SecretStr(url))).label
 
 
 def test_choices_reach_the_children_as_settings() -> None:
