@@ -40,8 +40,37 @@ def test_every_container_is_locked_down(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert "/tmp" in service["tmpfs"]
-    assert "privileged" not in service
+    assert "/tmp:size=64m" in service["tmpfs"]
+    assert all(re.search(r":size=\d+m$", each) for each in service["tmpfs"]), "memory has an end"
+    assert 0 < service["pids_limit"] <= 512
+    assert service["logging"]["options"]["max-size"] == "10m"
+    loose = {"privileged", "cap_add", "pid", "ipc", "network_mode", "devices", "userns_mode"}
+    assert not loose & set(service)
+
+
+def test_nobody_is_root() -> None:
+    for name, service in SERVICES.items():
+        if name in OURS:
+            assert "user" not in service, "the image's own, which is not root"
+        else:
+            assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"]), name
+
+
+def test_nothing_of_the_host_is_mounted_but_files_to_read_and_named_volumes() -> None:
+    for name, service in SERVICES.items():
+        for volume in service.get("volumes", []):
+            if isinstance(volume, dict):
+                assert volume["read_only"], name
+            elif volume.startswith((".", "/")):
+                assert volume.startswith("./"), name
+                assert volume.endswith(":ro"), name
+
+
+def test_no_secret_is_an_argument_of_a_build_or_a_command() -> None:
+    assert not re.search(r"^(ARG|ENV).*(PASSWORD|SECRET|TOKEN|KEY)", DOCKERFILE, re.MULTILINE)
+    for service in SERVICES.values():
+        assert "args" not in str(service.get("build"))
+        assert not re.search(r"password|secret|token", str(service.get("command", "")))
 
 
 @pytest.mark.parametrize("name", SERVICES)
