@@ -30,6 +30,9 @@ def export(  # noqa: PLR0913 - one flag a filter
     product_id: Annotated[str | None, typer.Option(help="Units of this product.")] = None,
     procedure: Annotated[str | None, typer.Option(help="Runs of this procedure.")] = None,
     step: Annotated[str | None, typer.Option(help="Runs with this test_step.")] = None,
+    first_failure: Annotated[
+        str | None, typer.Option(help="Runs in which this test_step failed first.")
+    ] = None,
     barcode: Annotated[str | None, typer.Option(help="Runs of this unit.")] = None,
     outcome: Annotated[Outcome | None, typer.Option(help="Runs with this outcome.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
@@ -53,6 +56,7 @@ def export(  # noqa: PLR0913 - one flag a filter
         product_id=product_id,
         procedure=procedure,
         step=step,
+        first_failure=first_failure,
         barcode=barcode,
         outcome=outcome,
         since=moment_of("--since", since),

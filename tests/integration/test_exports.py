@@ -200,8 +200,9 @@ def test_the_command_writes_the_same_file(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("YIELDLINE_DATABASE__URL", stored.url)
-    stored.save(run_message("A"), run_message("B", minutes=1))
-    done = yieldline(tmp_path, "export", "runs.csv", "--until", "2026-11-23T12:01:00Z")
+    stored.save(run_message("A", passes=False), run_message("B", minutes=1), run_message("C"))
+    bounds = ("--until", "2026-11-23T12:01:00Z", "--first-failure", "vcc")
+    done = yieldline(tmp_path, "export", "runs.csv", *bounds)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("runs.csv holds 1 runs, ")
     export = Export(FileFormat.CSV, filters=Filters(barcode="A"))
