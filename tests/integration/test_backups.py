@@ -10,12 +10,13 @@ from typing import Any
 
 import orjson
 import pytest
+from alembic import command
 from sqlalchemy import inspect, text
 
 from broker.errors import SettingsError, StoreRefused
 from broker.settings import DatabaseSettings
 from service.commands.backups import Asked, back_up, restore
-from service.store import lease
+from service.store import lease, schema
 from service.store.backups import backup, postgres_tools, sqlite_file
 from service.store.backups.manifest import fingerprint, manifest_file, read_manifest
 from service.store.database import Database
@@ -285,6 +286,24 @@ def assert_rises(shown: list[tuple[int, int]]) -> None:
     assert done == sorted(done)
     assert len({total for _, total in shown}) == 1
     assert done[-1] <= shown[-1][1]
+
+
+def test_a_backup_of_an_older_version_is_put_back_and_then_upgraded(
+    stored: Stored, other_url: str, tmp_path: Path, run: Callable[..., Process]
+) -> None:
+    stored.save(run_message("A"))
+    stored.writer.close()
+    with schema._locked(stored.database) as connection:
+        command.downgrade(schema._config(connection), "0001")
+    taken = back_up(stored.database, tmp_path / "old.backup", BY_ANN, nobody)
+    release_files()
+    assert taken.manifest.revision == "0001"
+    said = run(other_url, "restore", taken.file).output
+    assert "the service upgrades it at its start" in said
+    newer = Stored(other_url)
+    assert schema.is_current(newer.database)
+    assert len(newer.save(run_message("A")).saved.duplicates) == 1
+    newer.close()
 
 
 def test_what_is_not_empty_is_replaced_only_when_told_so(

@@ -174,7 +174,8 @@ def _restore_sqlite(database: Database, restoring: Restoring, progress: Progress
             shutil.copyfile(restoring.file, prepared)
             found = sqlite_file.look_into(prepared)
             check_contents(restoring.file, restoring.manifest, found)
-            _note(prepared, change, restoring.now)
+            if _has_trail(restoring):
+                _note(prepared, change, restoring.now)
             sqlite_file.replace_all(database, prepared, progress)
     except OSError as error:
         raise SettingsError(f"{prepared} cannot be written: {error.strerror}.") from error
@@ -199,7 +200,13 @@ def _restore_postgres(database: Database, restoring: Restoring, progress: Progre
         change = _change(database, restoring, postgres_file.contents_of(own).rows)
         found = postgres_file.replace_all(own, restoring.file, restoring.manifest, progress)
         check_contents(restoring.file, restoring.manifest, found)
-        record(connection, change, restoring.now)
+        if _has_trail(restoring):
+            record(connection, change, restoring.now)
+
+
+def _has_trail(restoring: Restoring) -> bool:
+    """Tell whether the backup's schema has an audit trail: the very first had none."""
+    return "audit" in restoring.manifest.rows
 
 
 def _change(database: Database, restoring: Restoring, rows: Mapping[str, int]) -> Change:
