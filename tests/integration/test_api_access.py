@@ -247,7 +247,9 @@ async def test_a_login_leads_nowhere_but_here(web: Web, target: str) -> None:
     assert response.headers["location"] == "/"
 
 
-async def test_a_wrong_name_and_a_wrong_password_hear_the_same(web: Web) -> None:
+async def test_a_wrong_name_and_a_wrong_password_hear_the_same(
+    web: Web, capsys: pytest.CaptureFixture[str]
+) -> None:
     answers = [
         await log_in(web, "viewer", "not the password"),
         await log_in(web, "nobody", PASSWORD),
@@ -258,6 +260,25 @@ async def test_a_wrong_name_and_a_wrong_password_hear_the_same(web: Web) -> None
     assert all("Name or password is wrong." in each.text for each in answers)
     assert "&lt;b&gt;" in answers[2].text
     assert not web.client.cookies
+    logged = capsys.readouterr().out
+    assert logged.count("login_refused") == 4
+    assert "not the password" not in logged
+    assert PASSWORD not in logged
+
+
+async def test_who_logs_out_while_the_database_is_away_is_logged_out_here(
+    stored: Stored, web: Web
+) -> None:
+    await log_in(web, "viewer")
+    stored.database.file.rename(stored.database.file.with_suffix(".away"))
+    stored.database.file.mkdir()
+    web.state.database.dispose()
+    own = {"Origin": f"http://127.0.0.1:{web.port}"}
+    response = await web.client.post("/logout", headers=own)
+    assert response.status_code == 503
+    assert "You are logged out here, but not elsewhere: database" in response.text
+    assert not web.client.cookies
+    assert (await web.get("/api/v1/me")).status_code == 401
 
 
 async def test_after_five_tries_a_minute_even_the_right_password_waits(web: Web) -> None:

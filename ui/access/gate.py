@@ -114,13 +114,13 @@ class Gate:
     def _stranger(self, scope: Scope, method: str, need: Need) -> Response:
         """Answer somebody who must log in."""
         path = str(scope["path"])
-        if not self._access.has_users:
-            raise Problem(HTTPStatus.FORBIDDEN, _NOBODY_YET)
         if is_page(method, path):
             query = scope["query_string"].decode("latin-1")
             here = quote(path) + (f"?{query}" if query else "")
             target = "/login" if here == "/" else f"/login?{urlencode({'next': here})}"
             return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+        if not self._access.has_users:
+            raise Problem(HTTPStatus.FORBIDDEN, _NOBODY_YET)
         words = f"{method} {path} needs {_words(need)}, and you are not logged in."
         how = "Log in at /login, or send a token: Authorization: Bearer …"
         raise Problem(HTTPStatus.UNAUTHORIZED, f"{words} {how}", role=need.role)

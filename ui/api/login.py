@@ -101,12 +101,16 @@ async def post_login(request: Request, state: State) -> Response:
 @router.post("/logout", include_in_schema=False)
 async def post_logout(request: Request, state: State) -> Response:
     """End all logins of the user, and all pages and streams that stand open with them."""
+    response: Response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
     caller = await state.access.session_of(request.headers.get("cookie", ""))
     if caller is not None:
         name, now = caller.name, datetime.now(UTC)
-        await asyncio.to_thread(end_sessions, state.database, name, actor=name, now=now)
+        try:
+            await asyncio.to_thread(end_sessions, state.database, name, actor=name, now=now)
+        except YieldlineError as error:
+            said = f"You are logged out here, but not elsewhere: {error}"
+            response = _page(state, HTTPStatus.SERVICE_UNAVAILABLE, said=said, target="/")
         await state.access.refresh()
-    response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return response
 
