@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.chaos.faults import EVERYWHERE, ON_POSTGRES
+from tests.chaos.faults import EVERYWHERE, ON_POSTGRES, TO_THE_BROKER
 from tests.chaos.plant import Plant
 from tests.chaos.traffic import AGENT_MACHINE
 from tests.support.keeper import Key, books, query, stored
@@ -50,8 +50,7 @@ def main() -> int:
         plant = Plant(Path(folder), asked.database, dice)
         try:
             done = _harm(plant, asked.seconds)
-            kept = "with" if plant.has_persistence else "without"
-            _say(f"seed {seed}, {asked.database}, {asked.seconds:g} s, broker {kept} persistence")
+            _say(f"seed {seed}, {asked.database}, {asked.seconds:g} s, {_broker_of(plant)}")
             _say("faults: " + ", ".join(f"{name} {count}" for name, count in sorted(done.items())))
             settled = _settle(plant)
             verdict = _judge(plant)
@@ -61,6 +60,11 @@ def main() -> int:
         _say(f"FOUND: {finding}")
     _say(f"difference {verdict.difference}   {verdict._asdict()}")
     return 1 if verdict.difference or plant.findings or settled else 0
+
+
+def _broker_of(plant: Plant) -> str:
+    kept = "with" if plant.has_persistence else "without"
+    return "broker spared, with a PLC" if plant.spares_broker else f"broker {kept} persistence"
 
 
 def _arguments() -> argparse.Namespace:
@@ -80,7 +84,9 @@ def _harm(plant: Plant, seconds: float) -> Counter[str]:
     stop = threading.Event()
     nurse = threading.Thread(target=_nurse, args=(plant, stop), name="nurse", daemon=True)
     nurse.start()
-    faults = EVERYWHERE if plant.server is None else EVERYWHERE + ON_POSTGRES
+    faults = EVERYWHERE
+    faults += () if plant.server is None else ON_POSTGRES
+    faults += () if plant.spares_broker else TO_THE_BROKER
     done: Counter[str] = Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -103,12 +109,16 @@ def _settle(plant: Plant) -> list[str]:
     """Let all of it arrive and every program end in good order; return what goes wrong."""
     plant.floor.stop_new()
     plant.agent_floor.stop_new()
+    if plant.plc:
+        plant.plc.stop_new()
     plant.keep_up()
     wrong: list[str] = []
     try:
         plant.floor.wait_for_receipts(_SETTLE_S)
         lines = plant.agent_floor.line_count
         eventually_sync(lambda: len(query(plant.url, _AGENT_SQL)) >= lines, _SETTLE_S)
+        confirmed = plant.plc.confirmed if plant.plc else set()
+        eventually_sync(lambda: stored(plant.url).keys() >= confirmed, _SETTLE_S)
     except AssertionError as error:
         wrong.append(f"not all arrived: {error}")
     plant.floor.close()
@@ -126,25 +136,21 @@ def _settle(plant: Plant) -> list[str]:
 def _judge(plant: Plant) -> Verdict:
     """Print the books, and compare with the senders' own lists."""
     floor, lines = plant.floor, plant.agent_floor.line_count
+    good = floor.good | (plant.plc.confirmed if plant.plc else set())
     found = stored(plant.url)
     runs: Counter[Key] = Counter({key: n for key, n in found.items() if key[0] != AGENT_MACHINE})
     barcodes = Counter(barcode for (barcode,) in query(plant.url, _AGENT_SQL))
     rejected = {(machine, name) for machine, name in query(plant.url, _REJECTED_SQL)}
     said = books(plant.url)
     wanted = {f"S{number}" for number in range(lines)}
-    _say(f"sent {len(floor.good) + len(floor.bad)} ({floor.published_count} times), lines {lines}")
+    _say(f"sent {len(good) + len(floor.bad)} and {lines} lines; repeats: {floor.repeat_count}")
     _say(f"stored {said.stored}, rejected {len(rejected)}, duplicates {said.duplicates}")
     return Verdict(
-        len(floor.good - runs.keys()) + len(floor.bad - rejected) + len(wanted - barcodes.keys()),
+        len(good - runs.keys()) + len(floor.bad - rejected) + len(wanted - barcodes.keys()),
         sum(n - 1 for n in runs.values()) + sum(n - 1 for n in barcodes.values()),
-        len(runs.keys() - floor.good) + len(rejected - floor.bad) + len(barcodes.keys() - wanted),
-        said.received
-        - said.stored
-        - said.rejected
-        - said.duplicates
-        + said.stored
-        - len(floor.good)
-        - lines,
+        len(runs.keys() - good) + len(rejected - floor.bad) + len(barcodes.keys() - wanted),
+        abs(said.received - said.stored - said.rejected - said.duplicates)
+        + abs(said.stored - len(good) - lines),
     )
 
 

@@ -130,14 +130,14 @@ def _hold(plant: Plant, cable: TcpProxy) -> None:
     cable.restore()
 
 
+TO_THE_BROKER: Final[tuple[Fault, ...]] = (kill_broker, deny)
+"""A sender without a second copy may lose by them, as docs/promises.md says."""
 EVERYWHERE: Final[tuple[Fault, ...]] = (
-    kill_broker,
     freeze_broker,
     kill_service,
     freeze_service,
     kill_agent,
     lock_database,
-    deny,
     cut_senders,
     hold_senders,
     cut_services,

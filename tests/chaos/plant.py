@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from tests.chaos.traffic import AgentFloor, Floor
+from tests.chaos.traffic import AgentFloor, Floor, Plc
 from tests.support.mosquitto import Mosquitto
 from tests.support.postgres import PostgresServer, server_binaries
 from tests.support.processes import PYTHON, Process
@@ -49,6 +49,8 @@ class Plant:
         self._stack = contextlib.ExitStack()
         self._lock = threading.Lock()
         self.has_persistence = dice.random() < 0.5
+        self.spares_broker = dice.random() < 0.5
+        """It is neither killed nor told to deny: then a PLC without a second copy loses nothing."""
         self.broker = self._made(
             Mosquitto(folder, acl=OPEN_ACL, persistence=self.has_persistence), Mosquitto.stop
         )
@@ -74,6 +76,9 @@ class Plant:
             AgentFloor(folder / "agent", self.sender_cable.port), AgentFloor.close
         )
         self.agent: Process = self.start_agent()
+        self.plc: Plc | None = None
+        if self.spares_broker:
+            self.plc = self._made(Plc(self.broker.port), Plc.close)
 
     def _made(self, part: Any, close: Callable[[Any], object]) -> Any:  # noqa: ANN401 - any part
         self._stack.callback(close, part)

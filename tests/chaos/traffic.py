@@ -1,13 +1,14 @@
-"""What the plant sends: results that are kept until their receipt, repeats, bad ones, log lines."""
+"""What the plant sends: results kept until their receipt, repeats, bad ones, log lines; a PLC's."""
 
 import random
 import threading
 from pathlib import Path
 
 from tests.support.edge import line
-from tests.support.keeper import Keeper, Key, message
+from tests.support.keeper import Keeper, Key, key_of, message
+from tests.support.raw_mqtt import Sender
 
-AGENT_MACHINE = "AGENT-1"
+AGENT_MACHINE, PLC_MACHINE = "AGENT-1", "PLC-1"
 _PER_TURN = 12
 _TURN_S = 0.05
 _LINES_PER_TURN = 3
@@ -28,9 +29,9 @@ class Floor:
         self._thread.start()
 
     @property
-    def published_count(self) -> int:
-        """How often anything was published, repeats among it."""
-        return sum(keeper.sent_count for keeper in self.keepers)
+    def repeat_count(self) -> int:
+        """How often anything was sent again."""
+        return sum(keeper.sent_count - len(keeper.sent) for keeper in self.keepers)
 
     def stop_new(self) -> None:
         """Give nothing new; what has no receipt is sent again all the same."""
@@ -65,6 +66,36 @@ class Floor:
         (self.bad if is_bad else self.good).add(key)
         keeper = self.keepers[self._number % 9 % len(self.keepers)]
         keeper.give(message(self._number, machine_id, **fields))
+
+
+class Plc:
+    """A machine that sends each result once, and forgets it when the broker has confirmed it."""
+
+    def __init__(self, port: int) -> None:
+        self.confirmed: set[Key] = set()
+        """What is the broker's and ours to keep."""
+        self._port = port
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="plc", daemon=True)
+        self._thread.start()
+
+    def stop_new(self) -> None:
+        """Send no more."""
+        self._stop.set()
+        self._thread.join(30)
+
+    def close(self) -> None:
+        """End the thread."""
+        self.stop_new()
+
+    def _run(self) -> None:
+        with Sender(self._port, "plc") as sender:
+            number = 0
+            while not self._stop.wait(_TURN_S):
+                some = [message(number + each, PLC_MACHINE) for each in range(_PER_TURN)]
+                number += len(some)
+                sender.send(some)
+                self.confirmed.update(map(key_of, some))
 
 
 class AgentFloor:
