@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -74,9 +75,19 @@ def _quick_hashes() -> Iterator[None]:
         passwords._nobodys.cache_clear()
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with tables; making them is most of what a test here would do."""
+    file = tmp_path_factory.mktemp("empty") / "empty.db"
+    Stored(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture
-def stored(sqlite_url: str) -> Iterator[Stored]:
-    store = Stored(sqlite_url)
+def stored(tmp_path: Path, empty: Path) -> Iterator[Stored]:
+    file = tmp_path / "yieldline.db"
+    shutil.copy(empty, file)
+    store = Stored(f"sqlite:///{file}")
     yield store
     store.close()
 
