@@ -11,12 +11,12 @@ from typing import Any, Final
 from service.store.database import Database
 from service.store.drivers import Driver, PostgresDriver, SqliteDriver
 from service.store.queries.old_runs import Portion, Slot
-from service.store.run_inserts import read_states
+from service.store.run_inserts import add_unit_hours, read_states
 from service.store.unit_states import (
-    UNIT_HOUR,
-    UNIT_HOUR_ADD,
+    SLOT,
     UNIT_STATE,
     UNIT_STATE_REPLACE,
+    WHO,
     NewRun,
     UnitState,
     unit_hours,
@@ -25,7 +25,6 @@ from service.store.unit_states import (
 
 _LOCK: Final = 0x59_4C_00_03  # "YL": PostgreSQL's advisory lock for deleting by age
 _HOUR_OF: Final = " AND ".join(f"{column} = ?" for column in Slot._fields)
-_UNIT_HOUR_KEY: Final = UNIT_HOUR.columns[: len(Slot._fields)]
 _OF_UNIT: Final = "SELECT r.id FROM run r WHERE r.unit_id = k.k0 AND r.procedure = k.k1 ORDER BY"
 _LEFT: Final = (
     f"SELECT k.k0, k.k1, ({_OF_UNIT} r.started_us, r.id LIMIT 1),"  # noqa: S608 - our own words
@@ -67,8 +66,8 @@ def forget(driver: Driver, portion: Portion, horizon: int) -> int | None:
             return None
         runs = _delete(driver, portion.run_ids)
         for slot in sorted(portion.slots):  # as the writer locks them
-            driver.change(f"DELETE FROM run_hour WHERE {_HOUR_OF}", slot)  # noqa: S608 - our own words
-            driver.change(f"DELETE FROM step_hour WHERE {_HOUR_OF}", slot)  # noqa: S608 - likewise
+            for roll_up in ("run_hour", "run_hour_detail", "step_hour"):
+                driver.change(f"DELETE FROM {roll_up} WHERE {_HOUR_OF}", slot)  # noqa: S608 - our own words
         if _has_newer(driver, portion.slots, horizon):
             driver.rollback()
             return 0
@@ -144,18 +143,24 @@ def _correct_states(driver: Driver, before: dict[_Key, UnitState], lost: dict[_K
         "DELETE FROM unit_state WHERE (unit_id, procedure) IN (SELECT k.k0, k.k1 FROM k)",
     )
     changes = unit_hours((state, after.get(key)) for key, state in before.items())
-    driver.upsert(UNIT_HOUR, changes, UNIT_HOUR_ADD)
-    driver.match(
-        [row[: len(_UNIT_HOUR_KEY)] for row in changes],
-        ("int4",) * len(_UNIT_HOUR_KEY),
-        f"DELETE FROM unit_hour WHERE ({', '.join(_UNIT_HOUR_KEY)}) IN (SELECT * FROM k)"  # noqa: S608 - our own words
-        " AND units = 0",
-    )
+    add_unit_hours(driver, changes)
+    _forget_empty(driver, "unit_hour", tuple(SLOT), changes.hours)
+    _forget_empty(driver, "unit_hour_detail", (*SLOT, *WHO), changes.details)
     driver.match(
         _alone(key[0] for key in gone),
         ("int8",),
         "DELETE FROM unit WHERE id IN (SELECT k.k0 FROM k)"
         " AND NOT EXISTS (SELECT 1 FROM unit_state s WHERE s.unit_id = unit.id)",
+    )
+
+
+def _forget_empty(
+    driver: Driver, roll_up: str, key: Sequence[str], changes: Iterable[tuple[int, ...]]
+) -> None:
+    driver.match(
+        [row[: len(key)] for row in changes],
+        ("int4",) * len(key),
+        f"DELETE FROM {roll_up} WHERE ({', '.join(key)}) IN (SELECT * FROM k) AND units = 0",  # noqa: S608 - likewise
     )
 
 

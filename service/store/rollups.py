@@ -3,43 +3,43 @@
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from broker.messages import Outcome
+from broker.messages import Measurement, Outcome, Run
 from service.core.records import JudgedRun
 from service.store.codes import HOUR_US, NameKind
-from service.store.drivers import table
+from service.store.drivers import Table, table
 from service.store.names import Names
 from service.store.rows import RunKeys
+from service.store.unit_states import SLOT, WHO
 
 _COLUMN: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.ERROR: 2, Outcome.UNJUDGED: 3}
 _SQUARE_MAX = 1e140  # squares of larger ones do not add up in a double: counted, no statistics
 
-RUN_HOUR = table(
-    "run_hour",
-    hour="int4",
-    machine="int4",
-    line="int4",
-    product="int4",
-    procedure="int4",
-    passed="int4",
-    failed="int4",
-    errors="int4",
-    unjudged="int4",
-    late="int4",
-    last_late_us="int8",
-    measured_passed="int8",
-    measured_failed="int8",
-)
-RUN_HOUR_ADD = """ON CONFLICT (hour, machine, line, product, procedure) DO UPDATE SET
-    passed = run_hour.passed + excluded.passed,
-    failed = run_hour.failed + excluded.failed,
-    errors = run_hour.errors + excluded.errors,
-    unjudged = run_hour.unjudged + excluded.unjudged,
-    late = run_hour.late + excluded.late,
-    last_late_us = CASE WHEN run_hour.last_late_us > excluded.last_late_us
-        THEN run_hour.last_late_us
-        ELSE coalesce(excluded.last_late_us, run_hour.last_late_us) END,
-    measured_passed = run_hour.measured_passed + excluded.measured_passed,
-    measured_failed = run_hour.measured_failed + excluded.measured_failed"""
+_RUN_COUNTS: Final = {
+    "passed": "int4",
+    "failed": "int4",
+    "errors": "int4",
+    "unjudged": "int4",
+    "late": "int4",
+    "last_late_us": "int8",
+    "measured_passed": "int8",
+    "measured_failed": "int8",
+}
+RUN_HOUR = table("run_hour", **SLOT, **_RUN_COUNTS, repeating="int4")
+RUN_HOUR_DETAIL = table("run_hour_detail", **SLOT, **WHO, **_RUN_COUNTS)
+
+
+def _add_to(rows: Table, *key: str) -> str:
+    """Return what adds to a row of runs that is there."""
+    last = "last_late_us"
+    sums = [name for name in rows.columns if name not in {*key, last}]
+    added = ", ".join(f"{name} = {rows.name}.{name} + excluded.{name}" for name in sums)
+    return f"""ON CONFLICT ({", ".join(key)}) DO UPDATE SET {added},
+        {last} = CASE WHEN {rows.name}.{last} > excluded.{last} THEN {rows.name}.{last}
+            ELSE coalesce(excluded.{last}, {rows.name}.{last}) END"""
+
+
+RUN_HOUR_ADD = _add_to(RUN_HOUR, *SLOT)
+RUN_HOUR_DETAIL_ADD = _add_to(RUN_HOUR_DETAIL, *SLOT, *WHO)
 
 STEP_HOUR = table(
     "step_hour",
@@ -93,6 +93,7 @@ class RollUps(NamedTuple):
     """Rows to add to the roll-up tables, sorted by key so that two services never deadlock."""
 
     run_hours: list[tuple[Any, ...]]
+    run_details: list[tuple[Any, ...]]
     step_hours: list[tuple[Any, ...]]
 
 
@@ -103,6 +104,7 @@ def roll_up(runs: Iterable[tuple[JudgedRun, RunKeys]], names: Names, received_us
         KeyError: A name is not known yet; learn `names_of` and call again.
     """
     by_run: dict[tuple[int, ...], list[int]] = {}
+    by_detail: dict[tuple[int, ...], list[int]] = {}
     by_step: dict[tuple[int, ...], list[Any]] = {}
     in_time = received_us // HOUR_US - 1  # the hour before the current one is still expected
     for judged, keys in runs:
@@ -110,21 +112,55 @@ def roll_up(runs: Iterable[tuple[JudgedRun, RunKeys]], names: Names, received_us
             continue
         hour = keys.started_us // HOUR_US
         key = (hour, keys.machine, keys.line, keys.product, keys.procedure)
-        counts = by_run.get(key)
-        if counts is None:
-            counts = by_run[key] = [0, 0, 0, 0, 0, 0, 0]
-        counts[_COLUMN[judged.outcome]] += 1
-        counts[4] += hour < in_time
-        counts[5] += judged.counts.passed
-        counts[6] += judged.counts.failed
+        late = int(hour < in_time)
+        counts = _add_run(by_run, key, judged, late)
+        if len(judged.measurements) > 1:
+            counts[-1] += _is_repeating(judged)
+        message = judged.run.message
+        if late or message.fixture is not None or message.operator is not None:
+            _add_run(by_detail, (*key, *_who(message, names)), judged, late)
         _add_steps(by_step, key, judged, names)
     return RollUps(
-        [
-            (*key, *counts[:5], received_us if counts[4] else None, *counts[5:])
-            for key, counts in sorted(by_run.items())
-        ],
+        [_run_row(*each, received_us) for each in sorted(by_run.items())],
+        [_run_row(*each, received_us)[:-1] for each in sorted(by_detail.items())],
         [(*key, *_merged(sums)) for key, sums in sorted(by_step.items(), key=lambda kv: kv[0])],
     )
+
+
+def _add_run(
+    sums: dict[tuple[int, ...], list[int]],
+    key: tuple[int, ...],
+    judged: JudgedRun,
+    late: int,
+) -> list[int]:
+    """Add one run, and return the list: four outcomes, late, measurements passed and failed, 0."""
+    counts = sums.get(key)
+    if counts is None:
+        counts = sums[key] = [0, 0, 0, 0, 0, 0, 0, 0]
+    counts[_COLUMN[judged.outcome]] += 1
+    counts[4] += late
+    counts[5] += judged.counts.passed
+    counts[6] += judged.counts.failed
+    return counts
+
+
+def _run_row(key: tuple[int, ...], counts: list[int], received_us: int) -> tuple[Any, ...]:
+    return (*key, *counts[:5], received_us if counts[4] else None, *counts[5:])
+
+
+def _who(message: Measurement | Run, names: Names) -> tuple[int, int]:
+    """Return fixture and operator, 0 for none."""
+    fixture, operator = message.fixture, message.operator
+    return (
+        0 if fixture is None else names.of[NameKind.FIXTURE][fixture],
+        0 if operator is None else names.of[NameKind.OPERATOR][operator],
+    )
+
+
+def _is_repeating(judged: JudgedRun) -> bool:
+    """Tell whether a step has more than one measurement."""
+    steps = {each.measurement.test_step for each in judged.measurements}
+    return len(steps) < len(judged.measurements)
 
 
 def _add_steps(

@@ -8,7 +8,15 @@ from service.store.batches import Arrival, StoredRun
 from service.store.codes import OUTCOME_CODE, NameKind
 from service.store.drivers import Driver, table
 from service.store.names import Names
-from service.store.rollups import RUN_HOUR, RUN_HOUR_ADD, STEP_HOUR, STEP_HOUR_ADD, roll_up
+from service.store.rollups import (
+    RUN_HOUR,
+    RUN_HOUR_ADD,
+    RUN_HOUR_DETAIL,
+    RUN_HOUR_DETAIL_ADD,
+    STEP_HOUR,
+    STEP_HOUR_ADD,
+    roll_up,
+)
 from service.store.rows import (
     MEASUREMENT,
     RAW_MESSAGE,
@@ -22,9 +30,12 @@ from service.store.rows import (
 from service.store.unit_states import (
     UNIT_HOUR,
     UNIT_HOUR_ADD,
+    UNIT_HOUR_DETAIL,
+    UNIT_HOUR_DETAIL_ADD,
     UNIT_STATE,
     UNIT_STATE_REPLACE,
     NewRun,
+    UnitHours,
     UnitState,
     unit_hours,
     with_run,
@@ -63,6 +74,7 @@ def insert_runs(
     )
     rolled_up = roll_up(keyed, names, received_us)
     driver.upsert(RUN_HOUR, rolled_up.run_hours, RUN_HOUR_ADD)
+    driver.upsert(RUN_HOUR_DETAIL, rolled_up.run_details, RUN_HOUR_DETAIL_ADD)
     driver.upsert(STEP_HOUR, rolled_up.step_hours, STEP_HOUR_ADD)
     return [
         StoredRun(keys.run_id, keys.attempt, judged, arrival.topic)
@@ -90,12 +102,15 @@ def _key_runs(
     states = read_states(driver, known)
     keyed = []
     changed: dict[tuple[int, int], UnitState] = {}
+    begun: set[int] = set()
     for index, (judged, arrival) in enumerate(new):
         run, run_id, unit_procedure = judged.run, run_ids[index], unit_procedures[index]
         unit_id, procedure = unit_procedure
         product = barcodes[index][1]
         machine, line = machines[run.machine_id], lines[run.line]
         started_us = microseconds(run.started_at)
+        is_further = unit_id not in units.added or unit_id in begun
+        begun.add(unit_id)
         state = changed[unit_procedure] = with_run(
             changed.get(unit_procedure) or states.get(unit_procedure),
             NewRun(
@@ -110,6 +125,7 @@ def _key_runs(
                 run.is_golden,
                 None if run.message.fixture is None else fixtures[run.message.fixture],
                 None if run.message.operator is None else operators[run.message.operator],
+                is_further,
             ),
         )
         keys = RunKeys(
@@ -140,7 +156,13 @@ def _save_states(
     old = [state for state in ordered if state.unit_id not in added]
     driver.upsert(UNIT_STATE, old, UNIT_STATE_REPLACE)
     changes = ((before.get(key), state) for key, state in after.items())
-    driver.upsert(UNIT_HOUR, unit_hours(changes), UNIT_HOUR_ADD)
+    add_unit_hours(driver, unit_hours(changes))
+
+
+def add_unit_hours(driver: Driver, changes: UnitHours) -> None:
+    """Add to the hours of units, in the order of their keys."""
+    driver.upsert(UNIT_HOUR, changes.hours, UNIT_HOUR_ADD)
+    driver.upsert(UNIT_HOUR_DETAIL, changes.details, UNIT_HOUR_DETAIL_ADD)
 
 
 def _insert_raw(driver: Driver, names: Names, arrivals: Sequence[Arrival]) -> dict[int, int]:

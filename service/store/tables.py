@@ -90,11 +90,16 @@ class UnitStateRow(SQLModel, table=True):
     """What became of a unit at one procedure: its first, second and last run, by start time.
 
     A unit counts in the period, machine, line, fixture and operator of its first run; a golden
-    sample nowhere.
+    sample nowhere. `is_further`: the unit was at another procedure when it came to this one. Of a
+    unit that is at several, all states but one are such.
     """
 
     __tablename__ = "unit_state"
-    __table_args__ = (Index("unit_state_by_first", "first_started_us"), _IN_KEY_ORDER)
+    __table_args__ = (
+        Index("unit_state_by_first", "first_started_us"),
+        _index_of("unit_state_further", "first_started_us", where="is_further IS true"),
+        _IN_KEY_ORDER,
+    )
 
     unit_id: int = Field(sa_column=_id())
     procedure: int = Field(primary_key=True)
@@ -114,6 +119,7 @@ class UnitStateRow(SQLModel, table=True):
     is_golden: bool = Field(sa_column_kwargs={"server_default": false()})
     fixture: int | None
     operator: int | None
+    is_further: bool = Field(sa_column_kwargs={"server_default": false()})
 
 
 class RawMessageRow(SQLModel, table=True):
@@ -230,7 +236,9 @@ class RunHourRow(SQLModel, table=True):
 
     `late` counts those that came more than an hour after their hour was over: they corrected what
     was shown before. `measured_passed` and `measured_failed` count their measurements with that
-    outcome. Golden samples are not in it, nor in the other roll-ups.
+    outcome. `repeating` counts those that measured a step more than once: without any, as many
+    measurements of a step are as many runs that hold it. Golden samples are not in it, nor in the
+    other roll-ups.
     """
 
     __tablename__ = "run_hour"
@@ -249,6 +257,7 @@ class RunHourRow(SQLModel, table=True):
     last_late_us: int | None = Field(sa_column=_big(null=True))
     measured_passed: int = Field(sa_column=_big(default="0"))
     measured_failed: int = Field(sa_column=_big(default="0"))
+    repeating: int = Field(sa_column_kwargs={"server_default": "0"})
 
 
 class UnitHourRow(SQLModel, table=True):
@@ -265,6 +274,57 @@ class UnitHourRow(SQLModel, table=True):
     line: int = Field(primary_key=True)
     product: int = Field(primary_key=True)
     procedure: int = Field(primary_key=True)
+    units: int
+    first_passed: int
+    second_passed: int
+    last_passed: int
+    retested: int
+    runs: int
+
+
+class RunHourDetailRow(SQLModel, table=True):
+    """As `run_hour`, by fixture and operator as well, 0 for none.
+
+    Only of runs that name one of them, and of those that came late. Most questions do not want to
+    know, and a machine that sends neither costs nothing here.
+    """
+
+    __tablename__ = "run_hour_detail"
+    __table_args__ = (_IN_KEY_ORDER,)
+
+    hour: int = Field(primary_key=True)
+    machine: int = Field(primary_key=True)
+    line: int = Field(primary_key=True)
+    product: int = Field(primary_key=True)
+    procedure: int = Field(primary_key=True)
+    fixture: int = Field(primary_key=True)
+    operator: int = Field(primary_key=True)
+    passed: int
+    failed: int
+    errors: int
+    unjudged: int
+    late: int
+    last_late_us: int | None = Field(sa_column=_big(null=True))
+    measured_passed: int = Field(sa_column=_big())
+    measured_failed: int = Field(sa_column=_big())
+
+
+class UnitHourDetailRow(SQLModel, table=True):
+    """As `unit_hour`, by fixture and operator of the first run as well, 0 for none.
+
+    Only of units whose first run names one of them.
+    """
+
+    __tablename__ = "unit_hour_detail"
+    __table_args__ = (_IN_KEY_ORDER,)
+
+    hour: int = Field(primary_key=True)
+    machine: int = Field(primary_key=True)
+    line: int = Field(primary_key=True)
+    product: int = Field(primary_key=True)
+    procedure: int = Field(primary_key=True)
+    fixture: int = Field(primary_key=True)
+    operator: int = Field(primary_key=True)
     units: int
     first_passed: int
     second_passed: int

@@ -5,7 +5,7 @@ runs with one start the one that arrived later is the later one.
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from broker.messages import Outcome
 from service.store.codes import HOUR_US, OUTCOME_CODE
@@ -33,30 +33,34 @@ UNIT_STATE = table(
     is_golden="bool",
     fixture="int4",
     operator="int4",
+    is_further="bool",
 )
 UNIT_STATE_REPLACE = "ON CONFLICT (unit_id, procedure) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in UNIT_STATE.columns[3:]
 )
 """For units that are locked since their states were read."""
 
-UNIT_HOUR = table(
-    "unit_hour",
-    hour="int4",
-    machine="int4",
-    line="int4",
-    product="int4",
-    procedure="int4",
-    units="int4",
-    first_passed="int4",
-    second_passed="int4",
-    last_passed="int4",
-    retested="int4",
-    runs="int4",
+SLOT: Final = dict.fromkeys(("hour", "machine", "line", "product", "procedure"), "int4")
+"""The key of what is rolled up by the hour."""
+WHO: Final = dict.fromkeys(("fixture", "operator"), "int4")
+"""What details add to it."""
+_UNIT_COUNTS: Final = dict.fromkeys(
+    ("units", "first_passed", "second_passed", "last_passed", "retested", "runs"), "int4"
 )
-UNIT_HOUR_ADD = "ON CONFLICT (hour, machine, line, product, procedure) DO UPDATE SET " + ", ".join(
-    f"{column} = unit_hour.{column} + excluded.{column}" for column in UNIT_HOUR.columns[5:]
-)
+UNIT_HOUR = table("unit_hour", **SLOT, **_UNIT_COUNTS)
+UNIT_HOUR_DETAIL = table("unit_hour_detail", **SLOT, **WHO, **_UNIT_COUNTS)
 
+
+def _add_to(name: str, *key: str) -> str:
+    """Return what adds to a row of units that is there."""
+    added = ", ".join(f"{each} = {name}.{each} + excluded.{each}" for each in _UNIT_COUNTS)
+    return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {added}"
+
+
+UNIT_HOUR_ADD = _add_to("unit_hour", *SLOT)
+UNIT_HOUR_DETAIL_ADD = _add_to("unit_hour_detail", *SLOT, *WHO)
+
+_Sums: TypeAlias = dict[tuple[int, ...], list[int]]
 _NO_SECOND: Final = (None, None, None)
 
 
@@ -82,6 +86,8 @@ class UnitState(NamedTuple):
     fixture: int | None = None
     """Of the first run, like `operator`."""
     operator: int | None = None
+    is_further: bool = False
+    """The unit was at another procedure before this state began."""
 
 
 class NewRun(NamedTuple):
@@ -98,13 +104,18 @@ class NewRun(NamedTuple):
     is_golden: bool = False
     fixture: int | None = None
     operator: int | None = None
+    is_further: bool = False
+    """What the state says of it, if this run begins one."""
 
 
 def with_run(state: UnitState | None, run: NewRun) -> UnitState:
     """Return the state after one more run; None: it is the unit's first at this procedure."""
     once = (run.run_id, run.started_us, run.outcome)
     if state is None:
-        return UnitState(*run[:5], *once, *once, 1, *_NO_SECOND, *run[8:])
+        who = (run.fixture, run.operator)
+        return UnitState(
+            *run[:5], *once, *once, 1, *_NO_SECOND, run.is_golden, *who, run.is_further
+        )
     changed = state._replace(runs=state.runs + 1, is_golden=run.is_golden)
     if run.started_us < state.first_started_us:
         before = (state.first_run_id, state.first_started_us, state.first_outcome)
@@ -159,29 +170,44 @@ def with_runs_left(
     return _with_second(changed, (second.run_id, second.started_us, second.outcome))
 
 
-def unit_hours(
-    changes: Iterable[tuple[UnitState | None, UnitState | None]],
-) -> list[tuple[int, ...]]:
-    """Return what changed states add to `UNIT_HOUR`, sorted by key.
+class UnitHours(NamedTuple):
+    """What changed states add to `UNIT_HOUR` and `UNIT_HOUR_DETAIL`, sorted by key."""
+
+    hours: list[tuple[int, ...]]
+    details: list[tuple[int, ...]]
+
+
+def unit_hours(changes: Iterable[tuple[UnitState | None, UnitState | None]]) -> UnitHours:
+    """Return what changed states add to their hours.
 
     Args:
         changes: Each state before and after; None: there was or is none.
     """
-    sums: dict[tuple[int, ...], list[int]] = {}
+    hours: _Sums = {}
+    details: _Sums = {}
     for before, after in changes:
-        if before is not None:
-            _add(sums, before, -1)
-        if after is not None:
-            _add(sums, after, 1)
+        if before is not None and not before.is_golden:
+            _add(hours, details, before, -1)
+        if after is not None and not after.is_golden:
+            _add(hours, details, after, 1)
+    return UnitHours(_rows(hours), _rows(details))
+
+
+def _rows(sums: _Sums) -> list[tuple[int, ...]]:
     return [(*key, *sums[key]) for key in sorted(sums) if any(sums[key])]
 
 
-def _add(sums: dict[tuple[int, ...], list[int]], state: UnitState, sign: int) -> None:
-    """Add what a state counts, or take it away. Written out: it runs for every flat result."""
-    if state.is_golden:
-        return
+def _add(hours: _Sums, details: _Sums, state: UnitState, sign: int) -> None:
+    """Add what a state counts, or take it away."""
     hour = state.first_started_us // HOUR_US
     key = (hour, state.machine, state.line, state.product, state.procedure)
+    _count(hours, key, state, sign)
+    if state.fixture or state.operator:
+        _count(details, (*key, state.fixture or 0, state.operator or 0), state, sign)
+
+
+def _count(sums: _Sums, key: tuple[int, ...], state: UnitState, sign: int) -> None:
+    """Count a state under a key. Written out: it runs for every flat result."""
     total = sums.get(key)
     if total is None:
         total = sums[key] = [0, 0, 0, 0, 0, 0]

@@ -4,6 +4,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -244,6 +245,10 @@ def count_runs(counted: Sequence[Counted]) -> dict[str, Any]:
 
 @each_filter
 def test_figures_are_what_counting_every_run_gives(filled: Filled, filters: Filters) -> None:
+    assert_figures(filled, filters)
+
+
+def assert_figures(filled: Filled, filters: Filters) -> None:
     matching = [each for each in filled.counted if each.matches(filters)]
     units = count_units(units_of(filled.counted, filters))
     assert figures(filled.stored.database, filters) == count_runs(matching) | units
@@ -292,6 +297,10 @@ _KEYS: dict[str, Callable[[Counted, PlantSettings], str | None]] = {
 def test_yields_of_groups_are_what_counting_gives(
     filled: Filled, filters: Filters, group: str, plant: PlantSettings
 ) -> None:
+    assert_yields(filled, filters, group, plant)
+
+
+def assert_yields(filled: Filled, filters: Filters, group: str, plant: PlantSettings) -> None:
     key_of = _KEYS[group]
     units = units_of(filled.counted, filters)
     entries = yields(filled.stored.database, filters, group, plant)
@@ -311,6 +320,39 @@ def test_yields_of_groups_are_what_counting_gives(
         low, high = entry["first_pass_yield_low"], entry["first_pass_yield_high"]
         assert low <= entry["first_pass_yield"] <= high
         assert_bounds_hold(entry, [each[0] for each in of_group.values()], group)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [["vcc", "gnd"], ["vcc", "gnd", "vcc"], ["gnd"]],
+    ids=["has it", "repeats it", "lacks it"],
+)
+def test_figures_of_a_step_are_those_of_the_runs_that_hold_it(
+    database_url: str, odd: list[str]
+) -> None:
+    """Where every run has the step, roll-ups say it; one that is odd must not hide in them."""
+    dice = random.Random(4)
+    stored = Stored(database_url)
+    counted = []
+    for number in range(60):
+        names = odd if number == 40 else ["vcc", "gnd"]
+        value = dice.choice([0.5, 2.0])
+        message = run_message(
+            f"U{dice.randrange(12)}",
+            procedure=dice.choice(["ICT", "FCT"]),
+            minutes=dice.randrange(180) + number / 100,
+            steps=[{"test_step": name, "measured_value": value, "high": 1.0} for name in names],
+            fixture=dice.choice([None, "F1"]),
+        )
+        (saved,) = stored.save(message, machine_id=f"M{number % 2}").saved.runs
+        counted.append(Counted(saved.run_id, saved.judged, NOON))
+    of_step = Filters(step="vcc")
+    for more in ({}, {"fixture": "F1"}, {"machine_id": "M1"}, {"since": NOON + HOUR / 3}):
+        filters = replace(of_step, **more)
+        assert_figures(Filled(stored, counted), filters)
+        for group in ("procedure", "machine", "fixture", "hour", "shift"):
+            assert_yields(Filled(stored, counted), filters, group, INDIA)
+    stored.close()
 
 
 def assert_bounds_hold(entry: dict[str, Any], firsts: Sequence[Counted], group: str) -> None:

@@ -3,7 +3,7 @@
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from service.store.rows import microseconds
 from tests.support.stored import NOON, Stored, run_message
 
 Rows = list[dict[str, Any]]
+KeyOf = Callable[[dict[str, Any]], tuple[int, ...]]
 KEY = ("machine", "line", "product", "procedure")
 OUTCOMES = (1, 2, 3, 4)
 DAY = timedelta(days=1)
@@ -61,9 +62,12 @@ class Scanned(NamedTuple):
     """All that is derived from runs and measurements, by key."""
 
     run_hours: dict[Any, Any]
+    run_details: dict[Any, Any]
+    repeating: dict[Any, Any]
     step_hours: dict[Any, Any]
     unit_states: dict[Any, Any]
     unit_hours: dict[Any, Any]
+    unit_details: dict[Any, Any]
     units: set[int]
     raw_messages: set[int]
     """Of these tables only which rows there are: no more and no fewer than runs refer to."""
@@ -75,10 +79,13 @@ def scan(database: Database) -> Scanned:
     measurements = rows(database, "SELECT * FROM measurement ORDER BY run_id, position")
     states = states_of(runs)
     return Scanned(
-        run_hours_of(runs),
+        run_hours_of(runs, key_of),
+        run_hours_of([run for run in runs if is_detailed(run)], detail_of),
+        repeating_of(runs, measurements),
         step_hours_of(runs, measurements),
         states,
-        unit_hours_of(states),
+        unit_hours_of(states, key_of),
+        {key: counts for key, counts in unit_hours_of(states, detail_of).items() if any(key[5:])},
         {run["unit_id"] for run in runs},
         {run["raw_id"] for run in runs},
         {run["id"] for run in runs},
@@ -88,14 +95,19 @@ def scan(database: Database) -> Scanned:
 def kept(database: Database) -> Scanned:
     """What the tables hold."""
     run_hours = rows(database, "SELECT * FROM run_hour")
+    run_details = rows(database, "SELECT * FROM run_hour_detail")
     step_hours = rows(database, "SELECT * FROM step_hour")
     states = rows(database, "SELECT * FROM unit_state")
     unit_hours = rows(database, "SELECT * FROM unit_hour WHERE units <> 0")
+    unit_details = rows(database, "SELECT * FROM unit_hour_detail WHERE units <> 0")
     return Scanned(
         {key_of(row): tuple(row[name] for name in RUN_COUNTS) for row in run_hours},
+        {detail_of(row): tuple(row[name] for name in RUN_COUNTS) for row in run_details},
+        {key_of(row): row["repeating"] for row in run_hours},
         {(*key_of(row), row["step"], row["measure_unit"]): sums_in(row) for row in step_hours},
-        {(row["unit_id"], row["procedure"]): row for row in states},
+        {(row["unit_id"], row["procedure"]): {**row, "is_further": None} for row in states},
         {key_of(row): [row[name] for name in UNIT_COUNTS] for row in unit_hours},
+        {detail_of(row): [row[name] for name in UNIT_COUNTS] for row in unit_details},
         ids(database, "SELECT id FROM unit"),
         ids(database, "SELECT id FROM raw_message"),
         ids(database, "SELECT DISTINCT run_id AS id FROM measurement"),
@@ -111,21 +123,44 @@ def key_of(row: dict[str, Any]) -> tuple[int, ...]:
     return (hour, *(row[name] for name in KEY))
 
 
+def detail_of(row: dict[str, Any]) -> tuple[int, ...]:
+    return (*key_of(row), row["fixture"] or 0, row["operator"] or 0)
+
+
 RUN_COUNTS = (
     *("passed", "failed", "errors", "unjudged", "late", "last_late_us"),
     *("measured_passed", "measured_failed"),
 )
 
 
-def run_hours_of(runs: Rows) -> dict[Any, Any]:
+def is_late(run: dict[str, Any]) -> bool:
+    return run["received_us"] // HOUR_US > run["started_us"] // HOUR_US + 1
+
+
+def is_detailed(run: dict[str, Any]) -> bool:
+    return run["fixture"] is not None or run["operator"] is not None or is_late(run)
+
+
+def repeating_of(runs: Rows, measurements: Rows) -> dict[Any, int]:
+    steps: dict[int, list[int]] = defaultdict(list)
+    for each in measurements:
+        steps[each["run_id"]].append(each["step"])
+    found: dict[Any, int] = defaultdict(int)
+    for run in runs:
+        if not run["is_golden"]:
+            found[key_of(run)] += len(steps[run["id"]]) > len(set(steps[run["id"]]))
+    return dict(found)
+
+
+def run_hours_of(runs: Rows, key_in: KeyOf) -> dict[Any, Any]:
     found: dict[Any, Rows] = defaultdict(list)
     for run in runs:
         if not run["is_golden"]:
-            found[key_of(run)].append(run)
+            found[key_in(run)].append(run)
     result = {}
     for key, of_hour in found.items():
         outcomes = [run["outcome"] for run in of_hour]
-        late = [run["received_us"] for run in of_hour if run["received_us"] // HOUR_US > key[0] + 1]
+        late = [run["received_us"] for run in of_hour if is_late(run)]
         counts = [outcomes.count(code) for code in OUTCOMES]
         measured = [sum(run[name] for run in of_hour) for name in ("passed", "failed")]
         result[key] = (*counts, len(late), max(late, default=None), *measured)
@@ -182,7 +217,7 @@ def states_of(runs: Rows) -> dict[Any, Any]:
 
 
 def state_of(key: tuple[int, int], runs: Rows) -> dict[str, Any]:
-    state = {"unit_id": key[0], "procedure": key[1], "runs": len(runs)}
+    state = {"unit_id": key[0], "procedure": key[1], "runs": len(runs), "is_further": None}
     of_first = ("product", "machine", "line", "is_golden", "fixture", "operator")
     state |= {name: runs[0][name] for name in of_first}
     places = {"first": runs[0], "second": runs[1] if runs[1:] else None, "last": runs[-1]}
@@ -195,7 +230,7 @@ def state_of(key: tuple[int, int], runs: Rows) -> dict[str, Any]:
 UNIT_COUNTS = ("units", "first_passed", "second_passed", "last_passed", "retested", "runs")
 
 
-def unit_hours_of(states: dict[Any, Any]) -> dict[Any, Any]:
+def unit_hours_of(states: dict[Any, Any], key_in: KeyOf) -> dict[Any, Any]:
     sums: dict[Any, list[int]] = {}
     for state in states.values():
         if state["is_golden"]:
@@ -203,7 +238,7 @@ def unit_hours_of(states: dict[Any, Any]) -> dict[Any, Any]:
         passed = [state[f"{place}_outcome"] == 1 for place in ("first", "second", "last")]
         retested = state["runs"] > 1
         counts = [1, passed[0], passed[0] or passed[1], passed[2], retested, state["runs"]]
-        key = key_of(state | {"started_us": state["first_started_us"]})
+        key = key_in(state | {"started_us": state["first_started_us"]})
         sums[key] = [a + b for a, b in zip(sums.get(key, [0] * 6), counts, strict=True)]
     return sums
 
@@ -212,6 +247,8 @@ def assert_rolled_up(database: Database) -> None:
     meant, is_kept = scan(database), kept(database)
     for name in Scanned._fields:
         assert getattr(is_kept, name) == getattr(meant, name), name
+    unmarked = "SELECT unit_id FROM unit_state WHERE NOT is_further GROUP BY unit_id"
+    assert rows(database, f"{unmarked} HAVING count(*) > 1") == []
 
 
 # -- the histories ---------------------------------------------------------------------------------

@@ -14,7 +14,10 @@ from service.core.lookup import Rulebook
 from service.core.rules import Rule
 from service.store import schema
 from service.store.codes import HOUR_US
+from service.store.unit_states import UNIT_STATE
 from tests.support.stored import Stored, run_message
+
+KEY = "hour, machine, line, product, procedure, fixture, operator"
 
 
 @pytest.fixture
@@ -80,10 +83,29 @@ def test_units_by_hour_are_what_counting_the_runs_gives(stored: Stored) -> None:
     assert unit_hours(stored) == by_hand(stored)
 
 
+def assert_all_states_but_one_are_further(stored: Stored) -> None:
+    counts = rows(
+        stored,
+        "SELECT count(*), sum(CASE WHEN is_further THEN 1 ELSE 0 END) FROM unit_state"
+        " GROUP BY unit_id",
+    )
+    assert {(total, int(further)) for total, further in counts} == {(1, 0), (2, 1)}
+
+
+def test_a_unit_that_comes_to_a_second_procedure_is_marked_there(stored: Stored) -> None:
+    fill(stored)
+    assert_all_states_but_one_are_further(stored)
+
+
 def test_an_upgrade_works_out_what_the_older_version_did_not_keep(stored: Stored) -> None:
     fill(stored)
-    states = "SELECT * FROM unit_state WHERE NOT is_golden ORDER BY unit_id, procedure"
-    before = rows(stored, states), unit_hours(stored)
+    columns = ", ".join(column for column in UNIT_STATE.columns if column != "is_further")
+    states = f"SELECT {columns} FROM unit_state WHERE NOT is_golden ORDER BY unit_id, procedure"
+    details = [
+        f"SELECT * FROM run_hour_detail ORDER BY {KEY}",
+        f"SELECT * FROM unit_hour_detail WHERE units <> 0 ORDER BY {KEY}",
+    ]
+    before = rows(stored, states), unit_hours(stored), *(rows(stored, each) for each in details)
     golden = {row[0] for row in rows(stored, "SELECT unit_id FROM run WHERE is_golden")}
     stored.writer.close()
     with schema._locked(stored.database) as connection:
@@ -95,7 +117,9 @@ def test_an_upgrade_works_out_what_the_older_version_did_not_keep(stored: Stored
                     text(f"DELETE FROM {name} WHERE unit_id = :unit_id"), {"unit_id": unit_id}
                 )
     schema.upgrade(stored.database)
-    assert (rows(stored, states), unit_hours(stored)) == before
+    after = rows(stored, states), unit_hours(stored), *(rows(stored, each) for each in details)
+    assert after == before
+    assert_all_states_but_one_are_further(stored)
 
 
 def test_an_upgrade_counts_measurements_and_missing_steps_as_the_writer_does(
@@ -107,6 +131,7 @@ def test_an_upgrade_counts_measurements_and_missing_steps_as_the_writer_does(
     vcc = {"test_step": "vcc", "measured_value": 5.0, "low": 4.0, "high": 6.0}
     for number in range(20):
         steps = [vcc | {"measured_value": 5.0 + number % 3}, *([seal] if number % 4 else [])]
+        steps += steps[:1] if number % 9 == 8 else []
         message = run_message(f"U{number}", minutes=number * 30 - 400, steps=steps)
         stored.save(message, rules=rules, is_golden=number == 7)
     queries = (
@@ -115,7 +140,8 @@ def test_an_upgrade_counts_measurements_and_missing_steps_as_the_writer_does(
     )
     before = [rows(stored, query) for query in queries]
     counts = rows(stored, "SELECT sum(measured_passed), sum(measured_failed) FROM run_hour")
-    assert [tuple(map(int, row)) for row in counts] == [(27, 6)]
+    assert [tuple(map(int, row)) for row in counts] == [(27, 8)]
+    assert rows(stored, "SELECT sum(repeating) FROM run_hour") == [(2,)]
     missing = "SELECT sum(first_failures) FROM step_hour WHERE failed = 0"
     assert rows(stored, missing) == [(4,)]
     stored.writer.close()

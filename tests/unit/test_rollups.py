@@ -14,7 +14,7 @@ from service.core.records import JudgedRun
 from service.core.rules import Rule
 from service.store.codes import HOUR_US
 from service.store.names import Names
-from service.store.rollups import RUN_HOUR, STEP_HOUR, RollUps, roll_up
+from service.store.rollups import RUN_HOUR, RUN_HOUR_DETAIL, STEP_HOUR, RollUps, roll_up
 from service.store.rows import RunKeys, microseconds, names_of
 from tests.support.core import RUN, judge_content, run_with
 
@@ -62,7 +62,7 @@ def values(*measured: object, **fields: Any) -> JudgedRun:  # noqa: ANN401
 
 
 def test_no_runs_roll_up_to_nothing() -> None:
-    assert rolled() == ([], [])
+    assert rolled() == ([], [], [])
 
 
 def test_runs_are_counted_by_outcome_in_the_hour_of_their_start() -> None:
@@ -90,6 +90,27 @@ def test_measurements_are_counted_by_outcome_beside_their_runs() -> None:
     unjudged = {"test_step": "x", "measured_value": 1.0}
     (row,) = run_rows(judge_content(run_with(GOOD, BAD, GOOD)), judge_content(run_with(unjudged)))
     assert (row["measured_passed"], row["measured_failed"]) == (2, 1)
+
+
+def test_runs_that_name_a_fixture_or_an_operator_have_details_with_0_for_none() -> None:
+    runs = [run_with(GOOD, **who) for who in ({}, {"fixture": "F1"}, {"operator": "ann"})]
+    details = rolled(*map(judge_content, runs)).run_details
+    rows = [dict(zip(RUN_HOUR_DETAIL.columns, row, strict=True)) for row in details]
+    assert [(r["fixture"], r["operator"], r["passed"]) for r in rows] == [(0, 1, 1), (1, 0, 1)]
+
+
+def test_a_late_run_has_details_even_if_it_names_nobody() -> None:
+    received_at = START + timedelta(hours=3)
+    (row,) = rolled(judge_content(run_with(GOOD)), received_at=received_at).run_details
+    named = dict(zip(RUN_HOUR_DETAIL.columns, row, strict=True))
+    assert (named["fixture"], named["late"]) == (0, 1)
+    assert named["last_late_us"] == microseconds(received_at)
+
+
+def test_a_run_that_measures_a_step_more_than_once_is_counted_as_one() -> None:
+    twice = [{**GOOD, "test_step": name} for name in ("a", "b", "a", "a")]
+    (row,) = run_rows(judge_content(run_with(*twice)), judge_content(run_with(*twice[:2])))
+    assert row["repeating"] == 1
 
 
 def test_a_required_step_that_is_missing_is_a_first_failure_and_nothing_else() -> None:
@@ -151,7 +172,7 @@ def test_a_name_that_is_not_known_yet_is_a_key_error() -> None:
 def test_golden_samples_are_in_no_roll_up() -> None:
     judged = judge_content(run_with(GOOD))
     golden = judged._replace(run=judged.run._replace(is_golden=True))
-    assert rolled(golden) == ([], [])
+    assert rolled(golden) == ([], [], [])
     assert rolled(judged, golden) == rolled(judged)
 
 

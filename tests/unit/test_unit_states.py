@@ -100,18 +100,23 @@ def test_what_is_added_to_hours_batch_by_batch_is_what_the_states_say(
         for offset, (unit, hour, outcome, machine) in enumerate(runs[start : start + batch_size]):
             number = start + offset
             started_us = hour * HOUR_US + number
-            new = NewRun(unit, 2, 3, machine, 4, number, started_us, outcome, unit == 3)
+            fixture = outcome if outcome > 1 else None
+            new = NewRun(unit, 2, 3, machine, 4, number, started_us, outcome, unit == 3, fixture)
             states[unit] = with_run(states.get(unit), new)
         changes = [(before.get(unit), state) for unit, state in states.items()]
-        for row in unit_hours(changes):
-            sums = added.setdefault(row[:5], [0] * 6)
-            added[row[:5]] = [old + new for old, new in zip(sums, row[5:], strict=True)]
+        changed = unit_hours(changes)
+        for width, rows in ((5, changed.hours), (7, changed.details)):
+            for row in rows:
+                sums = added.setdefault(row[:width], [0] * 6)
+                added[row[:width]] = [a + b for a, b in zip(sums, row[width:], strict=True)]
     meant: dict[tuple[int, ...], list[int]] = {}
     for state in states.values():
         if state.unit_id == 3:
             continue  # the golden sample
-        key = (state.first_started_us // HOUR_US, state.machine, 4, 3, 2)
+        key: tuple[int, ...] = (state.first_started_us // HOUR_US, state.machine, 4, 3, 2)
         passes = [state.first_outcome == 1, state.second_outcome == 1, state.last_outcome == 1]
         counts = [1, passes[0], passes[0] or passes[1], passes[2], state.runs > 1, state.runs]
-        meant[key] = [a + b for a, b in zip(meant.get(key, [0] * 6), counts, strict=True)]
+        detail = () if state.fixture is None else ((*key, state.fixture, 0),)
+        for each in (key, *detail):
+            meant[each] = [a + b for a, b in zip(meant.get(each, [0] * 6), counts, strict=True)]
     assert {key: sums for key, sums in added.items() if any(sums)} == meant

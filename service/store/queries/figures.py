@@ -1,17 +1,18 @@
 """Totals over runs and yields over units: what /api/v1/metrics and the pages' figures say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, select
 
 from broker.messages import Outcome
 from service.store.codes import OUTCOME_CODE
 from service.store.database import Database
-from service.store.queries.base import RUN, RUN_HOUR, Facts, connected, hour_of
+from service.store.queries.base import RUN, RUN_HOUR, RUN_HOUR_DETAIL, Facts, connected, hour_of
 from service.store.queries.filters import Filters, run_conditions
 from service.store.queries.sums import Counts, Source, sums_by
-from service.store.queries.unit_sets import count_units, unit_figures
+from service.store.queries.unit_totals import count_units, unit_figures
 
 Totals = list[int]
 """Runs with PASS, FAIL, ERROR, UNJUDGED."""
@@ -27,23 +28,31 @@ def _rows(
     return select(*columns).select_from(RUN).where(*run_conditions(connection, filters))
 
 
+def _of_hours(hours: Table) -> list[ColumnElement[Any]]:
+    outcomes = ("passed", "failed", "errors", "unjudged")
+    return [
+        *(func.sum(hours.c[name]) for name in (*outcomes, "late")),
+        func.max(hours.c.last_late_us),
+        *(func.sum(hours.c[name]) for name in ("measured_passed", "measured_failed")),
+    ]
+
+
 def _add(one: Counts, other: Counts) -> Counts:
     sums = [old + new for old, new in zip(one, other, strict=True)]
     sums[LAST_LATE] = max(one[LAST_LATE], other[LAST_LATE])
     return sums
 
 
+def _without(one: Counts, other: Counts, late: Counts) -> Counts:
+    sums = [old - new for old, new in zip(one, other, strict=True)]
+    sums[LAST_LATE] = late[LAST_LATE]  # every late run is in the details
+    return sums
+
+
 RUNS: Final = Source(
     hours=RUN_HOUR,
-    of_hours=(
-        *(
-            func.sum(RUN_HOUR.c[name])
-            for name in ("passed", "failed", "errors", "unjudged", "late")
-        ),
-        func.max(RUN_HOUR.c.last_late_us),
-        func.sum(RUN_HOUR.c.measured_passed),
-        func.sum(RUN_HOUR.c.measured_failed),
-    ),
+    details=RUN_HOUR_DETAIL,
+    of_hours=_of_hours,
     of_rows=(
         *(func.sum(case((RUN.c.outcome == code, 1), else_=0)) for code in _CODES),
         func.sum(case((_IS_LATE, 1), else_=0)),
@@ -55,13 +64,14 @@ RUNS: Final = Source(
     column=lambda key: RUN.c[key],
     rows=_rows,
     add=_add,
+    without=_without,
 )
 """Runs by outcome; late ones, and when the last of them came; measurements passed and failed."""
 LATE: Final = 4
 LAST_LATE: Final = 5
 MEASURED_PASSED: Final = 6
 MEASURED_FAILED: Final = 7
-NO_RUNS: Final = (0,) * len(RUNS.of_hours)
+NO_RUNS: Final = (0,) * len(RUNS.of_rows)
 _OUTCOMES: Final = slice(0, 4)
 
 
@@ -93,7 +103,14 @@ def run_figures(totals: Sequence[int]) -> Facts:
 
 def count_runs(connection: Connection, filters: Filters) -> Totals:
     """Return the runs by outcome; whole hours come from the roll-up where it knows enough."""
-    return sums_by(connection, filters, RUNS, ()).get((), [*NO_RUNS])[_OUTCOMES]
+    of_all = replace(filters, outcome=None)  # the roll-up knows each outcome apart
+    totals = sums_by(connection, of_all, RUNS, ()).get((), [*NO_RUNS])[_OUTCOMES]
+    if filters.outcome is None:
+        return totals
+    return [
+        total if code == OUTCOME_CODE[filters.outcome] else 0
+        for total, code in zip(totals, _CODES, strict=True)
+    ]
 
 
 def count_runs_by(connection: Connection, filters: Filters, column: str) -> dict[Any, Totals]:

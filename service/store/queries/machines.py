@@ -23,7 +23,7 @@ from service.store.queries.base import (
 )
 from service.store.queries.figures import count_runs_by, run_figures
 from service.store.queries.filters import Filters
-from service.store.queries.unit_sets import unit_figures, units_by
+from service.store.queries.unit_totals import unit_figures, units_by
 
 
 def machines(database: Database, since: datetime) -> list[Facts]:

@@ -10,7 +10,9 @@ from service.store.queries.base import microseconds
 from service.store.queries.filters import Condition, Filters
 
 ROLLED_UP = frozenset({"machine_id", "line", "product_id", "procedure", "since", "until", "golden"})
-"""The filters that roll-ups can answer; of `golden` only False: they hold no golden sample."""
+"""The filters that all roll-ups can answer; of `golden` only False: they hold no golden sample."""
+DETAILS = frozenset({"fixture", "operator"})
+"""Filters and keys that only the details of runs and units can answer."""
 
 _BEGIN_US = -1_000_000_000 * HOUR_US
 _END_US = 1_000_000_000 * HOUR_US
@@ -46,6 +48,6 @@ def span_of(filters: Filters) -> Span:
     return Span(first, last, [(start, stop) for start, stop in ends if start < stop])
 
 
-def is_rolled_up(filters: Filters) -> bool:
-    """Tell whether the roll-ups know enough to answer these filters."""
-    return not filters.golden and filters.given <= ROLLED_UP
+def is_rolled_up(filters: Filters, known: frozenset[str] = ROLLED_UP) -> bool:
+    """Tell whether roll-ups that know of these know enough to answer the filters."""
+    return not filters.golden and filters.given <= known

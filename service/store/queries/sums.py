@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from service.store.queries.base import LAST_US, SLOTS, moment, slot_of
 from service.store.queries.filters import Filters, name_conditions
 from service.store.queries.periods import PeriodAt, Piece, part_hours, pieces_of
-from service.store.queries.spans import is_rolled_up, span_of
+from service.store.queries.spans import DETAILS, ROLLED_UP, is_rolled_up, span_of
+from service.store.queries.step_runs import in_slots_of, is_in_every_run
 
 Counts: TypeAlias = list[int]
 Sums: TypeAlias = dict[tuple[Any, ...], Counts]
@@ -20,8 +21,10 @@ class Source(NamedTuple):
     """A roll-up, and the rows that it adds up. Both say the same of the same hour."""
 
     hours: Table
-    of_hours: Sequence[ColumnElement[Any]]
-    """What is summed, in aggregates over `hours`."""
+    details: Table
+    """The same by fixture and operator, 0 for none, of what names one of them or came late."""
+    of_hours: Callable[[Table], Sequence[ColumnElement[Any]]]
+    """What is summed, in aggregates over one of these tables."""
     of_rows: Sequence[ColumnElement[Any]]
     """The same in aggregates over the rows."""
     at: ColumnElement[int]
@@ -31,6 +34,8 @@ class Source(NamedTuple):
     rows: Callable[[Connection, Filters, Sequence[ColumnElement[Any]]], Select[Any]]
     """Selects columns from the rows that the filters choose."""
     add: Callable[[Counts, Counts], Counts]
+    without: Callable[[Counts, Counts, Counts], Counts]
+    """What is left of all without some; the third: what the details say of those that are left."""
 
 
 def sums_by(
@@ -53,7 +58,7 @@ def sums_by(
     """
     filters = filters.counting
     sums = _Adder(connection, filters, source, keys)
-    is_known = is_rolled_up(filters) and all(key in source.hours.c for key in keys)
+    is_known = _is_known(connection, filters, source, keys)
     ends = span_of(filters).ends if is_known else ()
     whole = sums.of_roll_up() if is_known else sums.of_rows(keys)
     if period_at is None:
@@ -69,6 +74,17 @@ def sums_by(
     return _merged([*in_periods, *map(sums.of_piece, [*parted.pieces, *cut])], source)
 
 
+def _is_known(
+    connection: Connection, filters: Filters, source: Source, keys: Sequence[str]
+) -> bool:
+    """Tell whether the roll-ups know enough; of a step, that all runs in question hold it."""
+    if not is_rolled_up(replace(filters, step=None), ROLLED_UP | DETAILS):
+        return False
+    if any(key not in source.details.c for key in keys):
+        return False
+    return filters.step is None or is_in_every_run(connection, filters, span_of(filters))
+
+
 class _Adder(NamedTuple):
     connection: Connection
     filters: Filters
@@ -77,11 +93,36 @@ class _Adder(NamedTuple):
 
     def of_roll_up(self) -> Sums:
         """Add up the whole hours."""
-        hours = self.source.hours
-        columns = [hours.c[key] for key in self.keys]
+        if DETAILS & self.filters.given:  # whatever names one of them is in the details
+            return self._of_hours(self.source.details, self.keys)
+        place = next((place for place, key in enumerate(self.keys) if key in DETAILS), None)
+        if place is None:
+            return self._of_hours(self.source.hours, self.keys)
+        return self._with_none(self._of_hours(self.source.details, self.keys), place)
+
+    def _with_none(self, details: Sums, place: int) -> Sums:
+        """Add what names no fixture (operator), the key at a place: all without what names one."""
+        named = {key: counts for key, counts in details.items() if key[place] is not None}
+        parts = [{(*key[:place], *key[place + 1 :]): counts} for key, counts in named.items()]
+        sums = _merged(parts, self.source)
+        all_of = self._of_hours(
+            self.source.hours, [key for at, key in enumerate(self.keys) if at != place]
+        )
+        nothing = [0] * len(self.source.of_rows)
+        for rest, counts in all_of.items():
+            key = (*rest[:place], None, *rest[place:])
+            known = details.get(key, nothing)
+            named[key] = self.source.without(counts, sums.get(rest, nothing), known)
+        return named
+
+    def _of_hours(self, hours: Table, keys: Sequence[str]) -> Sums:
+        columns = [hours.c[key] for key in keys]
         names = name_conditions(self.connection, self.filters, hours)
-        query = select(*columns, *self.source.of_hours).group_by(*columns)
-        return self._read(query.where(*names, *span_of(self.filters).of_hours(hours)), self.keys)
+        if self.filters.step is not None:
+            names.append(in_slots_of(self.connection, self.filters.step, hours))
+        sums = self.source.of_hours(hours)
+        query = select(*map(_or_null, columns), *sums).group_by(*columns)
+        return self._read(query.where(*names, *span_of(self.filters).of_hours(hours)), keys)
 
     def of_rows(self, keys: Sequence[str], within: tuple[int, int] | None = None) -> Sums:
         """Add up rows, of a range of time in microseconds or all."""
@@ -105,6 +146,11 @@ class _Adder(NamedTuple):
             tuple(row[:width]): [int(each or 0) for each in row[width:]]
             for row in self.connection.execute(query)
         }
+
+
+def _or_null(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a roll-up's column as rows have it: in a key 0 stands for none."""
+    return func.nullif(column, 0) if column.key in DETAILS else column
 
 
 def clipped(filters: Filters, within: tuple[int, int]) -> Filters:

@@ -33,11 +33,8 @@ from service.store.queries.figures import (
 from service.store.queries.filters import Filters
 from service.store.queries.periods import Period, PeriodAt, days_of, shifts_of
 from service.store.queries.sums import sums_by
-from service.store.queries.unit_sets import (
-    count_by_procedure,
-    unit_figures,
-    units_by,
-)
+from service.store.queries.unit_sets import count_by_procedure
+from service.store.queries.unit_totals import unit_figures, units_by
 
 GROUPS: Final = (
     "procedure",

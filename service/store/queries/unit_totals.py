@@ -1,0 +1,133 @@
+"""Units at all procedures together: each unit once, whatever procedures it was at.
+
+The procedures are added up, which roll-ups do. Only a unit that was at several of them is then
+counted too often: only such units have to be looked at one by one, and an index has them.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+
+from service.core.yields import YieldCounts, add_counts
+from service.store.queries.base import SLOTS, UNIT_STATE, Facts, slot_of
+from service.store.queries.filters import Filters
+from service.store.queries.periods import Period
+from service.store.queries.sums import clipped
+from service.store.queries.unit_sets import (
+    count_by_procedure,
+    first_passed,
+    last_passed,
+    retested,
+    second_passed,
+    state_column,
+    state_conditions,
+    unit_states,
+)
+
+_NO_SURPLUS: Final = YieldCounts()
+
+
+def count_units(connection: Connection, filters: Filters) -> YieldCounts:
+    """Return the units that count, each once, by what became of it at all procedures counted."""
+    by_procedure = count_by_procedure(connection, filters, "procedure")
+    procedures = [counts for each in by_procedure.values() for counts in each.values()]
+    if not procedures:
+        return YieldCounts()
+    total = add_counts(procedures)
+    return total if len(procedures) == 1 else _without(total, _surplus(connection, filters))
+
+
+def units_by(
+    connection: Connection,
+    filters: Filters,
+    key: str,
+    of_procedures: Mapping[Any, Mapping[int, YieldCounts]] | None = None,
+) -> dict[Any, YieldCounts]:
+    """Return the units of each value of a key, each unit once a value.
+
+    Args:
+        connection: To read with.
+        filters: What the first run of a unit must match.
+        key: A column of `unit_state` or `run`, `hour`, or `quarter` of one.
+        of_procedures: What `count_by_procedure` says of it; its keys may be `Period`.
+    """
+    if of_procedures is None:
+        of_procedures = count_by_procedure(connection, filters, key)
+    totals = {value: add_counts(each.values()) for value, each in of_procedures.items()}
+    several = [value for value, each in of_procedures.items() if len(each) > 1]
+    if not several:
+        return totals
+    if isinstance(several[0], Period):
+        surplus = {
+            each: _surplus(connection, clipped(filters, (each.start_us, each.end_us)))
+            for each in several
+        }
+    else:
+        surplus = _surplus_by(connection, filters, key)
+    return {
+        value: _without(total, surplus.get(value, _NO_SURPLUS)) for value, total in totals.items()
+    }
+
+
+def _without(total: YieldCounts, surplus: YieldCounts) -> YieldCounts:
+    return YieldCounts(*(one - other for one, other in zip(total, surplus, strict=True)))
+
+
+def _surplus(connection: Connection, filters: Filters) -> YieldCounts:
+    """Return what the sum of all procedures counts too often."""
+    return _counts(*connection.execute(_surpluses(connection, filters)).one())
+
+
+def _surplus_by(connection: Connection, filters: Filters, key: str) -> dict[Any, YieldCounts]:
+    """Return, for each value of a key, what the sum of its procedures counts too often."""
+    column: ColumnElement[Any] = (
+        slot_of(UNIT_STATE.c.first_started_us, SLOTS[key]) if key in SLOTS else state_column(key)
+    )
+    query = _surpluses(connection, filters, column.label("key"))
+    return {value: _counts(*sums) for value, *sums in connection.execute(query)}
+
+
+def _counts(*sums: int | None) -> YieldCounts:
+    """Return sums as counts, without runs: those of two procedures are different ones."""
+    return YieldCounts(*(int(each or 0) for each in sums))
+
+
+def _surpluses(
+    connection: Connection, filters: Filters, *groups: ColumnElement[Any]
+) -> Select[Any]:
+    """Return the query of all surpluses, of each group where there is one.
+
+    A unit is good at first pass, at the second or in the end where it is so at every procedure; it
+    is retested where it is so at one of them.
+    """
+    further = (
+        select(UNIT_STATE.c.unit_id)
+        .where(UNIT_STATE.c.is_further.is_(True), *state_conditions(connection, filters.counting))
+        .correlate(None)
+    )
+    too_often = (
+        (func.count() - 1).label("units"),
+        (func.sum(first_passed) - func.min(first_passed)).label("first"),
+        (func.sum(second_passed) - func.min(second_passed)).label("second"),
+        (func.sum(last_passed) - func.min(last_passed)).label("last"),
+        (func.sum(retested) - func.max(retested)).label("retested"),
+    )
+    units = (
+        unit_states(connection, filters, *groups, *too_often)
+        .where(UNIT_STATE.c.unit_id.in_(further))
+        .group_by(UNIT_STATE.c.unit_id, *groups)
+        .having(func.count() > 1)
+        .subquery()
+    )
+    keys = [units.c.key for _ in groups]
+    return select(*keys, *(func.sum(units.c[each.name]) for each in too_often)).group_by(*keys)
+
+
+def unit_figures(total: int, first: int, last: int) -> Facts:
+    """Return units and yields as the API says them; a yield of no units is null."""
+    return {
+        "units": total,
+        "first_pass_yield": first / total if total else None,
+        "final_yield": last / total if total else None,
+    }
