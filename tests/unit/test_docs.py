@@ -22,7 +22,7 @@ from tests.support import write_configuration
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 GLOSSARY = (DOCS / "glossary.md").read_text("utf-8")
 PROMISES = (DOCS / "promises.md").read_text("utf-8")
 
