@@ -454,8 +454,9 @@ async def test_a_wall_has_its_token_in_a_cookie_and_sees_nothing_but_the_wall(
     assert (cookie["httponly"], cookie["samesite"]) == (True, "strict")
     assert (await web.get("/api/v1/alerts")).status_code == 200
     assert (await web.get("/wall")).status_code == 404  # let in; the API alone has no pages
-    for path in ("/api/v1/results", "/api/v1/me", "/", "/metrics", "/api/v1/alerts/1"):
+    for path in ("/api/v1/results", "/api/v1/me", "/metrics", "/api/v1/alerts/1"):
         assert (await web.get(path)).status_code == 403, path
+    assert (await web.get("/")).headers["location"] == "/login"  # who stands there may log in
     with pytest.raises(websockets.InvalidStatus):
         await websockets.connect(
             f"ws://127.0.0.1:{web.port}/ws/live",

@@ -90,7 +90,7 @@ class Gate:
         if path == _WALL and (entry := self._wall_entry(scope)) is not None:
             return entry
         caller = self._caller(headers)
-        if caller is None:
+        if caller is None or (is_page(method, path) and not caller.may(need)):
             return self._stranger(scope, method, need)
         _check(caller, need, f"{method} {path}")
         if caller.kind is Kind.USER and method not in _READS and not is_ours:
