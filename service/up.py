@@ -111,6 +111,11 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
         "--http-port", options.http_port, settings.http.port, lambda port: port_is_free(host, port)
     )
     sentences += [f"Database: {without_password(shown)}"]
+    if options.database and without_password(options.database) != options.database:
+        sentences.append(
+            "Other users of this machine can read the password that stands in --database."
+            " YIELDLINE_DATABASE__URL, or database.url_file, is safe from them."
+        )
     sentences += [moved] if moved else []
     http = Address(host, port)
     if not is_loopback(host) and not must_log_in:

@@ -315,5 +315,6 @@ def test_a_broken_setting_is_one_sentence_and_exit_2(shared: Floor) -> None:
 def test_a_password_is_never_printed(shared: Floor) -> None:
     up = shared.up(database="postgresql://bob:s3cret@127.0.0.1:1/yield")
     up.wait_for("Database: postgresql://bob:***@127.0.0.1:1/yield")
+    up.wait_for("Other users of this machine can read the password that stands in --database.")
     up.stop()
     assert "s3cret" not in up.output

@@ -104,6 +104,20 @@ def test_the_example_file_is_valid_and_names_every_setting() -> None:
             assert re.search(rf"^(# )?(\[source\.)?{key}( =|\])", text, re.MULTILINE), key
 
 
+def test_the_page_says_how_to_show_a_certificate(tmp_path: Path) -> None:
+    page = (ROOT / "docs/agent.md").read_text("utf-8")
+    block = (
+        page.partition("### With a certificate")[2].partition("```toml\n")[2].partition("```")[0]
+    )
+    file = tmp_path / "agent.toml"
+    file.write_text(GOOD + block, "utf-8")
+    broker = load_config(file).broker
+    assert (broker.port, broker.tls, broker.username) == (8883, True, None)
+    assert broker.cert_file == tmp_path / "ICT-3.crt"
+    assert broker.key_file == tmp_path / "ICT-3.key"
+    assert broker.ca_file == tmp_path / "ca.crt"
+
+
 def test_every_setting_of_the_agent_is_in_its_documentation() -> None:
     text = (ROOT / "docs/agent.md").read_text("utf-8")
     for section, key in setting_names():
