@@ -35,7 +35,7 @@ export const Which = {
   props: { desk: Object },
   template: `
 <Panel class="wh" title="Which rule would judge" :note="found ? (found.version ? 'v' + found.version : 'no rulebook yet') : ''" what="The most specific rule of the version that applies to a machine, product, procedure and step. Selectors are compared in the order step, product, procedure, machine; an exact text beats a pattern, and of two patterns the one with more literal characters.">
-  <form class="rf" @submit.prevent="ask"><Field v-for="[name, word] in fields" :key="name" v-model="place[name]" :name="name" :word="word"/><div class="acts"><button class="btn tiny">Find it</button></div></form>
+  <form class="wf" @submit.prevent="ask"><Field v-for="[name, word] in fields" :key="name" v-model="place[name]" :name="name" :word="word"/><div class="acts"><button class="btn tiny">Find it</button></div></form>
   <p v-if="trouble" class="none c-fail" role="alert">{{ trouble }}</p>
   <div v-else-if="found" class="found" role="status">
     <p v-if="found.rule"><b class="mono">{{ found.rule.id }}</b> {{ limits(found.rule) }}<span class="t3"> · {{ found.specificity }}</span></p>
