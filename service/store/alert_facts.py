@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select, true
 
 from broker.topics import Channel, TopicTemplate
 from service.core.alert_facts import RUNS_READ, MachineFacts, RunFact, usual_interval_s
@@ -102,30 +102,27 @@ class FactReader:
         ]
         new = [row for row in changed if row.machine not in self._kept]
         old = [row for row in changed if row.machine in self._kept]
-        for row in (*new, *old[:_REREAD_MAX]):
-            runs = self._runs(connection, row.machine)
+        wanted = (*new, *old[:_REREAD_MAX])
+        runs_of = self._runs(connection, [row.machine for row in wanted])
+        for row in wanted:
+            runs = runs_of[row.machine]
             interval_s = usual_interval_s(run.started_at for run in runs)
             self._kept.pop(row.machine, None)
-            self._kept[row.machine] = _Kept(row.stored, runs, interval_s)
+            self._kept[row.machine] = _Kept(row.stored, tuple(runs), interval_s)
 
-    def _runs(self, connection: Connection, machine: int) -> tuple[RunFact, ...]:
-        rows = connection.execute(_RUNS.where(RUN.c.machine == machine)).all()
+    def _runs(self, connection: Connection, machines: Sequence[int]) -> dict[int, list[RunFact]]:
+        """Return the newest runs of machines, newest first; without golden samples."""
+        if self._database.is_sqlite:  # it knows no LATERAL, and is in this process
+            each = (connection.execute(_RUNS, {"of_machine": machine}) for machine in machines)
+            rows = [row for found in each for row in found]
+        else:
+            rows = list(connection.execute(_RUNS_OF_ALL, {"machines": machines}))
         names = self._names(connection, rows, ("product", "procedure", "first_failure"))
-        return tuple(
-            RunFact(
-                row.id,
-                moment(row.started_us),
-                moment(row.received_us),
-                names[row.product],
-                names[row.procedure],
-                row.barcode,
-                OUTCOME_OF[row.outcome],
-                names.get(row.first_failure),
-                row.attempt,
-            )
-            for row in rows
-            if not row.is_golden
-        )
+        runs_of: dict[int, list[RunFact]] = {machine: [] for machine in machines}
+        for row in rows:
+            if not row.is_golden:
+                runs_of[row.machine].append(_run_fact(row, names))
+        return runs_of
 
     def _facts(self, row: Row[Any], names: Mapping[int | None, str]) -> MachineFacts:
         machine_id, line = names[row.machine], names[row.line]
@@ -139,6 +136,20 @@ class FactReader:
     ) -> Mapping[int | None, str]:
         ids = {getattr(row, column) for row in rows for column in columns}
         return names_of(self._database, connection, ids)
+
+
+def _run_fact(row: Row[Any], names: Mapping[int | None, str]) -> RunFact:
+    return RunFact(
+        row.id,
+        moment(row.started_us),
+        moment(row.received_us),
+        names[row.product],
+        names[row.procedure],
+        row.barcode,
+        OUTCOME_OF[row.outcome],
+        names.get(row.first_failure),
+        row.attempt,
+    )
 
 
 def alert_topic(template: TopicTemplate, machine_id: str, line: str, test_topic: str | None) -> str:
@@ -167,8 +178,9 @@ _MACHINES: Final[Select[Any]] = (
     .outerjoin(RUN, RUN.c.id == MACHINE.c.last_run_id)
     .outerjoin(RAW_MESSAGE, RAW_MESSAGE.c.id == RUN.c.raw_id)
 )
-_RUNS: Final[Select[Any]] = (
+_NEWEST: Final[Select[Any]] = (
     select(
+        RUN.c.machine,
         RUN.c.id,
         RUN.c.started_us,
         RUN.c.received_us,
@@ -184,3 +196,13 @@ _RUNS: Final[Select[Any]] = (
     .order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
     .limit(RUNS_READ)
 )
+_RUNS: Final = _NEWEST.where(RUN.c.machine == bindparam("of_machine", type_=Integer))
+_OF_EACH: Final = _NEWEST.where(RUN.c.machine == MACHINE.c.machine).lateral()
+_RUNS_OF_ALL: Final[Select[Any]] = (
+    select(_OF_EACH)
+    .select_from(MACHINE)
+    .join(_OF_EACH, true())
+    .where(MACHINE.c.machine.in_(bindparam("machines", expanding=True)))
+    .order_by(_OF_EACH.c.machine, _OF_EACH.c.started_us.desc(), _OF_EACH.c.id.desc())
+)
+"""One question for all machines: a hundred would take a fifth of a second from who stores."""
