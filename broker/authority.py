@@ -21,6 +21,7 @@ from broker.topics import ID_PATTERN
 
 PROGRAMS: Final = ("yieldline-service", "yieldline-ui", "yieldline-ingest")
 """Names of our own programs in docs/deploy/mosquitto.acl, which no machine may have."""
+_OURS: Final = "yieldline-"  # of our programs and of the services' client ids
 _CA, _BROKER = "ca", "broker"
 _FILES_UMASK: Final = 0o077 if os.name == "posix" else -1
 _is_host_name = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}").fullmatch
@@ -85,7 +86,7 @@ class Authority:
                 raise SettingsError(
                     f"{name!r} is not a machine_id: letters, digits, '.', '_' and '-', up to 64."
                 )
-            if name in (_CA, _BROKER, *PROGRAMS):
+            if name in (_CA, _BROKER) or name.startswith(_OURS):
                 raise SettingsError(f"{name} cannot be a machine's name: it is one of our own.")
         self._refuse_to_overwrite(*machine_ids)
         for name in machine_ids:

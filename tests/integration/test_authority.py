@@ -131,6 +131,7 @@ def test_a_renewed_certificate_has_the_key_and_the_names_of_the_old_one(tmp_path
         (lambda ca: ca.issue(["M1/x"], 1), r"'M1/x' is not a machine_id"),
         (lambda ca: ca.issue(["#"], 1), r"'#' is not a machine_id"),
         (lambda ca: ca.issue(["yieldline-service"], 1), r"yieldline-service cannot be a machine's"),
+        (lambda ca: ca.issue(["yieldline-service-0"], 1), r"yieldline-service-0 cannot be a mach"),
         (lambda ca: ca.issue(["ca"], 1), r"ca cannot be a machine's name"),
         (lambda ca: ca.renew(["ICT-3"], 1), r"holds no certificate of 'ICT-3' to renew"),
     ],

@@ -57,19 +57,22 @@ ODD_NAMES = ("+", "+/+", f"{MACHINE}/#", "M1/x")
 class Client:
     """paho, with none of our code between it and the broker."""
 
-    def __init__(self, plant: Plant, login: Login) -> None:
+    def __init__(self, plant: Plant, login: Login, client_id: str = "") -> None:
         self.heard: list[str] = []
+        self.connection_count = 0
         self._answers: dict[int, int] = {}
         self._is_answered = threading.Condition()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5)
         self._client.on_message = lambda _client, _, message: self.heard.append(message.topic)
+        self._client.on_connect = self._count
         self._client.on_publish = lambda *event: self._note(event[2], event[3].value)
         self._client.on_subscribe = lambda *event: self._note(event[2], event[3][0].value)
         context = ssl.create_default_context(cafile=plant.secrets / "ca.crt")
-        port, is_program = plant.by_password, login.name in OF_PROGRAMS
+        is_program = login.name in OF_PROGRAMS
         if login.by == "password":
             word = plant.password_of(login.name) if is_program else "word"
             self._client.username_pw_set(login.name, word)
+            port = plant.by_password if is_program else plant.by_machine_password
         else:
             papers = plant.secrets / login.name
             context.load_cert_chain(f"{papers}.crt", f"{papers}.key")
@@ -96,6 +99,9 @@ class Client:
         _, mid = self._client.subscribe([(each, mqtt.SubscribeOptions(1)) for each in filters])
         assert mid is not None
         self._answer(mid)
+
+    def _count(self, *_: object) -> None:
+        self.connection_count += 1
 
     def _note(self, mid: int, code: int) -> None:
         with self._is_answered:
@@ -172,19 +178,31 @@ def test_a_login_is_given_its_own_channels_and_no_others(plant: Plant, reader: L
     with Client(plant, reader) as client:
         client.subscribe("factory/v1/#", "#", "+/+/+/+/+")
         for machine in (MACHINE, OTHER):
-            say_everything(plant, machine)
+            say_everything(plant, machine, client if machine == reader.name else None)
         client.subscribe("fence")
         assert set(client.heard) == {topic(each, name) for each in reads for name in machines}
 
 
-def say_everything(plant: Plant, machine: str) -> None:
-    """Publish on every channel of a machine, each by whoever may."""
-    with Client(plant, Login(machine, "password")) as speaker:  # a second one with its certificate
-        for channel in FROM_MACHINES:  # would end the first
-            assert speaker.publish(topic(channel, machine)) == TAKEN
+def say_everything(plant: Plant, machine: str, itself: Client | None = None) -> None:
+    """Publish on every channel of a machine, each by whoever may.
+
+    Args:
+        plant: Where.
+        machine: Whose channels.
+        itself: Its connection, if it is there: a second one would end it.
+    """
+    if itself is None:
+        with Client(plant, Login(machine, "certificate")) as speaker:
+            say(speaker, FROM_MACHINES, machine)
+    else:
+        say(itself, FROM_MACHINES, machine)
     with Client(plant, SERVICE) as speaker:
-        for channel in set(Channel) - FROM_MACHINES:
-            assert speaker.publish(topic(channel, machine)) == TAKEN
+        say(speaker, set(Channel) - FROM_MACHINES, machine)
+
+
+def say(speaker: Client, channels: set[Channel], machine: str) -> None:
+    for channel in channels:
+        assert speaker.publish(topic(channel, machine)) == TAKEN
 
 
 @pytest.mark.parametrize("reader", EVERYBODY, ids=words)
@@ -230,6 +248,16 @@ def test_a_name_with_a_slash_speaks_for_no_machine_and_nobody_hears_it(plant: Pl
         assert client.publish("factory/v1/L1/M1/x/test") == TAKEN
         service.subscribe("fence")
         assert service.heard == []
+
+
+@pytest.mark.parametrize("thief", MACHINES, ids=words)
+def test_no_machine_can_take_the_client_id_of_a_service(plant: Plant, thief: Login) -> None:
+    client_id = "yieldline-service-0"
+    with Client(plant, SERVICE, client_id) as service:
+        with Client(plant, thief, client_id) as client:
+            assert client.publish(topic(Channel.TEST, thief.name)) == TAKEN
+        service.subscribe("factory/v1/+/+/test")
+        assert service.connection_count == 1
 
 
 def test_a_certificate_of_another_authority_does_not_come_in(plant: Plant) -> None:

@@ -28,7 +28,7 @@ class Plant:
         self.folder = folder
         self.secrets = folder / "secrets"
         self.by_certificate, self.by_password = free_port(), free_port()
-        self.by_program_certificate = free_port()
+        self.by_machine_password, self.by_program_certificate = free_port(), free_port()
         self._shell(_setup())
         for name in (MACHINE, OTHER, *PROGRAMS):
             self.certify(name)
@@ -44,9 +44,10 @@ class Plant:
         eventually_sync(ready, saw=lambda: self.process.output)
 
     @property
-    def ports(self) -> tuple[int, int, int]:
-        """By certificate, by password, and the latter's variant for programs with certificates."""
-        return self.by_certificate, self.by_password, self.by_program_certificate
+    def ports(self) -> tuple[int, ...]:
+        """Of machines, of our programs, and of the latter's variant with certificates."""
+        machines = (self.by_certificate, self.by_machine_password)
+        return (*machines, self.by_password, self.by_program_certificate)
 
     def certify(self, name: str) -> None:
         """Make a certificate for a common name, as the guide says."""
@@ -87,14 +88,15 @@ class Plant:
         (self.folder / "mosquitto.acl").write_text(ACL.read_text("utf-8"), "utf-8")
         by_password = text[text.index("listener 8884") : text.index("# No listener")]
         programs = re.sub(r"^#cert ", "", by_password, flags=re.MULTILINE)
-        text += programs.replace("listener 8884", "listener 8885")
+        text += programs.replace("listener 8884", "listener 8886")
         moved = {
             "/mosquitto/data/": f"{self.folder}/data/",
             "/mosquitto/config/mosquitto.acl": f"{self.folder}/mosquitto.acl",
             "/run/secrets/": f"{self.secrets}/",
             "listener 8883": f"listener {self.by_certificate} 127.0.0.1",
             "listener 8884": f"listener {self.by_password} 127.0.0.1",
-            "listener 8885": f"listener {self.by_program_certificate} 127.0.0.1",
+            "listener 8885": f"listener {self.by_machine_password} 127.0.0.1",
+            "listener 8886": f"listener {self.by_program_certificate} 127.0.0.1",
         }
         for old, new in moved.items():
             assert old in text
@@ -110,7 +112,8 @@ class Plant:
         """Flags of a client that logs in; our own programs by the word the guide made."""
         word = word or self.password_of(name)
         ca = ["--cafile", f"{self.secrets}/ca.crt"]
-        return ["-p", str(self.by_password), *ca, "-u", name, "-P", word]
+        port = self.by_password if name in PROGRAMS else self.by_machine_password
+        return ["-p", str(port), *ca, "-u", name, "-P", word]
 
     def password_of(self, name: str) -> str:
         """Return the password that the guide made for one of our own programs."""
