@@ -1,6 +1,6 @@
 // The floor: what needs attention, the shift's figures, a tile a machine, trend, failing steps, live results.
 import { change, clock, Icon, live, machineStatus, query, Spark, thousands, copyText } from "yieldline";
-import { attentionCards, quietOf } from "yieldline/cards.js";
+import { attentionCards, loudOf, quietOf } from "yieldline/cards.js";
 import { addressOf } from "yieldline/api.js";
 import { Attention } from "yieldline-floor/attention.js";
 import { Figures } from "yieldline-floor/figures.js";
@@ -37,7 +37,7 @@ export default {
       <Spark :points="each.spark" :width="128" :height="26"/>
       <span class="l3"><span v-if="each.least" :title="doubtOf(each)">few: {{ each.least.procedure }} {{ each.least.units }}</span><span v-else-if="each.goal !== null" :title="doubtOf(each)">target {{ each.goal }}</span><span v-else>{{ n(each.units) }} unit{{ each.units === 1 ? '' : 's' }}</span><span>{{ each.rate }}/h</span></span></div>
     <p v-if="each.isFolded" class="sum t3">{{ each.machines.length }} machine{{ each.machines.length === 1 ? '' : 's' }}, nothing needs attention</p>
-    <div v-else class="tiles"><Tile v-for="id in each.machines" :key="id" :tile="tiles[id]" :quiet="quiet[id]"/></div>
+    <div v-else class="tiles"><Tile v-for="id in each.machines" :key="id" :tile="tiles[id]" :quiet="quiet[id]" :loud="loud[id]"/></div>
   </section><LastTen/></div>
   <button class="drawer" type="button" :aria-expanded="String(drawer)" aria-label="Trend, failing steps and live results" @click="drawer = !drawer"><Icon name="right" size="16"/></button>
   <aside class="side" :class="{open: drawer}"><TrendPanel :trend="trend" :line="line"/><StepsPanel :steps="steps" :line="line"/><LivePanel :runs="shownRuns" :paused="paused" :line="line" @pause="togglePause"/></aside>
@@ -75,6 +75,7 @@ export default {
     // What was acknowledged here holds at once; the next frame says it, too.
     known() { return this.alerts.map((each) => (this.seen.has(each.id) && each.state === "open" ? { ...each, state: "acknowledged", by: "you" } : each)); },
     quiet() { return quietOf(this.known); },
+    loud() { return loudOf(this.known); },
     cards() {
       const tiles = Object.fromEntries(this.list.map((tile) => [tile.id, tile]));
       return attentionCards(this.known.filter((each) => !this.line || !each.line || each.line === this.line), tiles, clock.second);

@@ -1,12 +1,14 @@
 // A machine as a tile: id, age or sign, first pass yield, tape, units and rate or the reason.
 import { Age, clock, duration, Icon, machineLink, machineStatus, Tape, thousands } from "yieldline";
+import { kindWord } from "yieldline/alertwords.js";
 import { attentionOf } from "yieldline/attention.js";
+import { isWorse } from "yieldline/cards.js";
 
 const QUIET = { acknowledged: "bell", shelved: "shelved" };
 
 export const Tile = {
   components: { Age, Icon, Tape },
-  props: { tile: Object, quiet: Object },
+  props: { tile: Object, quiet: Object, loud: Object },
   template: `
 <a class="tile" :class="look" :href="link" :data-machine="tile.id" :aria-label="spoken">
   <span class="t1"><b>{{ tile.id }}</b><Icon v-if="icon" :name="icon" size="17" :class="'c-' + icon"/><span v-else-if="tile.last !== null" class="age"><Age :at="tile.last"/></span></span>
@@ -23,19 +25,23 @@ export const Tile = {
     link() { return machineLink(this.tile.id); },
     status() { return machineStatus(this.tile, clock.second); },
     card() { return attentionOf(this.tile, this.status); },
-    severity() { return this.card?.severity ?? null; },
+    own() { return this.card?.severity ?? null; },
+    // An alert rings on while its trouble pauses: the newest run alone may look well.
+    isByAlert() { return this.loud !== undefined && isWorse(this.loud.severity, this.rests ? null : this.own); },
+    severity() { return this.isByAlert ? this.loud.severity : this.own; },
     // Somebody has seen this very trouble, or put it on a shelf: it does not call any more.
     rests() { return (this.card?.kind && this.quiet?.[this.card.kind]) || null; },
     icon() {
-      if (this.rests) return QUIET[this.rests];
+      if (this.rests && !this.isByAlert) return QUIET[this.rests];
       return this.status === "offline" ? "offline" : this.severity ?? (this.status === "live" && this.tile.marginal !== null ? "marginal" : null);
     },
     look() {
-      const calls = !this.rests;
-      return { stale: this.status === "stale", off: this.status === "offline" || this.status === "never", crit: calls && this.severity === "critical", err: calls && this.severity === "major" && this.status === "live", rests: this.rests !== null };
+      const calls = !this.rests || this.isByAlert;
+      return { stale: this.status === "stale", off: this.status === "offline" || this.status === "never", crit: calls && this.severity === "critical", err: calls && this.severity === "major" && this.status === "live", rests: !calls };
     },
     silence() { return duration(clock.second - (this.status === "offline" ? this.tile.offline : this.tile.last)); },
     reason() {
+      if (this.isByAlert) return this.loud.step ?? kindWord(this.loud.kind).toLowerCase();
       if (this.severity === "critical") return this.tile.why?.step;
       if (this.severity && !this.tile.low) return this.tile.odd?.detail;
       if (this.severity) return `under ${this.tile.target.toFixed(1)} %`;

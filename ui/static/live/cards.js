@@ -48,6 +48,15 @@ export function quietOf(alerts) {
   return found;
 }
 
+// The worst alert of each machine that nobody has seen yet: {machine: alert}. They come worst first.
+export function loudOf(alerts) {
+  const found = {};
+  for (const each of alerts) if (each.state === "open" && each.machine) found[each.machine] ??= each;
+  return found;
+}
+
+export const isWorse = (severity, other) => severity !== null && (other === null || RANK[severity] < RANK[other]);
+
 export const titleOf = (card) => capital(card.title);
 
 export async function acknowledge(ids) {

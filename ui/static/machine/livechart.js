@@ -2,6 +2,7 @@
 // the newest 200; the picture is drawn once a frame.
 import { change, clockMinute, clockTime, Icon, Panel, plantDay, query, question, scope, thousands } from "yieldline";
 import { Chart } from "yieldline/chart.js";
+import { shiftsOf } from "yieldline-analytics/labels.js";
 import { limitWords, scaleOfSeries } from "yieldline-analytics/values.js";
 import { runsOf } from "yieldline-machine/links.js";
 import { bandOf } from "yieldline-machine/means.js";
@@ -13,6 +14,7 @@ const DAY_S = 86_400;
 const LABELLED = 7;
 const NEAR = 1.5; // limits farther off than so many heights of the values would press them flat
 const SLACK = 0.08;
+const PLOT_PX = 160; // about
 
 const seconds = (text) => Date.parse(text) / 1000;
 const round = (value) => Number(value.toPrecision(6));
@@ -61,18 +63,20 @@ export function liveOptions({ points, item, scale, band, books }) {
   const { min, max } = reachOf(values, ends.flat(), shown);
   const times = timesOf(points);
   const marks = books.map((book) => ({ book, place: points.findIndex((each) => each.at >= book.at) })).filter(({ place }) => place > 0);
+  const atEnd = [...ends.map((data) => data.at(-1) ?? -Infinity), shown?.mean ?? -Infinity];
+  const shifts = shiftsOf(atEnd.map((value) => ((max - value) / (max - min)) * PLOT_PX));
   return (c) => {
-    const limit = (data) => ({ type: "line", step: "middle", symbol: "none", silent: true, data, lineStyle: { color: c.fail, width: 1.6 }, endLabel: { show: data.at(-1) !== null && data.at(-1) >= min && data.at(-1) <= max, formatter: `limit ${round(data.at(-1) ?? 0)}`, color: c.fail, fontSize: 11, textBorderWidth: 0 }, tooltip: { show: false } });
+    const limit = (data, place) => ({ type: "line", step: "middle", symbol: "none", silent: true, data, lineStyle: { color: c.fail, width: 1.6 }, endLabel: { show: data.at(-1) !== null && data.at(-1) >= min && data.at(-1) <= max, formatter: `limit ${round(data.at(-1) ?? 0)}`, color: c.fail, fontSize: 11, textBorderWidth: 0, offset: [0, shifts[place]] }, tooltip: { show: false } });
     const red = { symbol: "rect", symbolSize: 7, itemStyle: { color: c.fail } };
     const lines = marks.map(({ book, place }) => ({ xAxis: place, lineStyle: { color: c.accent, type: "solid" }, label: { formatter: `v${book.version}, ${clockMinute(book.at)}`, color: c.text_2, fontSize: 11, position: "insideEndBottom", rotate: 0, align: "right", padding: [0, 5] } }));
-    const mean = shown ? [{ yAxis: shown.mean, lineStyle: { color: c.text_3, type: "dashed" }, label: { formatter: `peers ${round(shown.mean)}`, position: "end", color: c.text_3, fontSize: 11 } }] : [];
+    const mean = shown ? [{ yAxis: shown.mean, lineStyle: { color: c.text_3, type: "dashed" }, label: { formatter: `peers ${scale.short(band.mean)}`, position: "end", offset: [0, shifts[2]], color: c.text_3, fontSize: 11 } }] : [];
     return {
       grid: { left: 52, right: 88, top: 14, bottom: 24 },
       tooltip: { trigger: "item", formatter: ({ data }) => (typeof data?.place === "number" ? `${clockTime(points[data.place].at)}<br><b>${scale.text(points[data.place].value)}</b>` : "") },
       xAxis: { type: "category", data: times, boundaryGap: false, axisTick: { show: false }, axisLabel: { interval: Math.max(0, Math.ceil(points.length / LABELLED) - 1), hideOverlap: true } },
       yAxis: { type: "value", min, max, axisLabel: { showMinLabel: false, showMaxLabel: false } },
       series: [
-        ...ends.filter((data) => data.some((value) => value !== null)).map(limit),
+        ...ends.map(limit).filter((each) => each.data.some((value) => value !== null)),
         {
           name: "value", type: "line", z: 4, showAllSymbol: true, lineStyle: { color: c.text_3, width: 1 },
           data: points.map((each, place) => ({ value: values[place], place, ...(isOutside(each, item.comparator) ? red : { symbol: "circle", symbolSize: place === points.length - 1 ? 7 : 3.5, itemStyle: { color: c.text_2 } }) })),
