@@ -148,7 +148,7 @@ export default {
     csv() {
       const moment = (text) => text && momentWords(secondsOf(text), clock.second);
       return {
-        name: `alerts-${this.tab}.csv`,
+        name: `alerts-${this.tab}`,
         head: ["alert_id", "severity", "kind", "machine_id", "line", "message", "opened_at", "opened", "state", "acknowledged_by", "shelved_until", "closed_at"],
         rows: this.alerts.map((a) => [a.alert_id, a.severity, a.kind, a.subject.machine, a.line, a.message, a.opened_at, moment(a.opened_at), a.state, a.acknowledged_by, a.shelved_until, a.closed_at]),
       };
