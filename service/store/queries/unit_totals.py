@@ -7,7 +7,7 @@ counted too often: only such units have to be looked at one by one, and an index
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
 from service.core.yields import YieldCounts, add_counts
 from service.store.queries.base import SLOTS, UNIT_STATE, Facts, slot_of
@@ -106,22 +106,28 @@ def _surpluses(
         .where(UNIT_STATE.c.is_further.is_(True), *state_conditions(connection, filters.counting))
         .correlate(None)
     )
-    too_often = (
-        (func.count() - 1).label("units"),
-        (func.sum(first_passed) - func.min(first_passed)).label("first"),
-        (func.sum(second_passed) - func.min(second_passed)).label("second"),
-        (func.sum(last_passed) - func.min(last_passed)).label("last"),
-        (func.sum(retested) - func.max(retested)).label("retested"),
+    columns = (
+        func.count().label("procedures"),
+        func.sum(first_passed).label("first"),
+        func.sum(second_passed).label("second"),
+        func.sum(last_passed).label("last"),
+        func.sum(retested).label("retested"),
     )
     units = (
-        unit_states(connection, filters, *groups, *too_often)
+        unit_states(connection, filters, *groups, *columns)
         .where(UNIT_STATE.c.unit_id.in_(further))
         .group_by(UNIT_STATE.c.unit_id, *groups)
         .having(func.count() > 1)
         .subquery()
     )
+    count, *passed, again = (units.c[each.name] for each in columns)
+    too_often = (
+        count - 1,
+        *(each - case((each == count, 1), else_=0) for each in passed),
+        again - case((again > 0, 1), else_=0),
+    )
     keys = [units.c.key for _ in groups]
-    return select(*keys, *(func.sum(units.c[each.name]) for each in too_often)).group_by(*keys)
+    return select(*keys, *map(func.sum, too_often)).group_by(*keys)
 
 
 def unit_figures(total: int, first: int, last: int) -> Facts:
