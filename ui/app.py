@@ -1,14 +1,14 @@
 """The web app: the HTTP API and the pages on one port."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from broker.messages import Measurement, Run
 from broker.origins import Layers
@@ -48,14 +48,24 @@ from ui.api import (
 )
 from ui.state import AppState
 
-_OUR_PATHS = ("/api/{rest:path}", "/ingest", "/schemas/{rest:path}", "/asyncapi.json")
+_OUR_PATHS = (
+    "/api/{rest:path}",
+    "/ingest",
+    "/schemas/{rest:path}",
+    "/asyncapi.json",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)
 _TOKEN = {
     "type": "http",
     "scheme": "bearer",
     "description": "yieldline tokens create. Needed as soon as there are users; x-role and x-scope"
     " say of each call which will do.",
 }
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
+_REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+"""What the gate answers of itself."""
 _RECONNECT_S = 10
 
 
@@ -146,9 +156,12 @@ def _add_ends(app: FastAPI) -> None:
     known = list(app.router.routes)
 
     async def end(request: Request) -> Response:
-        if any(route.matches(request.scope)[0] is Match.PARTIAL for route in known):
-            detail = f"{request.url.path} does not take {request.method}."
-            return problems.problem_response(HTTPStatus.METHOD_NOT_ALLOWED, detail)
+        taken = ", ".join(method for method in _METHODS if _takes(known, request, method))
+        if taken:
+            detail = f"{request.url.path} does not take {request.method}. It takes {taken}."
+            response = problems.problem_response(HTTPStatus.METHOD_NOT_ALLOWED, detail)
+            response.headers["Allow"] = taken
+            return response
         detail = f"{request.url.path} does not exist. See /docs."
         return problems.problem_response(HTTPStatus.NOT_FOUND, detail)
 
@@ -156,8 +169,13 @@ def _add_ends(app: FastAPI) -> None:
         app.add_route(path, end, methods=_METHODS, include_in_schema=False)
 
 
+def _takes(routes: Sequence[BaseRoute], request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+
 def _describe_bodies(app: FastAPI) -> None:
-    """Put into the OpenAPI document what FastAPI cannot see: what /ingest reads, and problems."""
+    """Put into the OpenAPI document what FastAPI cannot see: /ingest, problems and the gate."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -174,13 +192,15 @@ def _describe_bodies(app: FastAPI) -> None:
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def _rights(method: str, path: str) -> dict[str, Any]:
-    """Return what a call needs: a token, and which role or scope."""
+def _describe_gate(operation: dict[str, Any], method: str, path: str) -> None:
+    """Say what a call needs, a token and which role or scope, and how it is refused without."""
     need = find_need(method, path).need
     if need is None:
-        return {}
-    scope = {} if need.scope is None else {"x-scope": need.scope}
-    return {"security": [{"token": []}], "x-role": need.role, **scope}
+        return
+    operation |= {"security": [{"token": []}], "x-role": need.role}
+    if need.scope is not None:
+        operation["x-scope"] = need.scope
+    operation["responses"] = problems.answers(*_REFUSALS) | operation["responses"]
 
 
 def _with_bodies(described: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +214,7 @@ def _with_bodies(described: dict[str, Any]) -> dict[str, Any]:
     described["components"]["securitySchemes"] = {"token": _TOKEN}
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
-            operation.update(_rights(method.upper(), path))
+            _describe_gate(operation, method.upper(), path)
             if str(invalid.value) in operation["responses"]:
                 operation["responses"][str(invalid.value)] = problems.described(invalid)
     return described

@@ -186,8 +186,39 @@ async def test_what_does_not_exist_is_a_404_problem(web: Web, path: str) -> None
 
 
 async def test_a_wrong_method_is_a_405_problem(web: Web) -> None:
-    problem_of(await web.client.post("/api/v1/results"), 405)
     problem_of(await web.client.get("/ingest"), 405)
+    for path in ("/api/v1/results", "/healthz", "/readyz", "/metrics"):
+        refused = await web.client.request("TRACE", path)
+        assert "It takes GET." in problem_of(refused, 405)["detail"]
+        assert refused.headers["allow"] == "GET"
+    refused = await web.client.put("/api/v1/shadow")
+    assert refused.headers["allow"] == "GET, POST, DELETE"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff", b"[" * 100_000, b'{"toml": ' + b"9" * 5_000 + b"}"],
+    ids=["bytes", "deep", "long"],
+)
+async def test_a_body_that_cannot_be_read_is_a_422_problem(web: Web, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = await web.client.post("/api/v1/rulebooks/check", content=body, headers=headers)
+    assert "Send JSON in UTF-8" in problem_of(response, 422)["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/v1/audit?cursor={2**63}",
+        f"/api/v1/shadow?cursor={2**63}",
+        "/api/v1/machines/M1/history?since=2026-11-23T00:00:00Z&silent_after_s=7e42",
+    ],
+)
+async def test_a_number_that_no_column_holds_is_a_422_problem(
+    stored: Stored, web: Web, path: str
+) -> None:
+    stored.save(run_message("A"))
+    problem_of(await web.get(path), 422)
 
 
 async def test_a_run_id_beyond_64_bits_is_a_problem(web: Web) -> None:

@@ -34,6 +34,7 @@ class HistoryQuery(BaseModel):
     silent_after_s: float | None = Field(
         default=None,
         gt=0,
+        le=1e9,
         description="A longer time between two results is a silence; default plant.stale_after_s.",
     )
 

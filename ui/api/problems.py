@@ -13,6 +13,10 @@ from broker.errors import YieldlineError
 from ui.access.headers import security_headers
 
 MEDIA_TYPE = "application/problem+json"
+_UNREADABLE = (
+    "the body cannot be read: it is no UTF-8, nests too deep or holds a number of thousands of"
+    " digits. Send JSON in UTF-8."
+)
 
 
 class FieldProblem(BaseModel):
@@ -105,7 +109,10 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> Response:
-        response = problem_response(error.status_code, str(error.detail))
+        status, detail = error.status_code, str(error.detail)
+        if status == HTTPStatus.BAD_REQUEST:  # FastAPI's, for all but misplaced commas and braces
+            status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, _UNREADABLE
+        response = problem_response(status, detail)
         response.headers.update(error.headers or {})
         return response
 

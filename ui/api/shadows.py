@@ -81,7 +81,9 @@ class ShadowQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=100, ge=1, le=LIMIT_MAX, description="At most so many.")
-    cursor: int | None = Field(default=None, ge=1, description="next_cursor of the part before.")
+    cursor: int | None = Field(
+        default=None, ge=1, lt=2**63, description="next_cursor of the part before."
+    )
 
 
 _NONE: Final[Mapping[str, Any]] = {
