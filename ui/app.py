@@ -200,7 +200,12 @@ def _describe_gate(operation: dict[str, Any], method: str, path: str) -> None:
     operation |= {"security": [{"token": []}], "x-role": need.role}
     if need.scope is not None:
         operation["x-scope"] = need.scope
-    operation["responses"] = problems.answers(*_REFUSALS) | operation["responses"]
+    _add_problems(operation, *_REFUSALS)
+
+
+def _add_problems(operation: dict[str, Any], *statuses: HTTPStatus) -> None:
+    for status in statuses:
+        operation["responses"].setdefault(str(status.value), problems.described(status))
 
 
 def _with_bodies(described: dict[str, Any]) -> dict[str, Any]:
@@ -215,6 +220,8 @@ def _with_bodies(described: dict[str, Any]) -> dict[str, Any]:
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             _describe_gate(operation, method.upper(), path)
+            if "{" in path:  # of a name with a slash in it there is no such path
+                _add_problems(operation, HTTPStatus.NOT_FOUND)
             if str(invalid.value) in operation["responses"]:
                 operation["responses"][str(invalid.value)] = problems.described(invalid)
     return described
