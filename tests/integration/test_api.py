@@ -212,9 +212,11 @@ async def test_a_body_that_cannot_be_read_is_a_422_problem(web: Web, body: bytes
         f"/api/v1/audit?cursor={2**63}",
         f"/api/v1/shadow?cursor={2**63}",
         "/api/v1/machines/M1/history?since=2026-11-23T00:00:00Z&silent_after_s=7e42",
+        "/api/v1/machines/M1/history?since=0001-01-01T03:01:00Z",
+        "/api/v1/machines/M1/history?since=2026-11-23T00:00:00Z&until=9999-12-31T23:59:00Z",
     ],
 )
-async def test_a_number_that_no_column_holds_is_a_422_problem(
+async def test_what_no_column_or_calendar_holds_is_a_422_problem(
     stored: Stored, web: Web, path: str
 ) -> None:
     stored.save(run_message("A"))

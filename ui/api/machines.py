@@ -23,14 +23,21 @@ _ONE = answers(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
 )
 
+_Moment = Annotated[
+    Time, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))
+]
+"""Every day of a period is asked for its breaks, so it may not be of any length."""
+
 
 class HistoryQuery(BaseModel):
     """Which period."""
 
     model_config = ConfigDict(extra="forbid")
 
-    since: Time = Field(description="From here; ISO 8601.")
-    until: Time | None = Field(default=None, description="Up to here; by default now.")
+    since: _Moment = Field(description="From here, 1970 or later; ISO 8601.")
+    until: _Moment | None = Field(
+        default=None, description="Up to here, before 3000; by default now."
+    )
     silent_after_s: float | None = Field(
         default=None,
         gt=0,
