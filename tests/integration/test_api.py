@@ -195,6 +195,21 @@ async def test_a_wrong_method_is_a_405_problem(web: Web) -> None:
     assert refused.headers["allow"] == "GET, POST, DELETE"
 
 
+async def test_a_body_that_is_not_sent_as_json_is_told_which_header_it_lacks(web: Web) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl -d sends
+    response = await web.client.post(
+        "/api/v1/rulebooks/check", content=b'{"toml": ""}', headers=headers
+    )
+    detail = problem_of(response, 422)["detail"]
+    assert detail.startswith("body: Input should be")
+    assert detail.endswith("Send JSON, with Content-Type: application/json.")
+
+
+async def test_a_parameter_that_does_not_exist_is_said_in_plain_words(web: Web) -> None:
+    problem = problem_of(await web.get("/api/v1/results", machine="M1"), 422)
+    assert problem["detail"].startswith("machine: is not known here.")
+
+
 @pytest.mark.parametrize(
     "body",
     [b"\xff", b"[" * 100_000, b'{"toml": ' + b"9" * 5_000 + b"}"],

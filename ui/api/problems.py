@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -86,10 +87,10 @@ def register(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
         errors = [
-            {"field": _field(each["loc"]), "message": each["msg"], "element": None}
+            {"field": _field(each["loc"]), "message": _message(each), "element": None}
             for each in error.errors()
         ]
-        detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:3])
+        detail = "; ".join(f"{each['field'] or 'body'}: {each['message']}" for each in errors[:3])
         return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, f"{detail}.", errors=errors)
 
     @app.exception_handler(YieldlineError)
@@ -120,3 +121,12 @@ def register(app: FastAPI) -> None:
 def _field(loc: tuple[int | str, ...]) -> str:
     """Return where, without the part of the request it stood in."""
     return ".".join(str(part) for part in loc[1:])
+
+
+def _message(fault: Mapping[str, Any]) -> str:
+    """Return what is wrong in one place; of a body not sent as JSON, what to do about it."""
+    if fault["type"] == "extra_forbidden":
+        return "is not known here. Leave it out, or see /docs for the names"
+    if fault["loc"] == ("body",) and fault["type"] != "missing":
+        return f"{fault['msg']}. Send JSON, with Content-Type: application/json"
+    return str(fault["msg"]).removeprefix("Value error, ")
