@@ -37,7 +37,7 @@ _NICENESS = 10
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(epilog="Example: `yieldline ui --port 8081 --config yieldline.toml`")
+@app.command(epilog="Example: yieldline ui --port 8081 --config yieldline.toml")
 def run(
     *,
     host: Annotated[str | None, typer.Option(help="Address to bind; default 127.0.0.1.")] = None,
