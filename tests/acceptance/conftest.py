@@ -1,4 +1,4 @@
-"""One product a module, and one browser for all of them."""
+"""One product a module, and one browser: a page that is left open goes on painting."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     started.process.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if not NEEDED:
         pytest.skip("Chromium and chromedriver are not installed")
