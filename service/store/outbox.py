@@ -15,7 +15,7 @@ _HEAD = struct.Struct("!HI")  # bytes of the topic, bytes of the payload
 
 
 def pack(messages: Iterable[Outgoing]) -> bytes:
-    """Return messages one behind the other; none of ours is retained."""
+    """Return messages one behind the other; no answer is retained or has a correlation."""
     parts: list[bytes] = []
     for message in messages:
         topic = message.topic.encode()

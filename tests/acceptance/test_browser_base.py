@@ -147,7 +147,7 @@ def test_every_page_answers_the_keys_asks_no_other_host_and_has_no_error_in_its_
     ]
     for place in (*places, *BESIDE):
         browser.driver.get(f"{product.url}{place}")
-        browser.eventually(lambda: browser.count("#swagger-ui section, .wall, .body > *"))
+        browser.eventually(lambda: browser.count("#swagger-ui section, .wall, .body > *"), 30)
         browser.eventually(lambda: not browser.count("[aria-busy=true]"))
         if place not in WITHOUT_FRAME:
             answer_the_keys(browser)

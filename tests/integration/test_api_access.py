@@ -1,6 +1,7 @@
 """Logins, roles and tokens over HTTP, on a real port and a real database."""
 
 import asyncio
+import io
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 import websockets
 
 from broker.settings import Settings
@@ -26,6 +28,7 @@ from tests.support.stored import Stored
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
 from ui.access.routes import RULES, SOCKET, find_need
+from ui.api import login
 
 PASSWORD = "copper kettle on the moon"
 NOW = datetime.now(UTC)
@@ -262,8 +265,10 @@ async def test_a_login_leads_nowhere_but_here(web: Web, target: str) -> None:
 
 
 async def test_a_wrong_name_and_a_wrong_password_hear_the_same(
-    web: Web, capsys: pytest.CaptureFixture[str]
+    web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lines = io.StringIO()
+    monkeypatch.setattr(login, "log", structlog.wrap_logger(structlog.PrintLogger(lines)))
     answers = [
         await log_in(web, "viewer", "not the password"),
         await log_in(web, "nobody", PASSWORD),
@@ -274,7 +279,7 @@ async def test_a_wrong_name_and_a_wrong_password_hear_the_same(
     assert all("Name or password is wrong." in each.text for each in answers)
     assert "&lt;b&gt;" in answers[2].text
     assert not web.client.cookies
-    logged = capsys.readouterr().out
+    logged = lines.getvalue()
     assert logged.count("login_refused") == 4
     assert "not the password" not in logged
     assert PASSWORD not in logged

@@ -30,6 +30,7 @@ def test_a_kill_at_any_step_of_a_batch_loses_and_doubles_nothing(
         keeper.give(*(message(number * _EACH + each) for each in range(_EACH)))
         assert service.process.wait(20) == -signal.SIGKILL, (point, service.process.output)
     last = start_service(broker.port, database_url)
+    last.wait_until("connected")  # before that a stop ends it like any program
     keeper.wait_for_receipts()
     results = {each["message_id"] for each in keeper.bodies("result")}
     assert results == {message_id for _, message_id in keeper.sent}, "every one was published"
