@@ -9,7 +9,8 @@ from typing import ClassVar, NamedTuple
 import structlog
 
 from broker.link import backoff_s
-from broker.settings import BrokerSettings, Settings
+from broker.sections import BrokerSettings
+from broker.settings import Settings
 from broker.topics import Topic, TopicTemplate
 
 log = structlog.get_logger()

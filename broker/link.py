@@ -23,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from broker.buffered import BufferedSocket
 from broker.errors import BrokerRefused, BrokerUnavailable, YieldlineError
 from broker.express import ExpressLane, PacketIds, puback_packet, publish_packet
-from broker.settings import BrokerSettings
+from broker.sections import BrokerSettings
 from broker.tls import checked_context, handshake_trouble
 
 _IN_FLIGHT_MAX = 10_000  # packet ids end at 65,535, and each waits in memory for its PUBACK

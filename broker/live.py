@@ -14,7 +14,8 @@ from typing import Any, Final
 import aiomqtt
 
 from broker.feed import LOST, Feed, LiveMessage
-from broker.settings import BrokerSettings, Settings
+from broker.sections import BrokerSettings
+from broker.settings import Settings
 from broker.tls import client_context
 from broker.topics import Channel, TopicTemplate
 

@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from broker.settings import LogSettings
+from broker.sections import LogSettings
 
 
 def configure_logging(settings: LogSettings) -> None:

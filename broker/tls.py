@@ -8,7 +8,7 @@ from typing import Final
 
 from broker.certificates import Validity, validity
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.settings import BrokerSettings
+from broker.sections import BrokerSettings
 
 _CERTIFICATE_TIMES: Final = frozenset({9, 10})  # OpenSSL's codes: not yet valid, expired
 

@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from broker.errors import SettingsError
-from broker.settings import ENV_PREFIX, BrokerSettings, LogSettings, TopicsSettings, not_json
+from broker.sections import BrokerSettings, LogSettings, TopicsSettings
+from broker.settings import ENV_PREFIX, not_json
 from broker.topics import ID_PATTERN, UNASSIGNED_LINE, Channel, TopicTemplate
 from edge_agent.formats import Options, read_options
 

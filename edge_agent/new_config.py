@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from broker.errors import SettingsError
-from broker.settings import BrokerSettings, LogSettings, TopicsSettings
+from broker.sections import BrokerSettings, LogSettings, TopicsSettings
 from edge_agent.config import AgentSettings, SourceSettings
 from edge_agent.formats import read_options
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from broker.settings import LogSettings
+from broker.sections import LogSettings
 from edge_agent.config import Config
 from edge_agent.errors import NotDone
 from edge_agent.presence import MachinePresence, Presence, say_goodbye

@@ -23,7 +23,8 @@ from broker.embedded import (
     write_mosquitto_conf,
 )
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
-from broker.settings import DatabaseSettings, Settings, as_environment, load_settings
+from broker.sections import DatabaseSettings
+from broker.settings import Settings, as_environment, load_settings
 from service.store.accounts import has_users
 from service.store.database import Database
 from service.supervisor import EXIT_USAGE, Child, Program

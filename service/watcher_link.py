@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from broker.errors import BrokerRefused, BrokerUnavailable
 from broker.link import Connection, Delivery, Outgoing, backoff_s
 from broker.messages import State
-from broker.settings import BrokerSettings
+from broker.sections import BrokerSettings
 from broker.topics import Channel, TopicTemplate
 from service.core.alert_facts import Offline
 

@@ -18,7 +18,8 @@ from broker.addresses import is_loopback
 from broker.errors import SettingsError, StoreUnavailable, YieldlineError
 from broker.logs import configure_logging
 from broker.origins import Layers
-from broker.settings import HttpSettings, Settings, load_settings, read_layers
+from broker.sections import HttpSettings
+from broker.settings import Settings, load_settings, read_layers
 from service.store.accounts import has_users
 from service.store.database import Database
 from ui.access.secret import read_secret

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from broker.messages import Outcome, Rejection, Result, State
-from broker.settings import LineSettings, MachineSettings, PlantSettings
+from broker.plant_sections import LineSettings, MachineSettings, PlantSettings
 from service.store.queries.arithmetic import Shift, shift_at
 from service.store.queries.machine_history import ProgramChange
 from service.store.queries.retests import RetestTime

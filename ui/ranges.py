@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from broker.messages import format_time
-from broker.settings import PlantSettings
+from broker.plant_sections import PlantSettings
 from service.store.queries.arithmetic import Shift, shift_at
 from ui.figures import shift_label
 from ui.wording import EN_DASH

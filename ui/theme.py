@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from nicegui import app, ui
 
-from broker.settings import PlantSettings
+from broker.plant_sections import PlantSettings
 from ui.components import Shell
 from ui.feed import Feed
 from ui.live_pages import caller_facts

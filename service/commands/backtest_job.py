@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Final
 
 from broker.errors import YieldlineError
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.commands.backtest import backtest
 from service.store.database import Database
 from service.store.queries.base import Facts

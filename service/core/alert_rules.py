@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from broker.settings import AlertsSettings, MachineSettings, PlantSettings
+from broker.plant_sections import AlertsSettings, MachineSettings, PlantSettings
 from service.core import alert_findings as say
 from service.core.alert_facts import Facts, MachineFacts, RunFact, failing_streak
 from service.core.alerts import AlertKind, AlertRecord, Assessment, Finding, key_of

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from broker.settings import WEEKDAYS, parse_break
+from broker.plant_sections import WEEKDAYS, parse_break
 
 _DAY = timedelta(days=1)
 

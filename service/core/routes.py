@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from broker.messages import Outcome
-from broker.settings import ProductSettings, Settings
+from broker.plant_sections import ProductSettings
+from broker.settings import Settings
 
 _UNLISTED = ProductSettings()
 

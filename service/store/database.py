@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from broker.addresses import without_password
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 
 _POOL_SIZE = 8
 _NO_TABLE = "42P01"

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.commands.roles import Role, Scope
 from service.commands.tokens import create_token
 from service.commands.users import add_user

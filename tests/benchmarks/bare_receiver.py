@@ -9,7 +9,7 @@ import sys
 import time
 
 from broker.link import Connection
-from broker.settings import BrokerSettings
+from broker.sections import BrokerSettings
 
 FILTER = "bare/v1/+/+/test"
 

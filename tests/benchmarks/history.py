@@ -15,7 +15,7 @@ import psycopg
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.store.database import Database
 from service.store.schema import upgrade
 from service.store.writer import Writer

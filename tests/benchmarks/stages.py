@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from pydantic import SecretStr
 
 from broker.link import Delivery
-from broker.settings import DatabaseSettings, Settings
+from broker.sections import DatabaseSettings
+from broker.settings import Settings
 from service.core.lookup import Rulebook
 from service.pipeline import Pipeline
 from service.rulebook import parse_rulebook

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from broker.errors import AccountError
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.commands import passwords, users
 from service.commands.passwords import is_password
 from service.commands.roles import Role, Scope

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from broker.link import Connection
-from broker.settings import BrokerSettings
+from broker.sections import BrokerSettings
 from tests.support.edge import SAMPLE, Agent, TinyService, line
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port, listens

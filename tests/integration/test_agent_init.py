@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.settings import BrokerSettings
+from broker.sections import BrokerSettings
 from edge_agent.config import AgentSettings, load_config
 from edge_agent.formats import FORMAT_NAMES
 from tests.support.edge import SAMPLE

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from broker.errors import AlertError, StoreUnavailable
 from broker.messages import AlertState, Severity
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from broker.topics import TopicTemplate
 from service.commands.alerts import acknowledge_alerts, shelve_alerts
 from service.core.alert_facts import RUNS_READ, MachineFacts

@@ -14,7 +14,7 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from broker.errors import SettingsError, StoreRefused
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.commands.backups import Asked, back_up, restore
 from service.store import lease, schema
 from service.store.backups import backup, postgres_tools, sqlite_file
@@ -361,7 +361,7 @@ KILLED_RESTORE = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.commands.backups import Asked, restore
 from service.store.backups import sqlite_file
 from service.store.database import Database

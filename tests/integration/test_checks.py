@@ -14,7 +14,8 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from broker.settings import DatabaseSettings, Settings
+from broker.sections import DatabaseSettings
+from broker.settings import Settings
 from service.checker import Checker
 from service.pulse import Pulse
 from service.simulator.play import SimulateOptions, simulate

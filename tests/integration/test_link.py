@@ -14,7 +14,7 @@ import pytest
 
 from broker.errors import BrokerRefused, BrokerUnavailable
 from broker.link import Connection, Delivery, Outgoing, _Client
-from broker.settings import BrokerSettings
+from broker.sections import BrokerSettings
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.raw_mqtt import publish_packet

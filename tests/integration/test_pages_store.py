@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from broker.messages import Comparator, Outcome
-from broker.settings import PlantSettings
+from broker.plant_sections import PlantSettings
 from service.core.lookup import Rulebook
 from service.core.rules import Rule
 from service.store.queries.pages_search import (

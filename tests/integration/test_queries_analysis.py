@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from broker.messages import Outcome, ReportedOutcome
-from broker.settings import PlantSettings
+from broker.plant_sections import PlantSettings
 from service.core.lookup import Rulebook
 from service.core.records import JudgedMeasurement, JudgedRun
 from service.rulebook import parse_rulebook

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from broker.messages import Outcome
-from broker.settings import PlantSettings
+from broker.plant_sections import PlantSettings
 from service.core.records import JudgedRun
 from service.store.queries.figures import figures
 from service.store.queries.filters import Filters

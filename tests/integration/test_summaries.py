@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from broker.messages import MachineSummary
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.store.database import Database
 from service.store.queries.machines import machines
 from tests.support.mosquitto import Mosquitto

@@ -11,7 +11,7 @@ import orjson
 import psycopg
 import pytest
 
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.commands.alerts import acknowledge_alerts
 from service.store.database import Database
 from tests.support.mosquitto import Mosquitto

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from broker.errors import StoreRefused, StoreUnavailable
 from broker.link import Outgoing
 from broker.messages import RejectionCode
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.store import lease, names
 from service.store.batches import Committed, Saved
 from service.store.database import Database

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event, inspect, text
 
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.store.database import Database
 from service.store.schema import upgrade
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.link import Connection, Delivery, Outgoing
-from broker.settings import BrokerSettings
+from broker.sections import BrokerSettings
 from broker.topics import Channel, TopicTemplate
 from edge_agent.spool import Books, Spool
 from tests.support.mosquitto import Mosquitto

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from broker.messages import Comparator, Counts, Outcome, Result, ResultMeasurement
-from broker.settings import PlantSettings
+from broker.plant_sections import PlantSettings
 from ui.floor_model import FloorModel, Machine
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)

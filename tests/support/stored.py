@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from broker.topics import TopicTemplate
 from service.core.decode import DecodeSettings, decode
 from service.core.judge import judge

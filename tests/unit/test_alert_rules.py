@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from broker.messages import AlertState, Outcome
-from broker.settings import AlertsSettings, MachineSettings, PlantSettings
+from broker.plant_sections import AlertsSettings, MachineSettings, PlantSettings
 from service.core.alert_facts import (
     Facts,
     MachineFacts,

@@ -16,7 +16,7 @@ from broker.messages import (
     ResultMeasurement,
     State,
 )
-from broker.settings import LineSettings, MachineSettings, PlantSettings
+from broker.plant_sections import LineSettings, MachineSettings, PlantSettings
 from service.store.queries.arithmetic import shift_at
 from service.store.queries.machine_history import ProgramChange
 from service.store.queries.retests import RetestTime

@@ -4,7 +4,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from broker.link import Delivery
-from broker.settings import DatabaseSettings, MachineSettings, Settings, TopicsSettings
+from broker.plant_sections import MachineSettings
+from broker.sections import DatabaseSettings, TopicsSettings
+from broker.settings import Settings
 from service.core.lookup import Rulebook
 from service.core.records import JudgedRun
 from service.pipeline import Pipeline

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from broker.errors import SettingsError
-from broker.settings import DatabaseSettings, load_settings
+from broker.sections import DatabaseSettings
+from broker.settings import load_settings
 from edge_agent.config import load_config
 from service.store.database import Database
 

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from broker.addresses import is_loopback, without_password
 from broker.errors import SettingsError
-from broker.settings import DatabaseSettings, HttpSettings, Settings
+from broker.sections import DatabaseSettings, HttpSettings
+from broker.settings import Settings
 from service.store.database import Database
 from service.supervisor import count_failures, describe_exit, restart_delay_s
 from service.up_plan import (

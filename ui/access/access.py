@@ -16,7 +16,7 @@ import structlog
 
 from broker.addresses import host_of, is_loopback
 from broker.errors import YieldlineError
-from broker.settings import HttpSettings
+from broker.sections import HttpSettings
 from service.commands.roles import Role, Scope
 from service.commands.tokens import token_hash
 from service.store.accounts import Accounts, StoredToken, StoredUser, note_use, read_accounts

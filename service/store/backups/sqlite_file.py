@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
-from broker.settings import DatabaseSettings
+from broker.sections import DatabaseSettings
 from service.store.backups.manifest import Contents, Progress
 from service.store.database import Database
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from broker.settings import PlantSettings
+from broker.plant_sections import PlantSettings
 from service.core.shifts import Shift, day_at, shift_at
 from service.store.codes import HOUR_US
 from service.store.queries.base import microseconds, moment

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from broker.settings import PlantSettings
+from broker.plant_sections import PlantSettings
 from service.core.yields import (
     YieldCounts,
     defects_per_million,
