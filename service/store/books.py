@@ -1,7 +1,9 @@
 """The books of each machine: received = stored + rejected + duplicates."""
 
 from collections.abc import Sequence
+from typing import Final
 
+from broker.topics import UNASSIGNED_LINE
 from service.store.batches import Arrival, DuplicateRun, StoredRun, machine_of
 from service.store.codes import NameKind
 from service.store.drivers import Driver, table
@@ -18,14 +20,20 @@ _MACHINE = table(
     rejected="int8",
     duplicates="int8",
 )
-_MACHINE_ADD = """ON CONFLICT (machine) DO UPDATE SET
-    line = excluded.line,
+_MACHINE_ADD: Final = f"""ON CONFLICT (machine) DO UPDATE SET
+    line = CASE
+        WHEN excluded.line = (
+            SELECT id FROM name WHERE kind = {NameKind.LINE.value} AND text = '{UNASSIGNED_LINE}'
+        ) THEN machine.line
+        ELSE excluded.line
+    END,
     last_run_id = coalesce(excluded.last_run_id, machine.last_run_id),
     last_received_us = excluded.last_received_us,
     received = machine.received + excluded.received,
     stored = machine.stored + excluded.stored,
     rejected = machine.rejected + excluded.rejected,
-    duplicates = machine.duplicates + excluded.duplicates"""
+    duplicates = machine.duplicates + excluded.duplicates"""  # noqa: S608 - constants
+"""`unassigned` says that the sender knew no line, as `POST /ingest` may: it moves no machine."""
 
 
 def keep_books(  # noqa: PLR0913, PLR0917 - each is a part of the balance
@@ -45,7 +53,8 @@ def keep_books(  # noqa: PLR0913, PLR0917 - each is a part of the balance
             if book is None:
                 book = books[machine_id] = _Book(arrival.line)
             book.received += 1
-            book.line = arrival.line
+            if arrival.line != UNASSIGNED_LINE:
+                book.line = arrival.line
     for run in runs:
         book = books[run.judged.run.machine_id]
         book.stored += 1

@@ -21,10 +21,12 @@ from broker.errors import StoreRefused, StoreUnavailable
 from broker.link import Outgoing
 from broker.messages import RejectionCode
 from broker.sections import DatabaseSettings
+from broker.topics import UNASSIGNED_LINE
 from service.store import lease, names
 from service.store.batches import Committed, Saved
 from service.store.database import Database
 from service.store.queries.health import books
+from service.store.queries.machines import line_of
 from service.store.queries.rejections import rejection_bytes
 from service.store.queries.run_details import run_details
 from service.store.schema import is_current, upgrade
@@ -289,6 +291,18 @@ def test_books_balance_per_machine(stored: Stored) -> None:
     }
     assert found == {"M1": (12, 2, 4, 6), "M2": (6, 1, 4, 1), "M3": (2, 0, 2, 0)}
     assert_books_balance(stored)
+
+
+def test_a_message_that_names_no_line_does_not_move_its_machine(stored: Stored) -> None:
+    def line_after(*messages: Any, line: str) -> str | None:  # noqa: ANN401
+        stored.save(*messages, line=line)
+        return line_of(stored.database, "M1")
+
+    assert line_after(run_message("A"), line=UNASSIGNED_LINE) == UNASSIGNED_LINE
+    assert line_after(run_message("B"), line="L1") == "L1"
+    assert line_after(run_message("B"), line=UNASSIGNED_LINE) == "L1"  # a duplicate
+    assert line_after(run_message("C"), b"{", line=UNASSIGNED_LINE) == "L1"
+    assert line_after(run_message("C"), line="L2") == "L2"
 
 
 def test_thousands_of_refusals_take_seconds(stored: Stored) -> None:
