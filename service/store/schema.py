@@ -11,13 +11,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event, func, select, text
-from sqlmodel import SQLModel
 
 from broker.errors import StoreRefused
 from service.store import tables
 from service.store.database import Database, prepare_folder
 
-assert tables  # importing it fills the metadata
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WAIT_S = 60  # for another process that migrates
 _LOCK_KEY = 0x59_4C_00_01  # "YL": PostgreSQL's advisory lock for migrations
@@ -114,5 +112,5 @@ def count_rows(database: Database) -> dict[str, int]:
     with database.reading() as session:
         return {
             name: session.connection().execute(select(func.count()).select_from(entry)).scalar_one()
-            for name, entry in sorted(SQLModel.metadata.tables.items())
+            for name, entry in sorted(tables.METADATA.tables.items())
         }

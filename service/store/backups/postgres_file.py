@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
+from service.store import tables
 from service.store.backups.manifest import Contents, Manifest, Progress
 from service.store.backups.postgres_tools import find_tool, running
 from service.store.database import Database
@@ -236,7 +236,7 @@ def replace_all(
     Raises:
         SettingsError: The dump is damaged; undo the transaction.
     """
-    _drop(connection, {*SQLModel.metadata.tables, *manifest.rows})
+    _drop(connection, {*tables.METADATA.tables, *manifest.rows})
     done = 0
     for section in ("pre-data", "data", "post-data"):
         with reading(file, manifest.server, section) as parts:

@@ -16,7 +16,7 @@ from service.store.database import Database
 Facts: TypeAlias = dict[str, Any]
 """One answer as JSON knows it, in the words of the contract."""
 
-_TABLES = tables.RunRow.metadata.tables
+_TABLES = tables.METADATA.tables
 NAME: Final[Table] = _TABLES["name"]
 MACHINE: Final[Table] = _TABLES["machine"]
 UNIT: Final[Table] = _TABLES["unit"]
