@@ -169,6 +169,17 @@ class AlertsSettings(Section):
     rejections_within_s: float = Field(
         default=600, ge=10, le=86_400, description="... within so many seconds are an alert."
     )
+    flood_per_s: float = Field(
+        default=50,
+        ge=0,
+        description="Messages a second that a machine may send for good; more are stored all the"
+        " same, and an alert. An element of an array counts as one. 0: no limit.",
+    )
+    flood_burst: int = Field(
+        default=10_000,
+        ge=2,
+        description="... and so many at once beyond that, such as an agent's after an outage.",
+    )
     notify_urls: tuple[SecretStr, ...] = Field(
         default=(),
         description="Apprise URLs that hear of new alerts, such as mailto:// or msteams://."

@@ -22,6 +22,7 @@ from broker.topics import Channel
 from service.core.alert_facts import Facts, MachineFacts, still_offline
 from service.core.alert_rules import Rules
 from service.core.alerts import AlertRecord, announce, conclude
+from service.core.floods import Bucket, fill
 from service.notify import Notifier, after_attempt
 from service.pulse import Pulse
 from service.store.alert_facts import FactReader
@@ -65,6 +66,7 @@ class Watcher:
         self._template = settings.template()
         self._rules = Rules(settings.alerts, settings.plant, settings.machines)
         self._notifier = Notifier(settings)
+        self._buckets: dict[str, Bucket] = {}
         self._plant_topic = self._template.format(PLANT, Channel.ALERT)
 
     async def run(self) -> None:
@@ -153,6 +155,8 @@ class Watcher:
         settings = self._rules.alerts
         with connected(self._database) as connection:
             machines = reader.machines(connection)
+            received = {each.machine_id: each.received for each in machines.values()}
+            self._buckets = fill(self._buckets, received, now, self._rules.allowance)
             within = timedelta(seconds=settings.rejections_within_s)
             forget = timedelta(seconds=settings.silent_forget_s)
             facts = Facts(
@@ -161,6 +165,7 @@ class Watcher:
                 reader.rejections(connection, now, within),
                 still_offline(hearing.offline if hearing else {}, machines, now, forget),
                 hearing.since if hearing else None,
+                self._buckets,
             )
             return facts, living_alerts(connection)
 

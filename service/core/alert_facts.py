@@ -7,6 +7,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from broker.messages import Outcome
+from service.core.floods import Bucket
 
 RUNS_READ: Final = 50
 """Newest runs of a machine that the rules look at."""
@@ -41,6 +42,8 @@ class MachineFacts(NamedTuple):
     """See `usual_interval_s`."""
     stored: int = 0
     """Runs of it that were ever stored."""
+    received: int = 0
+    """Messages of it that were ever received."""
 
 
 class Offline(NamedTuple):
@@ -68,6 +71,8 @@ class Facts(NamedTuple):
     """By machine; see `still_offline`."""
     listening_since: datetime | None
     """Since when we hear machines; None: we do not, and silence says nothing."""
+    buckets: Mapping[str, Bucket]
+    """By machine: what it may still send; none where there is no limit."""
 
 
 def still_offline(

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from broker.messages import Outcome, Severity
 from service.core.alert_facts import MachineFacts, Offline, RunFact
 from service.core.alerts import EVIDENCE_MAX, AlertKind, Finding, Subject, key_of
+from service.core.floods import Allowance
 from service.core.intervals import wilson_interval
 
 _NAMED_MAX: Final = 3
@@ -124,6 +125,18 @@ def rejections(machine: MachineFacts, count: int, within_s: float) -> Finding:
         machine,
         f"{count} messages of {machine.machine_id} were not understood within"
         f" {within_s / 60:.3g} min. Their reasons are with the rejections.",
+    )
+
+
+def flood(machine: MachineFacts, per_s: float, allowance: Allowance) -> Finding:
+    """Say that a machine sends more than it may, at last `per_s` messages a second."""
+    return _finding(
+        AlertKind.FLOOD,
+        Severity.MAJOR,
+        machine,
+        f"{machine.machine_id} floods the service: {per_s:,.0f} messages a second, where"
+        f" {allowance.per_s:g} and bursts of {allowance.burst:,} are allowed. All are stored."
+        " Look at what it repeats.",
     )
 
 

@@ -2,7 +2,8 @@
 
 A rule says of each thing it knows: trouble, over, or nothing, which leaves an alert as it is. The
 distance between trouble and over keeps an alert from flapping. Nothing is remembered between two
-looks, so what is concluded depends only on what is stored, not on the order in which it came.
+looks but how much a machine may still send (`floods`), so what is concluded depends only on what
+is stored, not on the order in which it came.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -15,6 +16,7 @@ from service.core import alert_findings as say
 from service.core.alert_facts import Facts, MachineFacts, RunFact, failing_streak
 from service.core.alerts import AlertKind, AlertRecord, Assessment, Finding, key_of
 from service.core.breaks import breaks_of, last_break_end
+from service.core.floods import Allowance
 from service.core.intervals import wilson_interval
 from service.core.shifts import shift_at
 
@@ -34,6 +36,7 @@ class Rules:
         self.alerts = alerts
         self.plant = plant
         self._machines = machines
+        self.allowance = Allowance(alerts.flood_per_s, alerts.flood_burst)
         self._zone = ZoneInfo(plant.time_zone)
         self._breaks = breaks_of(plant.breaks)
 
@@ -186,6 +189,19 @@ def _rejections(
             yield alert.key, None
 
 
+def _flood(rules: Rules, facts: Facts, living: Collection[AlertRecord], now: datetime) -> _Said:
+    """A machine that sends more than it may; over when half of a burst is free again."""
+    del now
+    for machine_id, bucket in facts.buckets.items():
+        if not bucket.room:
+            finding = say.flood(facts.machines[machine_id], bucket.per_s, rules.allowance)
+            yield finding.key, finding
+        elif bucket.room * 2 > rules.allowance.burst:
+            yield key_of(AlertKind.FLOOD, machine_id), None
+    if not facts.buckets:
+        yield from ((each.key, None) for each in living)  # there is no limit any more
+
+
 _RULES: Final = {
     frozenset({AlertKind.SILENT}): _silent,
     frozenset({AlertKind.OFFLINE, AlertKind.OFFLINE_MANY}): _offline,
@@ -193,4 +209,5 @@ _RULES: Final = {
     frozenset({AlertKind.STEP_REPEATS}): _step_repeats,
     frozenset({AlertKind.RETESTS}): _retests,
     frozenset({AlertKind.REJECTIONS}): _rejections,
+    frozenset({AlertKind.FLOOD}): _flood,
 }

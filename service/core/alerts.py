@@ -35,6 +35,7 @@ class AlertKind(StrEnum):
     STEP_REPEATS = "step_repeats"
     RETESTS = "retests"
     REJECTIONS = "rejections"
+    FLOOD = "flood"
 
 
 class AlertAction(StrEnum):

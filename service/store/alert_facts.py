@@ -129,7 +129,16 @@ class FactReader:
         kept = self._kept[row.machine]
         last = None if row.received_us is None else moment(row.received_us)
         topic = alert_topic(self._template, machine_id, line, names.get(row.topic))
-        return MachineFacts(machine_id, line, topic, last, kept.runs, kept.interval_s, row.stored)
+        return MachineFacts(
+            machine_id,
+            line,
+            topic,
+            last,
+            kept.runs,
+            kept.interval_s,
+            row.stored,
+            row.received,
+        )
 
     def _names(
         self, connection: Connection, rows: Iterable[Row[Any]], columns: Sequence[str]
@@ -171,6 +180,7 @@ _MACHINES: Final[Select[Any]] = (
         MACHINE.c.machine,
         MACHINE.c.line,
         MACHINE.c.stored,
+        MACHINE.c.received,
         RUN.c.received_us,
         RAW_MESSAGE.c.topic,
     )

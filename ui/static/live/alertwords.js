@@ -9,6 +9,7 @@ const KINDS = {
   step_repeats: "Same step",
   retests: "Retests",
   rejections: "Rejections",
+  flood: "Flood",
 };
 const ACTIONS = {
   opened: "opened",
