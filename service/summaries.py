@@ -26,6 +26,7 @@ from service.core.shifts import day_at
 from service.core.summaries import status_of, summarise
 from service.store.database import Database
 from service.store.queries.machines import machines as figures_of_all
+from service.store.queries.machines import topics_heard
 from service.watcher_link import Hearing
 
 log = structlog.get_logger()
@@ -55,12 +56,15 @@ class Summaries:
             rules: Say when a machine is silent.
         """
         self._pause_s = settings.service.summary_s
+        self._template = settings.template()
         self._zone = ZoneInfo(settings.plant.time_zone)
         self._database = database
         self._rules = rules
         self._seen: tuple[Mapping[str, MachineFacts], Hearing] | None = None
         self._told: dict[str, _Mark] = {}
         self._told_to: object = None
+        self._topics: dict[str, set[str]] | None = None
+        """By machine: where the broker may keep a summary of it. None: not looked up yet."""
 
     def note(self, machines: Mapping[str, MachineFacts], hearing: Hearing | None) -> None:
         """Take over what the watcher has just seen; None: the broker is away."""
@@ -95,6 +99,7 @@ class Summaries:
         if refused:
             log.error("summaries_refused", reasons=sorted(set(refused)), count=len(refused))
         self._told |= changed
+        self._topics = (self._topics or {}) | {each: {mark.topic} for each, mark in changed.items()}
 
     def _marks(
         self, machines: Mapping[str, MachineFacts], hearing: Hearing, now: datetime
@@ -106,17 +111,42 @@ class Summaries:
             is_offline = machine_id in offline
             silence = self._rules.silence(machine)
             status = status_of(machine, silence, now, is_offline=is_offline)
-            topic = f"{machine.topic.rpartition('/')[0]}/{Channel.SUMMARY.value}"
+            topic = _summary_topic(machine.topic)
             marks[machine_id] = _Mark(machine.stored, topic, machine.line, status, since)
         return marks
 
     def _messages(self, changed: Mapping[str, _Mark], now: datetime) -> list[Outgoing]:
-        """Read the figures of all: adding up the hours of one costs as much."""
+        """Read the figures of all: adding up the hours of one costs as much.
+
+        What a machine that has moved left on its former topics is cleared.
+        """
         since = next(iter(changed.values())).since
+        kept = self._topics = self._former_topics() if self._topics is None else self._topics
         messages = []
         for entry in figures_of_all(self._database, since):
             mark = changed.get(entry["machine_id"])
             if mark is not None:
                 summary = summarise(entry, mark.status, since, now)
-                messages.append(Outgoing(mark.topic, summary.model_dump_json().encode(), True))  # noqa: FBT003
+                topics = kept.setdefault(entry["machine_id"], set())
+                topics.add(mark.topic)
+                messages.append(_retained(mark.topic, summary.model_dump_json().encode()))
+                messages += [_retained(each, b"") for each in sorted(topics - {mark.topic})]
         return messages
+
+    def _former_topics(self) -> dict[str, set[str]]:
+        """Return by machine where a summary of it may have been told before we came."""
+        found: dict[str, set[str]] = {}
+        for topic in topics_heard(self._database):
+            parsed = self._template.parse(topic)
+            if parsed is not None:
+                found.setdefault(parsed.machine_id, set()).add(_summary_topic(topic))
+        return found
+
+
+def _summary_topic(topic: str) -> str:
+    """Return the summary's topic beside another one of the same machine."""
+    return f"{topic.rpartition('/')[0]}/{Channel.SUMMARY.value}"
+
+
+def _retained(topic: str, payload: bytes) -> Outgoing:
+    return Outgoing(topic, payload, retain=True)

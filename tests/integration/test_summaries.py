@@ -14,9 +14,16 @@ from broker.sections import DatabaseSettings
 from service.store.database import Database
 from service.store.queries.machines import machines
 from tests.support.mosquitto import Mosquitto
-from tests.support.processes import YIELDLINE, Process
+from tests.support.processes import PYTHON, YIELDLINE, Process
 from tests.support.raw_mqtt import Listener, Sender, connect, publish_packet
 from tests.support.waiting import eventually_sync
+
+STORE_ON_L3 = """
+import sys
+from tests.support.stored import Stored, run_message
+Stored(sys.argv[1]).save(run_message("B3"), line="L3")
+"""
+"""In a process of its own: who has written to a SQLite file locks it until it ends."""
 
 
 class Ear(Listener):
@@ -26,7 +33,12 @@ class Ear(Listener):
         super().__init__(broker.port, f"ear-{id(self)}", f"{root}/+/+/summary")
 
     def summaries(self) -> list[MachineSummary]:
-        return [MachineSummary.model_validate_json(each.payload) for each in list(self.heard)]
+        said = [each.payload for each in list(self.heard) if each.payload]
+        return [MachineSummary.model_validate_json(each) for each in said]
+
+    def cleared(self) -> list[str]:
+        """The lines on which it was cleared, in order."""
+        return [each.topic.split("/")[-3] for each in list(self.heard) if not each.payload]
 
     def wait_for(self, **wanted: Any) -> MachineSummary:  # noqa: ANN401 - fields of a summary
         """Return the newest summary once it has these fields."""
@@ -35,7 +47,7 @@ class Ear(Listener):
             last = self.summaries()[-1]
             return last if all(getattr(last, name) == wanted[name] for name in wanted) else None
 
-        found = eventually_sync(lambda: self.heard and newest(), 20, saw=self.summaries)
+        found = eventually_sync(lambda: self.summaries() and newest(), 20, saw=self.summaries)
         assert isinstance(found, MachineSummary)
         return found
 
@@ -67,7 +79,9 @@ def start(
         assert "Traceback" not in process.output
 
 
-def send(broker: Mosquitto, root: str, *values: float, barcode: str = "SN") -> None:
+def send(
+    broker: Mosquitto, root: str, *values: float, barcode: str = "SN", line: str = "L1"
+) -> None:
     """Let M1 send a flat measurement a value, of a unit each."""
     with Sender(broker.port, "machine") as sender:
         for number, value in enumerate(values):
@@ -81,7 +95,7 @@ def send(broker: Mosquitto, root: str, *values: float, barcode: str = "SN") -> N
                 "low": 4.75,
                 "timestamp": now,
             }
-            sender.send([(f"{root}/L1/M1/test", orjson.dumps(body))])
+            sender.send([(f"{root}/{line}/M1/test", orjson.dumps(body))])
 
 
 def say_offline(broker: Mosquitto, root: str) -> None:
@@ -119,6 +133,26 @@ def test_a_machines_figures_are_kept_by_the_broker_and_follow_what_it_does(
         stale = ear.wait_for(status="stale")
     with Ear(mosquitto, topic_root) as newcomer:
         assert newcomer.wait_for(status="stale") == stale
+
+
+def test_a_machine_that_moves_leaves_no_summary_behind_also_while_nobody_sums_up(
+    mosquitto: Mosquitto, topic_root: str, sqlite_url: str, start: Callable[..., Process]
+) -> None:
+    service = start(sqlite_url)
+    with Ear(mosquitto, topic_root) as ear:
+        for number, line in enumerate(("L1", "L2"), start=1):
+            send(mosquitto, topic_root, 5.0, barcode=f"B{number}", line=line)
+            ear.wait_for(total_tests=number, line=line)
+        eventually_sync(lambda: ear.cleared() == ["L1"], 20, saw=ear.cleared)
+        service.stop()
+        with Process([PYTHON, "-c", STORE_ON_L3, sqlite_url]) as storing:
+            assert storing.wait(30) == 0, storing.output
+        start(sqlite_url)
+        ear.wait_for(line="L3")
+        eventually_sync(lambda: set(ear.cleared()) == {"L1", "L2"}, 20, saw=ear.cleared)
+    with Ear(mosquitto, topic_root) as newcomer:
+        newcomer.wait_for(line="L3")
+        assert [each.topic.split("/")[-3] for each in newcomer.heard] == ["L3"]
 
 
 def figures_of(url: str, since: datetime) -> dict[str, Any]:

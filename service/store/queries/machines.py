@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, select
 
@@ -24,6 +24,8 @@ from service.store.queries.base import (
 from service.store.queries.figures import count_runs_by, run_figures
 from service.store.queries.filters import Filters
 from service.store.queries.unit_totals import unit_figures, units_by
+
+_TOPICS_MAX: Final = 10_000
 
 
 def machines(database: Database, since: datetime) -> list[Facts]:
@@ -53,6 +55,14 @@ def line_of(database: Database, machine_id: str) -> str | None:
         query = select(NAME.c.text).join(MACHINE, MACHINE.c.line == NAME.c.id)
         found: str | None = connection.execute(query.where(MACHINE.c.machine == number)).scalar()
     return found
+
+
+def topics_heard(database: Database) -> list[str]:
+    """Return the topics that messages came from, at most 10,000, the newest names first."""
+    query = select(NAME.c.text).where(NAME.c.kind == NameKind.TOPIC.value)
+    with connected(database) as connection:
+        newest = query.order_by(NAME.c.id.desc()).limit(_TOPICS_MAX)
+        return list(connection.execute(newest).scalars())
 
 
 def _machines() -> Select[Any]:
