@@ -4,16 +4,26 @@ The procedures are added up, which roll-ups do. Only a unit that was at several 
 counted too often: only such units have to be looked at one by one, and an index has them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    bindparam,
+    case,
+    func,
+    select,
+)
 
 from service.core.yields import YieldCounts, add_counts
-from service.store.queries.base import SLOTS, UNIT_STATE, Facts, slot_of
-from service.store.queries.filters import Filters
+from service.store.queries.base import SLOTS, UNIT_STATE, Facts, microseconds, slot_of
+from service.store.queries.filters import Condition, Filters
 from service.store.queries.periods import Period
-from service.store.queries.sums import clipped
 from service.store.queries.unit_sets import (
     count_by_procedure,
     first_passed,
@@ -58,13 +68,12 @@ def units_by(
     several = [value for value, each in of_procedures.items() if len(each) > 1]
     if not several:
         return totals
-    if isinstance(several[0], Period):
-        surplus = {
-            each: _surplus(connection, clipped(filters, (each.start_us, each.end_us)))
-            for each in several
-        }
-    else:
-        surplus = _surplus_by(connection, filters, key)
+    is_of_periods = isinstance(several[0], Period)
+    surplus = (
+        _surplus_in(connection, filters, several)
+        if is_of_periods
+        else _surplus_by(connection, filters, key)
+    )
     return {
         value: _without(total, surplus.get(value, _NO_SURPLUS)) for value, total in totals.items()
     }
@@ -81,11 +90,51 @@ def _surplus(connection: Connection, filters: Filters) -> YieldCounts:
 
 def _surplus_by(connection: Connection, filters: Filters, key: str) -> dict[Any, YieldCounts]:
     """Return, for each value of a key, what the sum of its procedures counts too often."""
-    column: ColumnElement[Any] = (
-        slot_of(UNIT_STATE.c.first_started_us, SLOTS[key]) if key in SLOTS else state_column(key)
-    )
-    query = _surpluses(connection, filters, column.label("key"))
+
+    def key_of(states: FromClause) -> ColumnElement[Any]:
+        if key in SLOTS:
+            return slot_of(states.c.first_started_us, SLOTS[key])
+        return states.c[key]
+
+    if key not in SLOTS and key not in UNIT_STATE.c:  # is the run's
+        query = _surpluses(connection, filters, groups=(state_column(key).label("key"),))
+    else:
+        other = UNIT_STATE.alias("other")  # of the same unit, in the same group
+        is_there = select(other.c.unit_id).where(
+            other.c.unit_id == UNIT_STATE.c.unit_id,
+            other.c.procedure != UNIT_STATE.c.procedure,
+            key_of(other).is_not_distinct_from(key_of(UNIT_STATE)),
+        )
+        query = _surpluses(
+            connection,
+            filters,
+            groups=(key_of(UNIT_STATE).label("key"),),
+            further=(is_there.correlate(UNIT_STATE).exists(),),
+        )
     return {value: _counts(*sums) for value, *sums in connection.execute(query)}
+
+
+def _surplus_in(
+    connection: Connection, filters: Filters, periods: Iterable[Period]
+) -> dict[Period, YieldCounts]:
+    """Return what the sum of all procedures counts too often in each period.
+
+    One statement is told each of them: to write one anew costs as much time as its answer.
+    """
+    start, end = bindparam("start_us", type_=BigInteger), bindparam("end_us", type_=BigInteger)
+    at = UNIT_STATE.c.first_started_us
+    is_within = (at >= start, at < end)
+    always = replace(filters, since=None, until=None)
+    query = _surpluses(connection, always, states=is_within, further=is_within)
+    since, until = (each and microseconds(each) for each in (filters.since, filters.until))
+    found = {}
+    for period in periods:
+        within = {
+            "start_us": period.start_us if since is None else max(period.start_us, since),
+            "end_us": period.end_us if until is None else min(period.end_us, until),
+        }
+        found[period] = _counts(*connection.execute(query, within).one())
+    return found
 
 
 def _counts(*sums: int | None) -> YieldCounts:
@@ -94,16 +143,29 @@ def _counts(*sums: int | None) -> YieldCounts:
 
 
 def _surpluses(
-    connection: Connection, filters: Filters, *groups: ColumnElement[Any]
+    connection: Connection,
+    filters: Filters,
+    *,
+    groups: Sequence[ColumnElement[Any]] = (),
+    states: Sequence[Condition] = (),
+    further: Sequence[Condition] = (),
 ) -> Select[Any]:
     """Return the query of all surpluses, of each group where there is one.
 
     A unit is good at first pass, at the second or in the end where it is so at every procedure; it
     is retested where it is so at one of them.
+
+    Args:
+        connection: To look names up with.
+        filters: What the first run of a unit must match.
+        groups: One column, labelled `key`, or none.
+        states: What a unit's states must hold as well.
+        further: What holds of one of a unit's further states, if it is counted too often.
     """
-    further = (
+    counted = filters.counting
+    several = (
         select(UNIT_STATE.c.unit_id)
-        .where(UNIT_STATE.c.is_further.is_(True), *state_conditions(connection, filters.counting))
+        .where(UNIT_STATE.c.is_further.is_(True), *state_conditions(connection, counted), *further)
         .correlate(None)
     )
     columns = (
@@ -115,7 +177,7 @@ def _surpluses(
     )
     units = (
         unit_states(connection, filters, *groups, *columns)
-        .where(UNIT_STATE.c.unit_id.in_(further))
+        .where(UNIT_STATE.c.unit_id.in_(several), *states)
         .group_by(UNIT_STATE.c.unit_id, *groups)
         .having(func.count() > 1)
         .subquery()
