@@ -56,7 +56,11 @@ class PlantSettings(Section):
         " sat-sun 00:00-24:00.",
     )
     target_fpy_percent: float = Field(
-        default=95.0, ge=0, le=100, description="First pass yield below this is said so."
+        default=95.0,
+        ge=0,
+        le=100,
+        description="First pass yield below this is said so; machine, product, line may have"
+        " another.",
     )
     stale_after_s: float = Field(
         default=60, gt=0, description="A machine silent for longer is stale, at least this long."
@@ -207,6 +211,12 @@ class MachineSettings(Section):
     procedures: tuple[str, ...] = Field(
         default=(), description="What it runs; `check` refuses anything else here. Default: any."
     )
+    target_fpy_percent: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="First pass yield below this; default: the product's, the line's, the plant's.",
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -215,10 +225,13 @@ class MachineSettings(Section):
 
 
 class LineSettings(Section):
-    """One line; one that is not listed works, without plan and target."""
+    """One line; one that is not listed works, without plan and targets of its own."""
 
     plan_per_hour: float | None = Field(
         default=None, gt=0, description="Units that it should begin in an hour of work."
+    )
+    target_fpy_percent: float | None = Field(
+        default=None, ge=0, le=100, description="First pass yield below this; default: the plant's."
     )
     target_rty_percent: float | None = Field(
         default=None, ge=0, le=100, description="Rolled throughput yield below this is said so."
@@ -238,7 +251,10 @@ class ProductSettings(Section):
         description="So often a unit may be run again at one procedure; default: no limit.",
     )
     target_fpy_percent: float | None = Field(
-        default=None, ge=0, le=100, description="First pass yield below this; default: the plant's."
+        default=None,
+        ge=0,
+        le=100,
+        description="First pass yield below this; default: the line's, the plant's.",
     )
     target_rty_percent: float | None = Field(
         default=None, ge=0, le=100, description="Rolled throughput yield below this is said so."

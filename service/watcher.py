@@ -18,6 +18,7 @@ from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
 from broker.link import Outgoing
 from broker.messages import Alert, AlertSubject
 from broker.settings import Settings
+from broker.targets import targets_of
 from broker.topics import Channel
 from service.core.alert_facts import Facts, MachineFacts, still_offline
 from service.core.alert_rules import Rules
@@ -64,7 +65,8 @@ class Watcher:
         self._pulse = pulse
         self._database = database
         self._template = settings.template()
-        self._rules = Rules(settings.alerts, settings.plant, settings.machines)
+        targets = targets_of(settings)
+        self._rules = Rules(settings.alerts, settings.plant, settings.machines, targets=targets)
         self._notifier = Notifier(settings)
         self._buckets: dict[str, Bucket] = {}
         self._plant_topic = self._template.format(PLANT, Channel.ALERT)

@@ -58,13 +58,23 @@ class Offline(NamedTuple):
     """Where its alerts are published."""
 
 
+class ShiftYield(NamedTuple):
+    """Units of the shift at one machine and procedure."""
+
+    units: int
+    passed: int
+    """Those whose first run passed."""
+    products: frozenset[str] = frozenset()
+    """What they are."""
+
+
 class Facts(NamedTuple):
     """All that the rules look at."""
 
     machines: Mapping[str, MachineFacts]
     """Every machine that ever sent something."""
-    yields: Mapping[tuple[str, str], tuple[int, int]]
-    """By machine and procedure: units of the shift, and those whose first run passed."""
+    yields: Mapping[tuple[str, str], ShiftYield]
+    """By machine and procedure."""
     rejections: Mapping[str, int]
     """By machine: messages not understood of late."""
     offline: Mapping[str, Offline]

@@ -12,6 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from broker.plant_sections import AlertsSettings, MachineSettings, PlantSettings
+from broker.targets import Targets, target_fpy_percent
 from service.core import alert_findings as say
 from service.core.alert_facts import Facts, MachineFacts, RunFact, failing_streak
 from service.core.alerts import AlertKind, AlertRecord, Assessment, Finding, key_of
@@ -32,9 +33,13 @@ class Rules:
         alerts: AlertsSettings,
         plant: PlantSettings,
         machines: Mapping[str, MachineSettings],
+        *,
+        targets: Targets | None = None,
     ) -> None:
+        """Take the settings; without `targets` no product and no line has one of its own."""
         self.alerts = alerts
         self.plant = plant
+        self.targets = targets or Targets(plant, machines)
         self._machines = machines
         self.allowance = Allowance(alerts.flood_per_s, alerts.flood_burst)
         self._zone = ZoneInfo(plant.time_zone)
@@ -120,15 +125,15 @@ def _offline(rules: Rules, facts: Facts, living: Collection[AlertRecord], now: d
 
 def _yield_low(rules: Rules, facts: Facts, living: Collection[AlertRecord], now: datetime) -> _Said:
     """The whole 95 % interval of a shift's first pass yield is below the target."""
-    target = rules.plant.target_fpy_percent
-    enough = min(100.0, target + rules.alerts.yield_clear_percent)
-    for (machine_id, procedure), (units, passed) in facts.yields.items():
-        interval = wilson_interval(passed, units)
+    for (machine_id, procedure), (units, passed, products) in facts.yields.items():
+        interval, machine = wilson_interval(passed, units), facts.machines.get(machine_id)
         if interval is None or units < rules.alerts.yield_units_min:
             continue
-        if interval[1] * 100 < target and machine_id in facts.machines:
-            fact = say.YieldFact(procedure, units, passed)
-            finding = say.yield_low(facts.machines[machine_id], fact, target)
+        line = machine.line if machine else None
+        target = target_fpy_percent(rules.targets, machine_id, products, line)
+        enough = min(100.0, target + rules.alerts.yield_clear_percent)
+        if interval[1] * 100 < target and machine:
+            finding = say.yield_low(machine, say.YieldFact(procedure, units, passed), target)
             yield finding.key, finding
         elif interval[1] * 100 >= enough:
             yield key_of(AlertKind.YIELD_LOW, machine_id, procedure), None

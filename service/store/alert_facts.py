@@ -13,7 +13,13 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select, true
 
 from broker.topics import Channel, TopicTemplate
-from service.core.alert_facts import RUNS_READ, MachineFacts, RunFact, usual_interval_s
+from service.core.alert_facts import (
+    RUNS_READ,
+    MachineFacts,
+    RunFact,
+    ShiftYield,
+    usual_interval_s,
+)
 from service.store.batches import UNKNOWN_MACHINE
 from service.store.codes import HOUR_US, OUTCOME_OF
 from service.store.database import Database
@@ -56,26 +62,27 @@ class FactReader:
         self._reread(connection, rows)
         return {names[row.machine]: self._facts(row, names) for row in rows}
 
-    def yields(
-        self, connection: Connection, since: datetime
-    ) -> dict[tuple[str, str], tuple[int, int]]:
-        """Return units and units good at first pass by machine and procedure.
+    def yields(self, connection: Connection, since: datetime) -> dict[tuple[str, str], ShiftYield]:
+        """Return units and units good at first pass by machine and procedure, and their products.
 
         Of whole hours: where a shift begins within one, its first minutes are left out.
         """
         hours = UNIT_HOUR.c.hour >= -(-microseconds(since) // HOUR_US)
-        group = (UNIT_HOUR.c.machine, UNIT_HOUR.c.procedure)
+        group = (UNIT_HOUR.c.machine, UNIT_HOUR.c.procedure, UNIT_HOUR.c.product)
         sums = (
             func.sum(UNIT_HOUR.c.units).label("units"),
             func.sum(UNIT_HOUR.c.first_passed).label("passed"),
         )
         query: Select[Any] = select(*group, *sums).where(hours).group_by(*group)
         rows = connection.execute(query).all()
-        names = self._names(connection, rows, ("machine", "procedure"))
-        return {
-            (names[row.machine], names[row.procedure]): (int(row.units), int(row.passed))
-            for row in rows
-        }
+        names = self._names(connection, rows, ("machine", "procedure", "product"))
+        found: dict[tuple[str, str], ShiftYield] = {}
+        for row in rows:
+            key = names[row.machine], names[row.procedure]
+            units, passed, products = found.get(key, ShiftYield(0, 0))
+            known = products | {names[row.product]}
+            found[key] = ShiftYield(units + int(row.units), passed + int(row.passed), known)
+        return found
 
     def rejections(
         self, connection: Connection, now: datetime, within: timedelta

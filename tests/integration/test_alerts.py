@@ -289,9 +289,18 @@ def test_yields_are_those_of_the_whole_hours_since_the_shift_began(stored: Store
         stored.save(run_message(f"U{minutes}", minutes=minutes, passes=minutes != 0))
     reader = FactReader(stored.database, TEMPLATE)
     with connected(stored.database) as connection:
-        assert reader.yields(connection, NOON) == {("M1", "FCT"): (3, 2)}
-        assert reader.yields(connection, NOON - 60 * MINUTE) == {("M1", "FCT"): (5, 4)}
-        assert reader.yields(connection, NOON - 90 * MINUTE) == {("M1", "FCT"): (5, 4)}
+        assert reader.yields(connection, NOON) == {("M1", "FCT"): (3, 2, {"P1"})}
+        assert reader.yields(connection, NOON - 60 * MINUTE) == {("M1", "FCT"): (5, 4, {"P1"})}
+        assert reader.yields(connection, NOON - 90 * MINUTE) == {("M1", "FCT"): (5, 4, {"P1"})}
+
+
+def test_the_products_of_a_machine_are_counted_together_and_named(stored: Stored) -> None:
+    stored.save(run_message("U1"))
+    stored.save(run_message("U2", product_id="P2", passes=False))
+    reader = FactReader(stored.database, TEMPLATE)
+    with connected(stored.database) as connection:
+        found = reader.yields(connection, NOON - 60 * MINUTE)
+    assert found == {("M1", "FCT"): (2, 1, {"P1", "P2"})}
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ them in the environment, or in a file of their own (`broker.password_file`, `dat
 
 [yieldline.example.toml](yieldline.example.toml) holds every setting with its default, to copy from.
 The edge agent has a file of its own: [agent.md](agent.md#agenttoml)."""
+_TARGETS: Final = """
+## Targets
+
+A first pass yield is held against the first of these that is set: `target_fpy_percent` of the
+machine, of the product, of the line, of the plant. A machine that ran several products in that time
+must reach the lowest of theirs. A line is held against its own or the plant's, the plant against
+its own; where a product is chosen, its target comes before these. Tiles, the machine's page,
+analytics, `GET /api/v1/yield` and the alert `yield_low` take the same."""
 _EXAMPLE_HEAD: Final = """\
 # Every setting with its default. Copy what you change to yieldline.toml, without the # in front.
 # "not set" is no value: leave the line out. The same as a table: configuration.md.
@@ -65,7 +73,7 @@ def reference() -> str:
                 for key, info in model.model_fields.items()
             ),
         ]
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, _TARGETS]) + "\n"
 
 
 def example() -> str:

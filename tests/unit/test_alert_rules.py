@@ -7,12 +7,20 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from broker.messages import AlertState, Outcome
-from broker.plant_sections import AlertsSettings, MachineSettings, PlantSettings
+from broker.plant_sections import (
+    AlertsSettings,
+    LineSettings,
+    MachineSettings,
+    PlantSettings,
+    ProductSettings,
+)
+from broker.targets import Targets
 from service.core.alert_facts import (
     Facts,
     MachineFacts,
     Offline,
     RunFact,
+    ShiftYield,
     still_offline,
     usual_interval_s,
 )
@@ -209,9 +217,26 @@ def test_offline_is_what_was_said_last_and_of_late() -> None:
 # -- yield -----------------------------------------------------------------------------------------
 
 
-def yields(units: int, passed: int) -> Facts:
+def yields(units: int, passed: int, *products: str) -> Facts:
     failing = run(1, "vcc"), run(2, "vcc", attempt=2), run(3, procedure="ICT"), run(4)
-    return facts(machine("M1", *failing), yields={("M1", "FCT"): (units, passed)})
+    found = ShiftYield(units, passed, frozenset(products))
+    return facts(machine("M1", *failing), yields={("M1", "FCT"): found})
+
+
+def test_a_yield_alert_takes_the_target_of_the_machine_of_the_product_or_of_the_line() -> None:
+    plant = PlantSettings(target_fpy_percent=60)
+    of_line = LineSettings(target_fpy_percent=70)
+    of_product = ProductSettings(target_fpy_percent=80)
+    of_machine = {"M1": MachineSettings(target_fpy_percent=90)}
+
+    def below(targets: Targets) -> str:
+        rules = Rules(AlertsSettings(), plant, targets.machines, targets=targets)
+        return only(rules.assess(yields(200, 50, "P1"), [], NOW)).message.rsplit(" ", 1)[1]
+
+    assert below(Targets(plant)) == "60%."
+    assert below(Targets(plant, lines={"L1": of_line})) == "70%."
+    assert below(Targets(plant, lines={"L1": of_line}, products={"P1": of_product})) == "80%."
+    assert below(Targets(plant, of_machine, {"P1": of_product}, {"L1": of_line})) == "90%."
 
 
 def test_a_yield_is_low_when_its_whole_interval_is_below_the_target() -> None:
