@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from broker.errors import SettingsError
+from broker.files import trouble_of
 from broker.origins import Layers, dotted
 from broker.plant_sections import (
     AlertsSettings,
@@ -197,7 +198,9 @@ def _read_file(file: Path | None) -> tuple[Path, dict[str, Any]]:
         if named is None:
             return path, {}
         raise SettingsError(f"{path} does not exist. Give another --config, or none.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} {trouble_of(error)}") from error
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}.") from error
 
 

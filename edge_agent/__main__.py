@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from broker.errors import SettingsError, YieldlineError
+from broker.files import trouble_of
 from edge_agent.config import load_config
 from edge_agent.errors import NotDone
 from edge_agent.formats import FORMAT_NAMES, Options, check_format, read_options
@@ -231,7 +232,9 @@ def _table(file: Path | None) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(file.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--options {file} {trouble_of(error)}") from error
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from broker.errors import SettingsError
+from broker.files import trouble_of
 from broker.sections import BrokerSettings, LogSettings, TopicsSettings
 from broker.settings import ENV_PREFIX, not_json
 from broker.topics import ID_PATTERN, UNASSIGNED_LINE, Channel, TopicTemplate
@@ -160,7 +161,9 @@ def load_config(file: Path) -> Config:
         table = tomllib.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError as error:
         raise SettingsError(f"{file} does not exist. Give another --config.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} {trouble_of(error)}") from error
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
     try:
         config = Config(**table)

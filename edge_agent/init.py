@@ -64,7 +64,10 @@ def write_config(answers: Answers, output: Path, *, force: bool) -> list[str]:
     try:
         output.write_text(config_text(source, broker), "utf-8")
     except (OSError, UnicodeEncodeError) as error:
-        raise SettingsError(f"{output} cannot be written ({error}).") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(
+            f"{output} cannot be written ({why}). Name another --output."
+        ) from error
     return [f"{output} is written.", *_next_steps(output, has_login="username" in broker)]
 
 

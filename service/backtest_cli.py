@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from broker.errors import RulebookError
+from broker.files import read_text
 from broker.settings import load_settings
 from service.flags import moment_of
 
@@ -59,7 +60,7 @@ def backtest(  # noqa: PLR0913 - one flag a filter
     database = Database(load_settings(config).database)
     with ProgressBar() as bar:
         report = judge_again(
-            database, _text_of(draft), filters, origin=str(draft), progress=bar.show
+            database, read_text(draft, RulebookError), filters, origin=str(draft), progress=bar.show
         )
     if as_json:
         typer.echo(json.dumps(report, indent=2))
@@ -131,10 +132,3 @@ def _range(low: float | None, high: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "none" if share is None else f"{100 * share:.2f} %"
-
-
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RulebookError(f"{file} cannot be read: {error}.") from error

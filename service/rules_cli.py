@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from broker.errors import RulebookError
+from broker.files import read_text
 from broker.settings import load_settings
 from service import shadow_cli
 from service.backtest_cli import backtest
@@ -157,10 +158,7 @@ def _read(file: Path) -> tuple[str, tuple["Rule", ...]]:
     """Return a file's text and rules."""
     from service.rulebook import parse_rulebook
 
-    try:
-        text = file.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RulebookError(f"{file} cannot be read: {error}.") from error
+    text = read_text(file, RulebookError)
     return text, parse_rulebook(text, str(file))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from broker.errors import RulebookConflict, RulebookError, StoreUnavailable
+from broker.files import trouble_of
 from broker.link import backoff_s
 from broker.settings import Settings
 from service import rules_in_force
@@ -20,6 +21,7 @@ from service.pulse import Pulse
 from service.store.database import Database
 from service.store.rulebooks import StoredRulebook, active_rulebook
 from service.store.schema import upgrade
+from service.store.transport import warn_exposed
 from service.subscriber import Subscriber
 from service.watcher import Watcher
 
@@ -33,6 +35,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         YieldlineError: A person must act: settings, rulebook, login or rights are wrong.
     """
     database = Database(settings.database)
+    if database.is_exposed:
+        warn_exposed(database.label)
     attempt = 0
     while not stop.is_set():
         try:
@@ -107,7 +111,7 @@ def _load_file(file: Path, database: Database) -> StoredRulebook | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise RulebookError(f"{file} cannot be read: {error}.") from error
+        raise RulebookError(f"{file} {trouble_of(error)}") from error
     try:
         return load_rules_file(database, text, origin=str(file), now=datetime.now(UTC))
     except RulebookConflict:

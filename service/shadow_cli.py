@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from broker.errors import RulebookError
+from broker.files import read_text
 from broker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -34,13 +35,9 @@ def start(
     from service.commands.rulebooks import Draft
     from service.commands.shadows import start_shadow
 
-    try:
-        body = file.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RulebookError(f"{file} cannot be read: {error}.") from error
     shadow = start_shadow(
         _database(config),
-        Draft(body, str(file)),
+        Draft(read_text(file, RulebookError), str(file)),
         actor=author or getpass.getuser(),
         reason=reason,
         now=datetime.now(UTC),

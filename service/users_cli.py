@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from broker.errors import AccountError
+from broker.files import read_text
 from broker.settings import load_settings
 from service.commands.roles import Role
 
@@ -125,10 +126,7 @@ def _database(config: Path | None) -> "Database":
 def _password(file: Path | None) -> str:
     """Return a password, never from the command line: other users of the machine can see that."""
     if file is not None and str(file) != "-":
-        try:
-            return file.read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise AccountError(f"--password-file {file} cannot be read: {error}.") from error
+        return read_text(file, AccountError, f"--password-file {file}").rstrip("\r\n")
     if file is not None or not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     first = getpass.getpass("Password: ")

@@ -97,7 +97,9 @@ def test_a_mistake_is_one_sentence_and_changes_nothing(plant: Path) -> None:
     (plant / "bad.toml").write_text(BAD, "utf-8")
     said = run(plant, "activate", "bad.toml", "--reason", "x", code=2)
     assert said.startswith("bad.toml, rule 'vcc': low 9 is above high 5.25. Swap them")
-    assert "cannot be read" in run(plant, "activate", "none.toml", "--reason", "x", code=2)
+    assert "none.toml does not exist" in run(
+        plant, "activate", "none.toml", "--reason", "x", code=2
+    )
     assert "There is none yet." in run(plant, "show", "7", code=2)
     run(plant, "activate", "rules.toml", "--reason", "x")
     assert "'7' is no version of the rulebook. There are 1 to 1." in run(
