@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from tests.benchmarks import agent, latency, screens, start, throughput
+from tests.benchmarks import agent, latency, reconnect, screens, start, throughput
 from tests.benchmarks.figures import Figure, page
 from tests.benchmarks.history import history, history_section
 from tests.benchmarks.month import MEASUREMENTS
@@ -13,8 +13,15 @@ from tests.benchmarks.stages import profile
 
 _ROUNDS = 5
 _DATABASES = ("SQLite", "PostgreSQL")
-_NOTES = (*throughput.NOTES, *latency.NOTES, *screens.NOTES, *agent.NOTES, *start.NOTES)
-_ALL = "P1,P2,P3,P4,P5,P6,P7,P8"
+_NOTES = (
+    *throughput.NOTES,
+    *latency.NOTES,
+    *screens.NOTES,
+    *agent.NOTES,
+    *start.NOTES,
+    *reconnect.NOTES,
+)
+_ALL = "P1,P2,P3,P4,P5,P6,P7,P8,F27"
 
 
 def main() -> None:
@@ -65,10 +72,13 @@ def _measure(wanted: set[str], rounds: int) -> Iterator[Figure]:
         yield from agent.agent(rounds)
     if "P8" in wanted:
         yield from start.start(rounds)
+    if "F27" in wanted:
+        yield from reconnect.reconnect(rounds)
 
 
-def _order(figure: Figure) -> tuple[str, str]:
-    return figure.number, figure.what
+def _order(figure: Figure) -> tuple[bool, str, str]:
+    """Return the place in the table: the targets, then the faults."""
+    return figure.number.startswith("F"), figure.number, figure.what
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
-_CONNACK, _PUBLISH, _PUBACK, _SUBACK = 2, 3, 4, 9
-_PINGREQ, _DISCONNECT = b"\xc0\x00", b"\xe0\x00"
-_KEEPALIVE_S = 60
+CONNACK, PUBLISH, _PUBACK, SUBACK = 2, 3, 4, 9
+PINGREQ, DISCONNECT = b"\xc0\x00", b"\xe0\x00"
+KEEPALIVE_S = 60
 _PACKET_IDS = 65_535
 _TOGETHER = 50  # packets a write: fewer system calls, still a stream
 _READ_BYTES = 1 << 18
@@ -148,8 +148,7 @@ class Listener:
         self._is_subscribed = threading.Event()
         self._thread = threading.Thread(target=self._listen, name=client_id, daemon=True)
         self._thread.start()
-        wanted = b"".join(_text(each) + bytes([qos]) for each in filters)
-        self._link.sendall(b"\x82" + _as_length(2 + len(wanted)) + b"\x00\x01" + wanted)
+        self._link.sendall(subscribe_packet(*filters, qos=qos))
         assert self._is_subscribed.wait(10), "no SUBACK"
 
     def __enter__(self) -> Self:
@@ -167,13 +166,13 @@ class Listener:
         return self._thread.is_alive()
 
     def _listen(self) -> None:
-        self._link.settimeout(_KEEPALIVE_S / 3)
+        self._link.settimeout(KEEPALIVE_S / 3)
         with contextlib.suppress(OSError):
             while True:
                 try:
                     data = self._link.recv(_READ_BYTES)
                 except TimeoutError:
-                    self._link.sendall(_PINGREQ)
+                    self._link.sendall(PINGREQ)
                     continue
                 if not data:
                     return
@@ -184,17 +183,13 @@ class Listener:
         """Keep what arrived; yield the acknowledgements."""
         now = time.monotonic()
         for first, body in self._packets.feed(data):
-            if first >> 4 == _SUBACK:
+            if first >> 4 == SUBACK:
                 assert 0x80 not in body[2:], "the broker denies a filter"
                 self._is_subscribed.set()
-            elif first >> 4 == _PUBLISH:
-                topic_end = 2 + int.from_bytes(body[:2])
-                payload_at = topic_end
-                if first & 0x06:
-                    payload_at += 2
-                    yield b"\x40\x02" + body[topic_end:payload_at]
-                topic = body[2:topic_end].decode()
-                self.heard.append(Heard(topic, body[payload_at:], now))
+            elif first >> 4 == PUBLISH:
+                topic, payload, ack = published(first, body)
+                self.heard.append(Heard(topic, payload, now))
+                yield ack
 
 
 def connect(port: int, client_id: str, *, clean_session: bool = True) -> socket.socket:
@@ -205,21 +200,42 @@ def connect(port: int, client_id: str, *, clean_session: bool = True) -> socket.
     """
     link = socket.create_connection(("127.0.0.1", port), timeout=10)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    flags = b"\x02" if clean_session else b"\x00"
-    body = b"".join((b"\x00\x04MQTT\x04", flags, _KEEPALIVE_S.to_bytes(2), _text(client_id)))
-    link.sendall(b"\x10" + _as_length(len(body)) + body)
+    link.sendall(connect_packet(client_id, clean_session=clean_session))
     answer = link.recv(4)  # nothing follows it before we subscribe
-    if len(answer) != 4 or answer[0] >> 4 != _CONNACK or answer[3]:
+    if len(answer) != 4 or answer[0] >> 4 != CONNACK or answer[3]:
         link.close()
         raise ConnectionError(f"the broker refused {client_id}: {answer!r}")
     link.settimeout(None)
     return link
 
 
+def connect_packet(client_id: str, *, clean_session: bool = True) -> bytes:
+    """Return a CONNECT packet without login and without a will, keepalive `KEEPALIVE_S`."""
+    flags = b"\x02" if clean_session else b"\x00"
+    body = b"".join((b"\x00\x04MQTT\x04", flags, KEEPALIVE_S.to_bytes(2), _text(client_id)))
+    return b"\x10" + _as_length(len(body)) + body
+
+
+def subscribe_packet(*filters: str, qos: int = 1) -> bytes:
+    """Return a SUBSCRIBE packet, its packet id 1."""
+    wanted = b"".join(_text(each) + bytes([qos]) for each in filters)
+    return b"\x82" + _as_length(2 + len(wanted)) + b"\x00\x01" + wanted
+
+
 def publish_packet(topic: str, payload: bytes, packet_id: int) -> bytes:
     """Return a PUBLISH packet at QoS 1, not retained."""
     body = b"".join((_text(topic), packet_id.to_bytes(2), payload))
     return b"".join((b"\x32", _as_length(len(body)), body))
+
+
+def published(first: int, body: bytes) -> tuple[str, bytes, bytes]:
+    """Return a PUBLISH packet's topic and payload, and its PUBACK; that is empty at QoS 0."""
+    topic_end = payload_at = 2 + int.from_bytes(body[:2])
+    ack = b""
+    if first & 0x06:
+        payload_at += 2
+        ack = b"\x40\x02" + body[topic_end:payload_at]
+    return body[2:topic_end].decode(), body[payload_at:], ack
 
 
 def heard_on(heard: Iterable[Heard], channel: str) -> list[Heard]:
@@ -229,7 +245,7 @@ def heard_on(heard: Iterable[Heard], channel: str) -> list[Heard]:
 
 def _leave(link: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        link.sendall(_DISCONNECT)
+        link.sendall(DISCONNECT)
     link.close()
 
 

@@ -1,11 +1,37 @@
-"""`yieldline service` as its own process, whose log lines are read."""
+"""`yieldline broker`, `service` and `ui` as processes of their own: what they log and answer."""
 
 import json
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.support.ports import free_port, listens
 from tests.support.processes import YIELDLINE, Process
 from tests.support.waiting import eventually_sync
+
+
+class OwnBroker:
+    """Mosquitto as `yieldline broker` sets it up, started at once, on `port` until `close`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self.start()
+
+    def start(self) -> None:
+        """Start it on the same port and folder as ever, and wait until it listens."""
+        words = ["--broker", "mosquitto", "--port", str(self.port), "--data-dir", "broker"]
+        self.process = Process([YIELDLINE, "broker", *words], directory=self._folder)
+        eventually_sync(lambda: listens(self.port), 20, saw=lambda: self.process.output)
+
+    def kill(self) -> None:
+        """End it as a power cut would: the command has become Mosquitto itself."""
+        self.process.kill()
+
+    def close(self) -> None:
+        """End it in good order."""
+        self.process.stop()
 
 
 class Service:
@@ -55,3 +81,48 @@ class Service:
         lines = [line for line in self.process.output.splitlines() if not line.startswith("{")]
         assert len(lines) == 1, lines
         return lines[0]
+
+
+class WebApp:
+    """One web app on a free port, on a broker and a database."""
+
+    def __init__(self, folder: Path, broker_port: int, database_url: str) -> None:
+        self.port = free_port()
+        environment = {
+            "YIELDLINE_BROKER__PORT": str(broker_port),
+            "YIELDLINE_BROKER__RETRY_DELAY_MAX_S": "0.5",
+            "YIELDLINE_DATABASE__URL": database_url,
+            "YIELDLINE_HTTP__PORT": str(self.port),
+        }
+        self.process = Process([YIELDLINE, "ui"], environment=environment, directory=folder)
+
+    def stream(self, path: str) -> Any:  # noqa: ANN401 - what urllib returns
+        """Return an answer that goes on: a context, and an iterable of lines."""
+        return _opener().open(f"http://127.0.0.1:{self.port}{path}", timeout=10)
+
+    def ask(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Return status and body."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        try:
+            with _opener().open(url, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def becomes(self, status: int, timeout_s: float) -> dict[str, Any]:
+        """Wait until /readyz says so; return its body."""
+
+        def said() -> dict[str, Any]:
+            try:
+                found, body = self.ask("/readyz")
+            except OSError as error:
+                raise AssertionError(str(error)) from error
+            assert found == status, body
+            return body
+
+        return eventually_sync(said, timeout_s, saw=lambda: self.process.output)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))

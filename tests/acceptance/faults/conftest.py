@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.keeper import Keeper
-from tests.support.services import Service
+from tests.support.services import Service, WebApp
 
 StartService = Callable[..., Service]
 StartKeeper = Callable[..., Keeper]
+StartWeb = Callable[[int, str], WebApp]
 
 
 @pytest.fixture
@@ -38,3 +39,17 @@ def start_keeper() -> Iterator[StartKeeper]:
     yield start
     for keeper in keepers:
         keeper.close()
+
+
+@pytest.fixture
+def start_web(tmp_path: Path) -> Iterator[StartWeb]:
+    """Start web apps; they are ended afterwards."""
+    made: list[WebApp] = []
+
+    def start(broker_port: int, database_url: str) -> WebApp:
+        made.append(WebApp(tmp_path, broker_port, database_url))
+        return made[-1]
+
+    yield start
+    for web in made:
+        web.process.stop()

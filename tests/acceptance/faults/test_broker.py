@@ -1,79 +1,23 @@
 """The fault matrix about the broker: killed, forgetful, full, denying; and huge messages."""
 
 import contextlib
-import json
 import socket
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.keeper import Keeper, assert_all_once, books, message, query, stored
 from tests.support.mosquitto import Mosquitto
-from tests.support.ports import free_port
-from tests.support.processes import YIELDLINE, Process
+from tests.support.processes import Process
 from tests.support.raw_mqtt import Listener, Sender, connect, publish_packet
-from tests.support.services import Service
+from tests.support.services import Service, WebApp
 from tests.support.waiting import eventually_sync
 
 Brokers = Callable[..., Mosquitto]
 StartService = Callable[..., Service]
 StartKeeper = Callable[..., Keeper]
-
-
-class Web:
-    """`yieldline ui` on a free port."""
-
-    def __init__(self, folder: Path, broker_port: int, database_url: str) -> None:
-        self.port = free_port()
-        environment = {
-            "YIELDLINE_BROKER__PORT": str(broker_port),
-            "YIELDLINE_BROKER__RETRY_DELAY_MAX_S": "0.5",
-            "YIELDLINE_DATABASE__URL": database_url,
-            "YIELDLINE_HTTP__PORT": str(self.port),
-        }
-        self.process = Process([YIELDLINE, "ui"], environment=environment, directory=folder)
-
-    def ask(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Return status and body."""
-        url = f"http://127.0.0.1:{self.port}{path}"
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(url, timeout=10) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-
-    def becomes(self, status: int, timeout_s: float) -> dict[str, Any]:
-        """Wait until /readyz says so; return its body."""
-
-        def said() -> dict[str, Any]:
-            try:
-                found, body = self.ask("/readyz")
-            except OSError as error:
-                raise AssertionError(str(error)) from error
-            assert found == status, body
-            return body
-
-        return eventually_sync(said, timeout_s)
-
-
-@pytest.fixture
-def start_web(tmp_path: Path) -> Iterator[Callable[[int, str], Web]]:
-    """Start web apps; they are ended afterwards."""
-    made: list[Web] = []
-
-    def start(broker_port: int, database_url: str) -> Web:
-        made.append(Web(tmp_path, broker_port, database_url))
-        return made[-1]
-
-    yield start
-    for web in made:
-        web.process.stop()
+StartWeb = Callable[[int, str], WebApp]
 
 
 @pytest.mark.slow
@@ -81,7 +25,7 @@ def test_a_broker_killed_twice_in_400_messages_costs_nothing_and_is_said_within_
     mosquitto_factory: Brokers,
     start_service: StartService,
     start_keeper: StartKeeper,
-    start_web: Callable[[int, str], Web],
+    start_web: StartWeb,
     sqlite_url: str,
 ) -> None:
     """Row 1, and row 37: this broker has no persistence, so each kill loses the session too."""
@@ -112,7 +56,7 @@ def test_what_a_full_queue_drops_is_a_number_on_the_system_page_and_comes_again(
     mosquitto_factory: Brokers,
     start_service: StartService,
     start_keeper: StartKeeper,
-    start_web: Callable[[int, str], Web],
+    start_web: StartWeb,
     sqlite_url: str,
 ) -> None:
     """Row 38."""
