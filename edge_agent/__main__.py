@@ -11,11 +11,13 @@ import typer
 
 from broker.errors import SettingsError, YieldlineError
 from broker.files import trouble_of
+from broker.signals import leave_when_told
 from edge_agent.config import load_config
 from edge_agent.errors import NotDone
 from edge_agent.formats import FORMAT_NAMES, Options, check_format, read_options
 
 _BAR_FROM_BYTES: Final = 8_388_608
+_EXIT_NOT_DONE: Final = 1
 
 app = typer.Typer(
     help="Forward tester log files to the broker; each record arrives once, or is still here.",
@@ -46,6 +48,7 @@ def run(
     ] = 300,
 ) -> None:
     """Read log files as they grow and send their results until the service has stored them."""
+    leave_when_told(_EXIT_NOT_DONE if once else 0)
     from edge_agent.run import run_agent
 
     run_agent(load_config(config), once=once, timeout_s=timeout)
@@ -203,7 +206,7 @@ def main() -> None:
         app(prog_name=own_name)
     except NotDone as error:
         typer.echo(str(error), err=True)
-        sys.exit(1)
+        sys.exit(_EXIT_NOT_DONE)
     except YieldlineError as error:
         typer.echo(str(error), err=True)
         sys.exit(2)

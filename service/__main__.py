@@ -13,12 +13,15 @@ import typer
 
 from broker.errors import YieldlineError
 from broker.settings import Settings, load_settings
+from broker.signals import leave_when_told
 from service import ca_cli, rules_cli, tokens_cli, users_cli
 from service.backup_cli import backup, restore, verify
 from service.export_cli import export
 from service.prune_cli import prune
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
+_RUN_ON = {"up", "service", "ui", "broker", "simulate"}
+"""Commands that end when they are told to."""
 
 app = typer.Typer(
     name="yieldline",
@@ -219,6 +222,8 @@ def health(
 
 def main() -> None:
     """Run the command line; the console script `yieldline` and `python -m service`."""
+    if _RUN_ON.intersection(sys.argv[1:2]):
+        leave_when_told()
     _become_program(sys.argv)
     try:
         app()

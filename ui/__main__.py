@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
@@ -20,8 +20,10 @@ from broker.logs import configure_logging
 from broker.origins import Layers
 from broker.sections import HttpSettings
 from broker.settings import Settings, load_settings, read_layers
+from broker.signals import leave_when_told
 from service.store.accounts import has_users
 from service.store.database import Database
+from service.store.transport import warn_exposed
 from ui.access.secret import read_secret
 
 if TYPE_CHECKING:
@@ -67,18 +69,12 @@ def run(
 
 def main() -> None:
     """Run the command line; a person's mistake is one sentence, never a traceback."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _leave)
+    leave_when_told()
     try:
         app(prog_name="yieldline ui")
     except YieldlineError as error:
         typer.echo(str(error), err=True)
         sys.exit(EXIT_FAILED if isinstance(error, StoreUnavailable) else EXIT_USAGE)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End before there is anything to end in order."""
-    raise SystemExit(0)
 
 
 def _check_login(settings: Settings) -> None:
@@ -147,6 +143,8 @@ async def _serve(settings: Settings, layers: Layers, bound: socket.socket) -> Ba
 
     web = create_app(settings, layers)
     state: AppState = web.state.yieldline
+    if state.database.is_exposed:
+        warn_exposed(state.database.label)
     server = uvicorn.Server(
         uvicorn.Config(
             web,
