@@ -3,29 +3,9 @@
 from types import SimpleNamespace
 
 from edge_agent.formats.csv_options import CsvOptions
+from tests.support.csv_tables import REPORT
 
-OPTIONS = CsvOptions(
-    layout="report",
-    delimiter=";",
-    table_starts_with="StepName",
-    time_format="%Y.%m.%d. %H:%M",
-    outcomes={"Passed": "PASS", "Failed": "FAIL", "Info": ""},
-    head={
-        "barcode": "SerialNumber",
-        "product_id": "Part Number",
-        "started_at": "Start Time",
-        "reported_outcome": "Result",
-    },
-    columns={
-        "test_step": "StepName",
-        "measured_value": "Value",
-        "low": "Low",
-        "high": "High",
-        "unit": "Unit",
-        "reported_outcome": "Status",
-    },
-    max_unit_bytes=1024,
-)
+OPTIONS = CsvOptions(**REPORT, max_unit_bytes=1024)
 PIECES = [
     b"SerialNumber;A1\n",
     b"SerialNumber;A2\r\n",
