@@ -146,7 +146,6 @@ def run_head(details: Facts, run: Facts, attempts: int, clock: Clock) -> Facts:
     marginal = sum(each["marginal"] for each in details["measurements"])
     seconds = seconds_of({**more, "timestamp": details["timestamp"]})
     program = " ".join(filter(None, (more["program"], more["program_version"])))
-    panel = more["panel"] or {}
     facts = (
         details["machine_id"],
         clock.full(details["timestamp"]),
@@ -154,8 +153,6 @@ def run_head(details: Facts, run: Facts, attempts: int, clock: Clock) -> Facts:
         f"fixture {more['fixture']}" if more["fixture"] else "",
         program,
         f"operator {more['operator']}" if more["operator"] else "",
-        f"panel {panel['id']}" if panel.get("id") else "",
-        f"position {panel['position']}" if panel.get("position") is not None else "",
     )
     said = [
         f"{thousands(counts[name])} {name}"

@@ -1,6 +1,7 @@
 """Values, limits and durations as people read them. Pure: no I/O."""
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
@@ -10,6 +11,8 @@ from broker.messages import Comparator, Outcome, Value
 _PREFIXES: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"),
                     (1e-9, "n"), (1e-12, "p"))  # fmt: skip
 _PREFIXED_UNITS: Final = frozenset(("F", "H", "V", "A", "Ohm", "Ω", "Hz", "W", "s", "S"))
+_MICRO: Final = re.compile(r"^u(?=(?:[AFHVWSsmg]|Hz|Ω)$)")
+_DEGREE: Final = re.compile(r"^deg ?(?=[CF]$)")
 _BETWEEN: Final = frozenset(("GTLT", "GELE", "GELT", "GTLE"))
 _OUTSIDE: Final = frozenset(("LTGT", "LEGE", "LEGT", "LTGE"))
 _SIGNS: Final = {"EQ": "=", "NE": "≠", "GT": ">", "GE": "≥", "LT": "<", "LE": "≤"}
@@ -45,11 +48,17 @@ class Telling(Protocol):
     def reason(self) -> str | None: ...  # noqa: D102
 
 
+def unit_name(measure_unit: str | None) -> str:
+    """Return a unit of measure as people write it: uA is µA, kOhm kΩ, degC °C; empty for None."""
+    name = (measure_unit or "").replace("Ohm", "Ω")
+    return _DEGREE.sub("°", _MICRO.sub("µ", name))
+
+
 class Scale:
     """One readable prefix for a value and its limits: 4.446e-06 F reads 4.446 µF."""
 
     def __init__(self, value: Value, measure_unit: str | None) -> None:
-        unit = (measure_unit or "").replace("Ohm", "Ω")
+        unit = unit_name(measure_unit)
         self.factor, self.unit = 1.0, unit
         number = value if isinstance(value, float) else 0.0
         if (measure_unit or "") not in _PREFIXED_UNITS or not number or 1e-3 < abs(number) < 1e4:  # noqa: PLR2004 - readable as it is

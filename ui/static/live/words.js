@@ -105,6 +105,9 @@ export function thousands(count) {
   return String(count).replace(/\B(?=(\d{3})+$)/g, SPACE);
 }
 
+// A unit of measure as people write it: uA is µA, kOhm kΩ, degC °C. As ui/wording.py has it.
+export const unitName = (unit) => (unit ?? "").replace("Ohm", "Ω").replace(/^u(?=(?:[AFHVWSsmg]|Hz|Ω)$)/, "µ").replace(/^deg ?(?=[CF]$)/, "°");
+
 // How long something has lasted: 6 s, 14 min, 2 h 5 min, 3 days.
 export function duration(seconds) {
   const s = Math.max(0, seconds);

@@ -1,5 +1,5 @@
 // What a back-test found: yields then and with the draft, over time, and every run that changes by name.
-import { call, Icon, Sheet, Shapes, thousands, Trouble, unitLink, weekday, clockMinute } from "yieldline";
+import { call, Icon, Sheet, Shapes, thousands, Trouble, unitLink, unitName, weekday, clockMinute } from "yieldline";
 import { addressOf } from "yieldline/api.js";
 import { Chart } from "yieldline/chart.js";
 import { saveCsv } from "yieldline/csv.js";
@@ -89,7 +89,7 @@ function rowOf(run, rules) {
     machine: run.machine_id,
     step: step?.test_step ?? run.first_failure ?? "",
     value: step ? String(step.measured_value ?? "no value") : "missing",
-    unit: step?.unit ?? "",
+    unit: unitName(step?.unit),
     by: step ? (step.rule_before ?? "tester") : "",
     now: rule ? limitWords(rule) : step && !step.rule_after ? "tester" : `${run.outcome_after}`,
     reason: step?.reason ?? "",
@@ -151,7 +151,7 @@ export const Report = {
     save() {
       const rows = this.sheet.runs.map((run) => {
         const row = rowOf(run, this.rules);
-        return [run.timestamp, run.barcode, run.product_id, run.procedure, run.machine_id, row.step, row.value, row.unit, row.by, row.now, run.outcome_before, run.outcome_after, row.afterwards];
+        return [run.timestamp, run.barcode, run.product_id, run.procedure, run.machine_id, row.step, row.value, run.steps[0]?.unit ?? "", row.by, row.now, run.outcome_before, run.outcome_after, row.afterwards];
       });
       saveCsv(`backtest-${this.sheet.id}`, HEAD, rows);
     },

@@ -1,5 +1,5 @@
 // Rules, changes and faults as people read them.
-import { clockMinute, when } from "yieldline";
+import { clockMinute, unitName, when } from "yieldline";
 import { KEYS } from "./toml.js";
 
 export { wilson } from "yieldline/shares.js";
@@ -64,7 +64,7 @@ function bare(rule, comparator) {
 // "≤ 55.0 mV": the limit with the digits that were written.
 export function limitWords(rule) {
   const words = bare(rule, comparatorOf(rule));
-  return typeof rule.values.unit === "string" ? `${words} ${rule.values.unit}` : words;
+  return typeof rule.values.unit === "string" ? `${words} ${unitName(rule.values.unit)}` : words;
 }
 
 // Where a rule applies, without the step: "ECU-* · FCT".

@@ -10,7 +10,7 @@ export const Journey = {
   props: { lanes: Array, barcode: String, fresh: Object },
   emits: ["choose", "showFresh"],
   template: `
-<section class="panel jr" aria-label="Journey" :style="{gridTemplateColumns: columns}" @keydown="walk">
+<section class="panel jr" :class="'of' + width" aria-label="Journey" :style="{gridTemplateColumns: columns}" @keydown="walk">
   <p class="fresh" role="status"><template v-if="fresh"><Icon name="redo"/>New run at {{ fresh.time }}: {{ fresh.word }} at {{ fresh.procedure }}, {{ fresh.machine }}. <button v-if="!fresh.isShown" class="lnk" type="button" @click="$emit('showFresh')">Show it</button></template></p>
   <section v-for="lane in lanes" class="lane" :aria-label="lane.procedure"><h3><b :title="lane.procedure">{{ lane.procedure }}</b><span>{{ lane.ahead ? '–' : lane.count }}</span></h3>
     <div class="cards"><p v-if="lane.hidden" class="t3">{{ lane.hidden }} earlier runs are not shown here</p>
@@ -18,7 +18,8 @@ export const Journey = {
     <a v-for="card in lane.cards" :key="card.run" class="at" :class="[card.outcome, {sel: card.selected, new: fresh?.run === card.run}]" :href="unitLink(barcode, card.run)" :aria-current="card.selected ? 'true' : null" :title="card.full" @click.exact.prevent="$emit('choose', card.run)"><Outcome :mark="card.mark" size="16"/><b>{{ card.machine }}</b><span class="t3">{{ card.time }}</span><em :class="{wr: card.retest}" :title="card.note"><span v-if="card.differs" class="c-marg" :title="'The tester said ' + card.reported">≠ </span>{{ card.note }}</em></a></div></section>
 </section>`,
   computed: {
-    columns() { return `repeat(${Math.min(LANES_MAX, Math.max(3, this.lanes.length))}, minmax(0, 1fr))`; },
+    width() { return Math.min(LANES_MAX, Math.max(3, this.lanes.length)); },
+    columns() { return `repeat(${this.width}, minmax(0, 1fr))`; },
     selected() { return this.lanes.flatMap((lane) => lane.cards).find((card) => card.selected)?.run; },
   },
   mounted() { this.$watch(() => this.selected, this.showSelected, { immediate: true, flush: "post" }); },

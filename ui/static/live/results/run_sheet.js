@@ -2,7 +2,7 @@
 import { call, question, Trouble } from "../api.js";
 import { Empty, Failed, Shapes, Sheet } from "../panel.js";
 import { Icon, Outcome } from "../pictures.js";
-import { clockTime, fullTime, plantDay, runTime, thousands, unitLink } from "../words.js";
+import { clockTime, fullTime, plantDay, runTime, thousands, unitLink, unitName } from "../words.js";
 
 const MARKS = { PASS: "P", FAIL: "F", ERROR: "E", UNJUDGED: "U" };
 const ROWS_AT_ONCE = 200;
@@ -52,10 +52,10 @@ export const RunSheet = {
   <Failed v-if="asks.error" :words="asks.error" @again="asks.ask()"/>
   <Shapes v-else-if="!run && asks.isSlow"/>
   <template v-else-if="run">
-    <p class="lead"><a class="btn" :href="unitLink(run.barcode, run.run_id)">Open the unit</a><a class="btn" :href="'/api/v1/results/' + run.run_id + '/evidence.zip'" download title="Message, result, rulebook, receipt, hashes and a page of PDF">Evidence pack</a><a class="lnk" :href="'/machines/' + encodeURIComponent(run.machine_id)">{{ run.machine_id }}</a><span class="t2">{{ run.line }} · {{ run.procedure }}, {{ run.attempt === 1 ? 'first attempt' : 'attempt ' + run.attempt }}</span></p>
+    <p class="lead"><a class="btn pri" :href="unitLink(run.barcode, run.run_id)">Open the unit</a><a class="btn" :href="'/api/v1/results/' + run.run_id + '/evidence.zip'" download title="Message, result, rulebook, receipt, hashes and a page of PDF">Evidence pack</a><a class="lnk" :href="'/machines/' + encodeURIComponent(run.machine_id)">{{ run.machine_id }}</a><span class="t2">{{ run.line }} · {{ run.procedure }}, {{ run.attempt === 1 ? 'first attempt' : 'attempt ' + run.attempt }}</span></p>
     <dl class="facts"><div><dt>Start</dt><dd :title="runTime(run)">{{ moment(run.timestamp) }}</dd></div><div><dt>Received</dt><dd :title="fullTime(seconds(run.received_at))">{{ moment(run.received_at) }}</dd></div><div><dt>Product</dt><dd>{{ run.product_id }}</dd></div><div><dt>Rulebook</dt><dd>{{ run.rulebook_version ? 'v' + run.rulebook_version : 'none' }}</dd></div><div v-if="run.first_failure"><dt>First failure</dt><dd class="mono">{{ run.first_failure }}</dd></div><div><dt>Tester said</dt><dd :class="{'c-marg': run.agrees === false}"><Icon v-if="run.agrees === false" name="differs" size="13"/>{{ run.reported_outcome ?? 'nothing' }}</dd></div><div v-for="[word, value] in circumstances"><dt>{{ word }}</dt><dd>{{ value }}</dd></div></dl>
     <p v-if="run.clock_suspect" class="c-marg">The machine's clock is suspect: its times may be wrong.</p>
-    <table class="grid"><thead><tr><th>outcome</th><th>step</th><th class="r">value</th><th>limits</th><th>judged by</th></tr></thead><tbody><template v-for="each in shown"><tr :class="each.outcome.toLowerCase()"><td><Outcome :mark="each.marginal ? 'M' : mark(each)"/></td><td class="mono">{{ each.test_step }}</td><td class="r"><b :title="JSON.stringify(each.measured_value)">{{ value(each) }}</b> {{ each.unit ?? '' }}</td><td class="t2">{{ limits(each) }}</td><td class="t3">{{ each.rule_id ?? (each.reported_outcome ? 'tester' : '') }}</td></tr><tr v-if="each.reason" class="reason" :class="each.outcome.toLowerCase()"><td></td><td colspan="4">{{ each.reason }}</td></tr></template></tbody></table>
+    <table class="grid"><thead><tr><th>outcome</th><th>step</th><th class="r">value</th><th>limits</th><th>judged by</th></tr></thead><tbody><template v-for="each in shown"><tr :class="each.outcome.toLowerCase()"><td><Outcome :mark="each.marginal ? 'M' : mark(each)"/></td><td class="mono">{{ each.test_step }}</td><td class="r"><b :title="JSON.stringify(each.measured_value)">{{ value(each) }}</b> {{ unitName(each.unit) }}</td><td class="t2">{{ limits(each) }}</td><td class="t3">{{ each.rule_id ?? (each.reported_outcome ? 'tester' : '') }}</td></tr><tr v-if="each.reason" class="reason" :class="each.outcome.toLowerCase()"><td></td><td colspan="4">{{ each.reason }}</td></tr></template></tbody></table>
     <p v-if="sorted.length > shown.length" class="t3">{{ n(sorted.length - shown.length) }} more passed. <a class="lnk" :href="unitLink(run.barcode, run.run_id)">All on the unit's page</a></p>
     <Message :key="run.run_id" :run-id="run.run_id"/>
   </template>
@@ -81,7 +81,7 @@ export const RunSheet = {
     },
   },
   methods: {
-    fullTime, limits, runTime, unitLink,
+    fullTime, limits, runTime, unitLink, unitName,
     seconds: (text) => Date.parse(text) / 1000,
     n: thousands,
     mark: (each) => MARKS[each.outcome],
