@@ -1,11 +1,12 @@
 """Fixtures of the tests with real parts: an agent to start, and a service that answers it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.edge import Agent, TinyService
+from tests.support.links import Script, scripted_brokers
 from tests.support.mosquitto import Mosquitto
 
 
@@ -25,3 +26,10 @@ async def agent(
     yield made
     for process in made.processes:
         process.stop()
+
+
+@pytest.fixture
+async def scripted_broker() -> AsyncIterator[Callable[[Script], int]]:
+    """Make servers that do what no real broker does at will; each returns its port."""
+    async with scripted_brokers() as make:
+        yield make
