@@ -179,7 +179,7 @@ def db_stats(*, config: Config = None) -> None:
 
     database = Database(_settings(config).database)
     for name, count in count_rows(database).items():
-        typer.echo(f"{name:<14}{count:>12,}".replace(",", "\N{THIN SPACE}"))
+        typer.echo(f"{name:<14}{count:>12,}")
     typer.echo(describe_last(last_backup(database, datetime.now(UTC))))
 
 
@@ -207,13 +207,23 @@ app.command(
 )(export)
 
 
-@app.command(epilog="Example: `yieldline health --url http://127.0.0.1:8080`")
+@app.command(
+    epilog="Examples: `yieldline health`, or `yieldline health --url http://10.0.4.7:8080`"
+)
 def health(
-    *, url: Annotated[str, typer.Option(help="Where the web app is.")] = "http://127.0.0.1:8080"
+    *,
+    url: Annotated[
+        str | None, typer.Option(help="Where the web app is; default as in the settings.")
+    ] = None,
+    config: Config = None,
 ) -> None:
     """Say in words whether everything works; exit 1 if not."""
     from service.health import ask
+    from service.up_plan import Address, page_url
 
+    if url is None:
+        http = _settings(config).http
+        url = page_url(Address(http.host, http.port))
     is_well, sentences = ask(url)
     for sentence in sentences:
         typer.echo(sentence)

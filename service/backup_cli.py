@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from service.store.queries.base import Facts
 
 _MB: Final = 1_000_000
+_MINUTE: Final = "%Y-%m-%d %H:%M UTC"
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit trail.")]
 Author = Annotated[str | None, typer.Option(help="Who; default your login on this machine.")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file.")]
@@ -52,9 +53,7 @@ def verify(file: Annotated[Path, typer.Argument(help="A backup.")]) -> None:
     from service.store.backups.backup import verify as check
 
     manifest = check(file)
-    typer.echo(
-        f"{file} is whole: {_described(manifest)}, taken {manifest.taken_at:%Y-%m-%d %H:%M} UTC."
-    )
+    typer.echo(f"{file} is whole: {_described(manifest)}, taken {manifest.taken_at:{_MINUTE}}.")
 
 
 def restore(
@@ -92,11 +91,15 @@ def describe_last(known: "Facts | None") -> str:
     if known is None:
         return "no backup has ever been taken: yieldline db backup FOLDER"
     if known["ok"]:
-        return f"last backup {known['at']}: {known['file']}, {known['size_bytes']:,} bytes"
-    good = (
-        f"the last good one is of {known['good_at']}" if known["good_at"] else "there is none yet"
-    )
+        size_bytes = known["size_bytes"]
+        return f"last backup {_minute(known['at'])}: {known['file']}, {size_bytes:,} bytes"
+    good_at = known["good_at"]
+    good = f"the last good one is of {_minute(good_at)}" if good_at else "there is none yet"
     return f"the last backup failed ({known['trouble']}); {good}"
+
+
+def _minute(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):{_MINUTE}}"
 
 
 def _asked(author: str | None, reason: str) -> "Asked":

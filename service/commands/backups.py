@@ -33,6 +33,8 @@ class Taken(NamedTuple):
 def back_up(database: Database, target: Path, asked: Asked, progress: Progress) -> Taken:
     """Write a backup, and note in the audit trail that it was taken, or why it was not.
 
+    A mistyped target is no attempt: it is said to who asked, and raises no alarm for the plant.
+
     Args:
         database: Services may write to it meanwhile.
         target: A file that does not exist, or a folder: then its name is the time.
@@ -46,6 +48,7 @@ def back_up(database: Database, target: Path, asked: Asked, progress: Progress) 
     if database.is_sqlite and not database.file.exists():
         raise SettingsError(f"there is no database {database.file}. Check YIELDLINE_DATABASE__URL.")
     file = target / backups.default_name(database, asked.now) if target.is_dir() else target
+    backups.check_target(file)
     try:
         manifest = backups.take(database, file, asked.now, progress)
     except YieldlineError as error:

@@ -15,6 +15,7 @@ from sqlalchemy import inspect, text
 
 from broker.errors import SettingsError, StoreRefused
 from broker.sections import DatabaseSettings
+from service.backup_cli import describe_last
 from service.commands.backups import Asked, back_up, restore
 from service.store import lease, schema
 from service.store.backups import backup, postgres_tools, sqlite_file
@@ -84,9 +85,9 @@ def fill(stored: Stored) -> None:
     back_up_to_nowhere(stored)
 
 
-def back_up_to_nowhere(stored: Stored) -> None:
+def back_up_to_nowhere(stored: Stored, asked: Asked = BY_ANN) -> None:
     with pytest.raises(SettingsError, match="cannot be written"):
-        back_up(stored.database, Path("/dev/null/x.db"), BY_ANN, nobody)
+        back_up(stored.database, Path("/dev/null/x.db"), asked, nobody)
 
 
 def nobody(_done: int, _total: int) -> None:
@@ -400,6 +401,7 @@ def test_it_is_known_when_the_last_backup_was_taken_and_whether_it_worked(
 ) -> None:
     assert last_backup(stored.database, NOW) is None
     assert "no backup has ever been taken" in run(stored.url, "stats").output
+    stored.save(orjson.dumps([run_message(f"U{number}") for number in range(1_000)]))
     taken = back_up(stored.database, tmp_path / "one.backup", BY_ANN, nobody)
     later = NOW + timedelta(hours=3)
     known = last_backup(stored.database, later)
@@ -412,15 +414,27 @@ def test_it_is_known_when_the_last_backup_was_taken_and_whether_it_worked(
         "good_at": "2026-11-25T02:00:00Z",
         "age_s": 3 * 3600.0,
     }
-    assert "last backup" in run(stored.url, "stats").output
-    with pytest.raises(SettingsError, match=r"one\.backup exists"):
-        back_up(stored.database, tmp_path / "one.backup", BY_ANN._replace(now=later), nobody)
+    stats = run(stored.url, "stats").output
+    size_bytes = f"{taken.manifest.size_bytes:,}"
+    assert f"last backup 2026-11-25 02:00 UTC: one.backup, {size_bytes} bytes" in stats
+    assert "measurement          1,000\n" in stats
+    back_up_to_nowhere(stored, BY_ANN._replace(now=later))
     failed = last_backup(stored.database, later)
     assert failed is not None
     assert (failed["ok"], failed["good_at"], failed["age_s"]) == (False, known["at"], 10_800.0)
-    assert "exists" in failed["trouble"]
-    said = run(stored.url, "stats").output
-    assert "failed" in said, said
+    assert "cannot be written" in failed["trouble"]
+    assert describe_last(failed).startswith("the last backup failed (")
+    assert describe_last(failed).endswith("; the last good one is of 2026-11-25 02:00 UTC")
+
+
+def test_a_mistyped_target_is_no_failed_backup(stored: Stored, tmp_path: Path) -> None:
+    taken = back_up(stored.database, tmp_path / "one.backup", BY_ANN, nobody)
+    known = last_backup(stored.database, NOW)
+    with pytest.raises(SettingsError, match=r"one\.backup exists"):
+        back_up(stored.database, taken.file, BY_ANN, nobody)
+    with pytest.raises(SettingsError, match=r"there is no folder .*backupz\. Create it"):
+        back_up(stored.database, tmp_path / "backupz" / "two.backup", BY_ANN, nobody)
+    assert last_backup(stored.database, NOW) == known
 
 
 @pytest.mark.postgres

@@ -11,10 +11,12 @@ from typing import Any
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
 from broker.messages import Severity
 from broker.settings import Settings
 from service import health
+from service.__main__ import app
 from service.core.alerts import AlertKind, Finding, Subject
 from service.pulse import Pulse
 from service.store.alerts import open_alert
@@ -55,6 +57,21 @@ def report(stored: Stored, *, looked_s_ago: float | None = 1.0) -> None:
         pulse.looked_at = now - timedelta(seconds=looked_s_ago)
     facts: dict[str, Any] = {"connected": True, **pulse.facts()}
     stored.writer.report(orjson.dumps(facts).decode(), now)
+
+
+def test_the_port_of_the_settings_is_asked_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, other = free_port(), free_port()
+    file = tmp_path / "yieldline.toml"
+    file.write_text(f'[http]\nhost = "0.0.0.0"\nport = {port}\nno_login = true\n', "utf-8")
+    monkeypatch.setenv("YIELDLINE_CONFIG", str(file))
+    for words, url in {
+        ("health",): f"http://127.0.0.1:{port}",
+        ("health", "--url", f"http://localhost:{other}"): f"http://localhost:{other}",
+    }.items():
+        done = CliRunner().invoke(app, words)
+        assert (done.exit_code, done.output.partition(" ")[0]) == (1, url)
 
 
 async def test_what_is_wrong_is_said_with_what_to_do(

@@ -52,22 +52,32 @@ def default_name(database: Database, now: datetime) -> str:
     return f"yieldline-{now:%Y%m%dT%H%M%SZ}.{_SUFFIX[_kind(database)]}"
 
 
+def check_target(file: Path) -> None:
+    """Check where a backup should go, before one is tried.
+
+    Raises:
+        SettingsError: The file exists, or its folder does not.
+    """
+    if file.exists():
+        raise SettingsError(f"{file} exists. Choose another name, or a folder.")
+    if not file.parent.exists():
+        raise SettingsError(f"there is no folder {file.parent}. Create it, or choose another.")
+
+
 def take(database: Database, file: Path, now: datetime, progress: Progress) -> Manifest:
     """Write a backup and its manifest, while services write to the database.
 
     Args:
         database: Of which.
-        file: Where to; it must not exist.
+        file: Where to, see `check_target`.
         now: When, aware.
         progress: Called with how many bytes are read, and of how many.
 
     Raises:
-        SettingsError: The file exists or cannot be written, the database is damaged, or a tool is
-            missing. Nothing is left behind.
+        SettingsError: The file cannot be written, the database is damaged, or a tool is missing.
+            Nothing is left behind.
         StoreUnavailable, StoreRefused: Database trouble; likewise.
     """
-    if file.exists():
-        raise SettingsError(f"{file} exists. Choose another name, or a folder.")
     part = file.with_name(f"{file.name}.part")
     copy = sqlite_file.take if database.is_sqlite else postgres_file.take
     try:
