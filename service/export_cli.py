@@ -34,7 +34,9 @@ def export(  # noqa: PLR0913 - one flag a filter
         str | None, typer.Option(help="Runs in which this test_step failed first.")
     ] = None,
     barcode: Annotated[str | None, typer.Option(help="Runs of this unit.")] = None,
-    outcome: Annotated[Outcome | None, typer.Option(help="Runs with this outcome.")] = None,
+    outcome: Annotated[
+        Outcome | None, typer.Option(case_sensitive=False, help="Runs with this outcome.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     config: Annotated[Path | None, typer.Option("--config", help="Settings file.")] = None,
 ) -> None:
@@ -48,6 +50,7 @@ def export(  # noqa: PLR0913 - one flag a filter
     from service.store.exports.export import Export
     from service.store.queries.filters import Filters
 
+    rows = rows.lower()
     if rows not in set(Rows):
         raise SettingsError(f"--rows {rows!r} is neither runs nor measurements.")
     filters = Filters(

@@ -35,7 +35,9 @@ Author = Annotated[str | None, typer.Option(help="Who; default your login on thi
 def create(
     name: Annotated[str, typer.Argument(help="What it is for.")],
     *,
-    scope: Annotated[Scope, typer.Option(help="A role, or ingest or wall alone.")] = Scope.VIEWER,
+    scope: Annotated[
+        Scope, typer.Option(case_sensitive=False, help="A role, or ingest or wall alone.")
+    ] = Scope.VIEWER,
     days: Annotated[int, typer.Option(help="How long it lasts.")] = _DAYS_DEFAULT,
     author: Author = None,
     config: Config = None,

@@ -39,7 +39,9 @@ PasswordFile = Annotated[
 def add(
     name: Name,
     *,
-    role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.VIEWER,
+    role: Annotated[
+        Role, typer.Option(case_sensitive=False, help="What the user may do.")
+    ] = Role.VIEWER,
     password_file: PasswordFile = None,
     author: Author = None,
     config: Config = None,
@@ -88,7 +90,9 @@ def passwd(
 @app.command(epilog="Example: `yieldline users role bo engineer`")
 def role(
     name: Name,
-    new_role: Annotated[Role, typer.Argument(metavar="ROLE", help="The new role.")],
+    new_role: Annotated[
+        Role, typer.Argument(metavar="ROLE", case_sensitive=False, help="The new role.")
+    ],
     *,
     author: Author = None,
     config: Config = None,

@@ -9,9 +9,11 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+from typer.testing import CliRunner
 
 from broker.messages import Outcome
 from broker.settings import Settings
+from service.__main__ import app
 from service.store.exports import rows as export_rows
 from service.store.exports.columns import COLUMNS, FileFormat, Page, Rows
 from service.store.exports.export import Export
@@ -211,6 +213,18 @@ def test_the_command_writes_the_same_file(
     assert (again.returncode, again.stdout) == (2, "")
     assert again.stderr == "runs.csv exists. Choose another name, or replace it with --force.\n"
     assert list(tmp_path.glob("*.part")) == []
+
+
+def test_a_choice_is_understood_in_any_case(stored: Stored, tmp_path: Path) -> None:
+    stored.save(run_message("A"), run_message("B", passes=False))
+    for number, words in enumerate(
+        (("--outcome", "fail"), ("--outcome", "Fail", "--rows", "Runs"))
+    ):
+        file = str(tmp_path / f"{number}.csv")
+        done = CliRunner().invoke(
+            app, ["export", file, *words], env={"YIELDLINE_DATABASE__URL": stored.url}
+        )
+        assert done.stdout.startswith(f"{file} holds 1 runs, "), done
 
 
 @pytest.mark.parametrize(
