@@ -169,6 +169,8 @@ def test_on_a_phone_each_alert_is_a_card(product: Product, browser: Browser) -> 
     box = browser.run("return document.querySelector('.alerts .pick').getBoundingClientRect()")
     assert box["width"] >= 44
     assert box["height"] >= 44
+    in_row(browser, "at PHONE-1", "row.querySelector('.st .btn').click()")
+    eventually_sync(lambda: alerts(product, "PHONE-1", state="acknowledged"))
     assert browser.complaints() == []
 
 

@@ -1,6 +1,6 @@
 // Alerts: what must I do next? The list is asked again when the status frame says that one changed.
-import { Age, call, change, clock, Icon, live, machineLink, may, needs, onKey, Panel, query, question, thousands, Trouble } from "yieldline";
-import { about, kindWord, momentWords, secondsOf, stateWords } from "yieldline/alertwords.js";
+import { Age, call, change, clock, duration, Icon, live, machineLink, may, needs, onKey, Panel, query, question, thousands, Trouble } from "yieldline";
+import { about, kindWord, momentWords, secondsOf as seconds, stateWords } from "yieldline/alertwords.js";
 import { AlertSheet } from "yieldline-alerts/alert_sheet.js";
 import { ShelveBox } from "yieldline-alerts/shelve_box.js";
 
@@ -15,25 +15,28 @@ export default {
   template: `
 <div class="as">
   <section class="panel load" aria-label="Load">
-    <div><em>Alerts per hour, last 24 h</em><b :class="{'c-marg': load && load.per_hour > goal}">{{ load ? load.per_hour.toFixed(1) : '–' }}</b> <span class="t3">goal: at most {{ goal }}</span></div>
-    <div class="ringing"><em>Ring most</em><span v-if="load && !load.ringing.length" class="t3">none rang twice in 24 h</span><ol v-else-if="load"><li v-for="each in load.ringing"><b>{{ each.opened }} ×</b> {{ kindWord(each.kind) }} <span class="mono">{{ about(each) }}</span></li></ol></div>
+    <div><h3>Open</h3><p class="v">{{ waiting ? n(waiting.length) : '–' }}</p><p class="s"><span v-for="[severity, count] in bySeverity"><Icon :class="'c-' + severity" :name="severity" size="14"/>{{ count }} {{ severity }}</span><template v-if="waiting && !waiting.length">nothing rings</template></p></div>
+    <div><h3>Waits longest</h3><p class="v">{{ longest ? duration(clock.second - seconds(longest.opened_at)) : '–' }}</p><p class="s"><template v-if="longest">{{ kindWord(longest.kind) }} <span class="mono">{{ longest.subject.machine ?? longest.line }}</span></template><template v-else>all are seen</template></p></div>
+    <div><h3>Alerts per hour</h3><p class="v" :class="{'c-marg': load && load.per_hour > goal}"><Icon v-if="load && load.per_hour > goal" name="major" size="20"/>{{ load ? load.per_hour.toFixed(1) : '–' }}</p><p class="s">{{ load ? n(load.opened) + ' in 24 h' : '' }} · goal: at most {{ goal }}</p></div>
+    <div class="ringing"><h3>Ring most, last 24 h</h3><ol v-if="load?.ringing.length"><li v-for="each in load.ringing"><b>{{ each.opened }} ×</b> {{ kindWord(each.kind) }} <span class="mono">{{ about(each) }}</span></li></ol><p v-else-if="load" class="s">none rang twice</p></div>
   </section>
   <Panel title="Alerts" :what="what" :asks="asks" :rows="alerts.length" :csv="csv" :empty="empty">
     <template #note><span class="seg" role="tablist" aria-label="State"><button v-for="state in states" type="button" role="tab" :aria-selected="String(state === tab)" :class="{on: state === tab}" @click="show(state)">{{ state }}<b v-if="counted(state)"> {{ counted(state) }}</b></button></span></template>
     <template #head><span v-if="trouble" class="c-fail" role="alert">{{ trouble }}</span><template v-if="canAct"><span class="t3">{{ chosen.size ? chosen.size + ' chosen' : '' }}</span><button v-if="tab !== 'acknowledged'" class="btn" type="button" v-bind="needs('operator', !chosen.size)" @click="acknowledge([...chosen])">Acknowledge <kbd>A</kbd></button><button class="btn" type="button" v-bind="needs('engineer', !chosen.size)" @click="askShelve([...chosen])">Shelve…</button></template></template>
     <div class="scroll" tabindex="-1"><table class="grid alerts" @keydown="move">
-      <thead><tr><th v-if="canAct"><input type="checkbox" aria-label="Choose all" :checked="isAllChosen" @change="chooseAll($event.target.checked)"></th><th scope="col">Severity</th><th scope="col">What</th><th scope="col">Machine</th><th scope="col">Line</th><th scope="col" class="r">Runs</th><th scope="col">Opened</th><th scope="col">State</th></tr></thead>
+      <thead><tr><th v-if="canAct"><input type="checkbox" aria-label="Choose all" :checked="isAllChosen" @change="chooseAll($event.target.checked)"></th><th scope="col">severity</th><th scope="col">what</th><th scope="col">machine</th><th scope="col">line</th><th scope="col" class="r" title="Runs behind it">runs</th><th scope="col" class="r">opened</th><th scope="col">state</th></tr></thead>
       <tbody><tr v-for="alert in alerts" :key="alert.alert_id" tabindex="0" :class="[alert.severity, {on: alert.alert_id === openId, seen: alert.state !== 'open'}]" @click="open(alert)" @keydown.enter.self="open(alert)">
         <td v-if="canAct" class="pick" @click.stop><input type="checkbox" :aria-label="'Choose alert ' + alert.alert_id" :checked="chosen.has(alert.alert_id)" @change="choose(alert.alert_id, $event.target.checked)"></td>
         <td class="sev"><span class="o" :class="{q: tab !== 'open'}"><Icon :class="tab === 'open' ? 'c-' + alert.severity : ''" :name="icon(alert)" size="16"/>{{ alert.severity }}</span></td>
-        <td class="what"><span class="kind t3">{{ kindWord(alert.kind) }}</span> {{ alert.message }}</td>
+        <td class="what"><b class="kind">{{ kindWord(alert.kind) }}</b> <span class="t2">{{ alert.message }}</span></td>
         <td class="mono"><a v-if="alert.subject.machine" :href="machineLink(alert.subject.machine)" @click.stop>{{ alert.subject.machine }}</a></td>
         <td>{{ alert.line }}</td>
         <td class="r">{{ alert.evidence.length || '' }}</td>
-        <td :title="alert.opened_at"><Age :at="seconds(alert.opened_at)"/></td>
-        <td class="st" :class="{'c-marg': isNeverSeen(alert)}">{{ stateWords(alert, clock.second) }}</td>
+        <td class="r age"><Age :at="seconds(alert.opened_at)"/></td>
+        <td class="st" :class="{'c-marg': isNeverSeen(alert)}"><span>{{ stateWords(alert, clock.second) }}</span><button v-if="alert.state === 'open'" class="btn" type="button" v-bind="needs('operator')" @click.stop="acknowledge([alert.alert_id])">Acknowledge</button></td>
       </tr></tbody>
     </table></div>
+    <p class="ft t3">{{ tab === 'closed' ? 'newest first' : 'critical first, then the newest · each closes by itself when its trouble is over' }}</p>
     <p v-if="asks.data?.next_cursor" class="more"><button class="btn" type="button" @click="change({until: alerts.at(-1).opened_at})">Older</button><button v-if="query.until" class="btn" type="button" @click="change({until: ''})">From the newest</button></p>
   </Panel>
   <span class="sr-only" role="status" aria-live="polite">{{ announced }}</span>
@@ -44,6 +47,8 @@ export default {
   created() {
     const wanted = () => ({ state: this.tab, line: query.line, machine_id: query.machine_id, until: query.until, limit: LISTED });
     this.asks = question("/api/v1/alerts", wanted, { isFiltered: false });
+    // The head says what is open, whatever is listed; where the list is just that, it is not asked twice.
+    this.opens = question(() => (this.isAllOpen ? "" : "/api/v1/alerts"), () => ({ state: "open", line: query.line, limit: LISTED }), { isFiltered: false });
     this.loads = question("/api/v1/alerts/load", () => ({}), { isFiltered: false });
     this.$watch(() => live.status.alerts_event, () => this.askAgain());
     this.$watch(() => this.asks.data, this.seeNew);
@@ -54,6 +59,13 @@ export default {
     openId: () => Number(query.alert) || 0,
     canAct() { return this.tab !== "closed"; },
     load() { return this.loads.data; },
+    isAllOpen() { return this.tab === "open" && !query.until && !query.machine_id; },
+    waiting() { return (this.isAllOpen ? this.asks : this.opens).data?.items ?? null; },
+    longest() { return [...(this.waiting ?? [])].sort((a, b) => seconds(a.opened_at) - seconds(b.opened_at))[0]; },
+    bySeverity() {
+      const count = (severity) => (this.waiting ?? []).filter((alert) => alert.severity === severity).length;
+      return Object.keys(RANK).map((severity) => [severity, count(severity)]).filter(([, found]) => found);
+    },
     alerts() {
       const found = [...(this.asks.data?.items ?? [])];
       return this.tab === "closed" ? found : found.sort((a, b) => RANK[a.severity] - RANK[b.severity]); // newest first among its like
@@ -71,11 +83,13 @@ export default {
   methods: {
     about,
     change,
+    duration,
     kindWord,
+    n: thousands,
     machineLink,
     needs,
     stateWords,
-    seconds: secondsOf,
+    seconds,
     counted: (state) => thousands(live.status[`alerts_${state}`] || 0).replace(/^0$/, ""),
     icon: ({ state, severity }) => (state === "shelved" ? "shelved" : state === "acknowledged" ? "bell" : severity),
     isNeverSeen: (alert) => alert.state === "closed" && !alert.acknowledged_by,
@@ -114,8 +128,7 @@ export default {
       this.chosen = new Set([...this.chosen].filter((id) => listed.has(id)));
     },
     askAgain() {
-      this.asks.ask();
-      this.loads.ask();
+      for (const each of [this.asks, this.opens, this.loads]) each.ask();
     },
     async act(path, body) {
       await call(path, { method: "POST", body: { author: AUTHOR, ...body } });
@@ -146,7 +159,7 @@ export default {
       }
     },
     csv() {
-      const moment = (text) => text && momentWords(secondsOf(text), clock.second);
+      const moment = (text) => text && momentWords(seconds(text), clock.second);
       return {
         name: `alerts-${this.tab}`,
         head: ["alert_id", "severity", "kind", "machine_id", "line", "message", "opened_at", "opened", "state", "acknowledged_by", "shelved_until", "closed_at"],
