@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    FromClause,
     Select,
     bindparam,
     case,
@@ -90,28 +89,28 @@ def _surplus(connection: Connection, filters: Filters) -> YieldCounts:
 
 def _surplus_by(connection: Connection, filters: Filters, key: str) -> dict[Any, YieldCounts]:
     """Return, for each value of a key, what the sum of its procedures counts too often."""
-
-    def key_of(states: FromClause) -> ColumnElement[Any]:
-        if key in SLOTS:
-            return slot_of(states.c.first_started_us, SLOTS[key])
-        return states.c[key]
-
-    if key not in SLOTS and key not in UNIT_STATE.c:  # is the run's
-        query = _surpluses(connection, filters, groups=(state_column(key).label("key"),))
+    if key in SLOTS:
+        column = slot_of(UNIT_STATE.c.first_started_us, SLOTS[key])
     else:
-        other = UNIT_STATE.alias("other")  # of the same unit, in the same group
-        is_there = select(other.c.unit_id).where(
-            other.c.unit_id == UNIT_STATE.c.unit_id,
-            other.c.procedure != UNIT_STATE.c.procedure,
-            key_of(other).is_not_distinct_from(key_of(UNIT_STATE)),
-        )
-        query = _surpluses(
-            connection,
-            filters,
-            groups=(key_of(UNIT_STATE).label("key"),),
-            further=(is_there.correlate(UNIT_STATE).exists(),),
-        )
+        column = state_column(key)
+    further: Sequence[Condition] = ()
+    if key in UNIT_STATE.c and connection.dialect.name == "sqlite":
+        # It looks them up one by one in any case, and has less to sort. PostgreSQL would hash all
+        # units once more.
+        further = [_is_there_again(key)]
+    query = _surpluses(connection, filters, groups=(column.label("key"),), further=further)
     return {value: _counts(*sums) for value, *sums in connection.execute(query)}
+
+
+def _is_there_again(key: str) -> Condition:
+    """Return what a unit's state holds if another of its states has the same key."""
+    other = UNIT_STATE.alias("other")
+    again = select(other.c.unit_id).where(
+        other.c.unit_id == UNIT_STATE.c.unit_id,
+        other.c.procedure != UNIT_STATE.c.procedure,
+        other.c[key].is_not_distinct_from(UNIT_STATE.c[key]),
+    )
+    return again.correlate(UNIT_STATE).exists()
 
 
 def _surplus_in(
