@@ -22,7 +22,8 @@ from broker.topics import ID_PATTERN
 PROGRAMS: Final = ("yieldline-service", "yieldline-ui", "yieldline-ingest")
 """Names of our own programs in docs/deploy/mosquitto.acl, which no machine may have."""
 _OURS: Final = "yieldline-"  # of our programs and of the services' client ids
-_CA, _BROKER = "ca", "broker"
+_CA, _BROKER, _DATABASE = "ca", "broker", "postgres"
+_SERVERS: Final = (_BROKER, _DATABASE)
 _FILES_UMASK: Final = 0o077 if os.name == "posix" else -1
 _is_host_name = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}").fullmatch
 _is_id = re.compile(ID_PATTERN).fullmatch
@@ -51,26 +52,32 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
 
-    def create(self, hosts: Sequence[str], days: int, ca_days: int) -> None:
-        """Make the authority, and certificates for the broker and our own programs.
+    def create(
+        self, hosts: Sequence[str], days: int, ca_days: int, *, database: Sequence[str] = ()
+    ) -> None:
+        """Make the authority, and certificates for the broker, the database and our own programs.
 
         Args:
             hosts: Names and addresses under which the broker is reached, at least one.
             days: How long the certificates are valid.
             ca_days: How long the authority's own is.
+            database: Names and addresses under which PostgreSQL is reached; none: no certificate.
 
         Raises:
             SettingsError: A host is none, a file is there already, or openssl is missing or failed.
         """
-        names = _subject_names(hosts)
+        servers = {_BROKER: _subject_names(hosts)}
+        if database:
+            servers[_DATABASE] = _subject_names(database)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._refuse_to_overwrite(_CA, _BROKER, *PROGRAMS)
+        self._refuse_to_overwrite(_CA, *servers, *PROGRAMS)
         with _workshop(self._folder, "Yieldline CA") as workshop:
             _make_key(workshop)
             words = ("-x509", "-days", str(ca_days), "-extensions", _CA, "-out", "crt")
             _openssl(workshop, "req", "-new", "-config", "conf", "-key", "key", *words)
             self._keep(workshop, _CA)
-        self._issue(_BROKER, f"extendedKeyUsage = serverAuth\nsubjectAltName = {names}", days)
+        for name, names in servers.items():
+            self._issue(name, f"extendedKeyUsage = serverAuth\nsubjectAltName = {names}", days)
         for name in PROGRAMS:
             self._issue(name, "extendedKeyUsage = clientAuth", days)
 
@@ -86,7 +93,7 @@ class Authority:
                 raise SettingsError(
                     f"{name!r} is not a machine_id: letters, digits, '.', '_' and '-', up to 64."
                 )
-            if name in (_CA, _BROKER) or name.startswith(_OURS):
+            if name in (_CA, *_SERVERS) or name.startswith(_OURS):
                 raise SettingsError(f"{name} cannot be a machine's name: it is one of our own.")
         self._refuse_to_overwrite(*machine_ids)
         for name in machine_ids:
@@ -96,7 +103,7 @@ class Authority:
         """Make certificates anew for keys that are there, in one step each.
 
         Args:
-            names: Of machines, our own programs, or `broker`.
+            names: Of machines, our own programs, `broker` or `postgres`.
             days: How long they are valid.
 
         Raises:
@@ -113,7 +120,7 @@ class Authority:
 
     def _purpose(self, name: str) -> str:
         """Return what a certificate is for, with the names that stand in it."""
-        if name != _BROKER:
+        if name not in _SERVERS:
             return "extendedKeyUsage = clientAuth"
         words = ("-noout", "-ext", "subjectAltName", "-in", f"{name}.crt")
         _, *lines = _openssl(self._folder, "x509", *words).splitlines()

@@ -157,6 +157,11 @@ class DatabaseSettings(Section):
     url_file: Path | None = Field(
         default=None, description="File that holds the URL, such as a container's secret."
     )
+    no_tls: bool = Field(
+        default=False,
+        description="Talk to a PostgreSQL on another host also where the URL does not say"
+        " sslmode=verify-full or verify-ca; every start warns of it.",
+    )
     timeout_s: float = Field(default=10, gt=0, description="Seconds to wait for a lock or login.")
 
     def address(self) -> str:

@@ -21,15 +21,19 @@ def new(
     *,
     host: Annotated[list[str], typer.Option(help="A name or address of the broker; repeatable.")],
     days: Days = 825,
+    database: Annotated[
+        list[str] | None, typer.Option(help="A name or address of PostgreSQL; repeatable.")
+    ] = None,
     ca_days: Annotated[
         int, typer.Option(min=1, max=36_500, help="How many days the authority is valid.")
     ] = 3_650,
 ) -> None:
-    """Make an authority, the broker's certificate, and one for each of our own programs."""
+    """Make an authority, certificates of broker and database, and one for each of our programs."""
     from broker.authority import PROGRAMS, Authority
 
-    Authority(folder).create(host, days, ca_days)
-    typer.echo(f"{folder}: ca, broker, {', '.join(PROGRAMS)}; a .key and a .crt each.")
+    Authority(folder).create(host, days, ca_days, database=database or ())
+    servers = "ca, broker, postgres" if database else "ca, broker"
+    typer.echo(f"{folder}: {servers}, {', '.join(PROGRAMS)}; a .key and a .crt each.")
     typer.echo("Keep ca.key somewhere else: whoever has it can be any machine.")
 
 
@@ -51,7 +55,9 @@ def issue(
 @app.command(epilog="Example: `yieldline ca renew secrets broker FCT-12`")
 def renew(
     folder: Folder,
-    name: Annotated[list[str], typer.Argument(help="`broker`, a machine_id or a program's name.")],
+    name: Annotated[
+        list[str], typer.Argument(help="`broker`, `postgres`, a machine_id or a program's name.")
+    ],
     *,
     days: Days = 825,
 ) -> None:
@@ -60,5 +66,6 @@ def renew(
 
     Authority(folder).renew(name, days)
     for each in name:
-        hint = " Send the broker SIGHUP: it reads it again." if each == "broker" else ""
+        server = {"broker": "the broker", "postgres": "PostgreSQL"}.get(each)
+        hint = f" Send {server} SIGHUP: it reads it again." if server else ""
         typer.echo(f"{folder}: {each}.crt is new.{hint}")

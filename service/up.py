@@ -23,10 +23,10 @@ from broker.embedded import (
     write_mosquitto_conf,
 )
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
-from broker.sections import DatabaseSettings
 from broker.settings import Settings, as_environment, load_settings
 from service.store.accounts import has_users
 from service.store.database import Database
+from service.store.transport import ADVICE
 from service.supervisor import EXIT_USAGE, Child, Program
 from service.up_plan import (
     Address,
@@ -97,8 +97,11 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     check_options(options, settings, shown)
     host = options.host or settings.http.host
     must_log_in = needs_users(options, settings)
+    chosen = Database(
+        settings.database.model_copy(update={"url": SecretStr(shown), "url_file": None})
+    )
     if must_log_in:
-        _check_users(shown, host)
+        _check_users(chosen, host)
     _make_folder(options.data_dir)
     if not port_is_free(host, 0):  # any port at all
         raise SettingsError(
@@ -115,6 +118,11 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
             "Other users of this machine can read the password that stands in --database."
             " YIELDLINE_DATABASE__URL, or database.url_file, is safe from them."
         )
+    if chosen.is_exposed:
+        sentences.append(
+            "What goes to the database can be read and changed on its way (database.no_tls)."
+            f" {ADVICE}."
+        )
     sentences += [moved] if moved else []
     http = Address(host, port)
     if not is_loopback(host) and not must_log_in:
@@ -128,8 +136,7 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     return _Plan(http, variables, broker, at, sentences)
 
 
-def _check_users(url: str, host: str) -> None:
-    database = Database(DatabaseSettings(url=SecretStr(url)))
+def _check_users(database: Database, host: str) -> None:
     try:
         if not has_users(database):
             raise SettingsError(

@@ -15,6 +15,7 @@ from sqlmodel import Session
 from broker.addresses import without_password
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
 from broker.sections import DatabaseSettings
+from service.store.transport import is_private, refusal
 
 _POOL_SIZE = 8
 _NO_TABLE = "42P01"
@@ -51,19 +52,22 @@ class Database:
         """Parse the address; nothing is opened yet.
 
         Raises:
-            SettingsError: The URL makes no sense.
+            SettingsError: The URL makes no sense, or leads to another host without TLS.
         """
         self.timeout_s = settings.timeout_s
         try:
             url = make_url(settings.address().replace("postgres://", "postgresql://", 1))
-        except (ArgumentError, ValueError):
+            self.is_sqlite = url.get_backend_name() == "sqlite"
+            self.url = url if self.is_sqlite else url.set(drivername="postgresql+psycopg")
+            self.is_exposed = not (self.is_sqlite or is_private(self.conninfo()))
+        except (ArgumentError, ValueError, psycopg.ProgrammingError):
             raise SettingsError(
                 "database.url cannot be read."
                 " Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME,"
                 " and write what is special in a password as %2F."
             ) from None  # what it says repeats a piece of the password
-        self.is_sqlite = url.get_backend_name() == "sqlite"
-        self.url = url if self.is_sqlite else url.set(drivername="postgresql+psycopg")
+        if self.is_exposed and not settings.no_tls:
+            raise SettingsError(refusal(self.label))
         self.engine = self._make_engine()
 
     @property

@@ -144,6 +144,17 @@ class PostgresServer:
         self.process.send(signal.SIGQUIT)
         self.process.wait()
 
+    def speak_tls(self, certificate: Path, key: Path) -> None:
+        """Show a certificate to whoever asks for TLS; who does not is let in as before."""
+        for source, name in ((certificate, "server.crt"), (key, "server.key")):
+            place = self._directory / "data" / name
+            shutil.copyfile(source, place)
+            place.chmod(0o600)
+            os.chown(place, self.user_id, -1)
+        with self._connect() as connection:
+            connection.execute("ALTER SYSTEM SET ssl = on")
+            connection.execute("SELECT pg_reload_conf()")
+
     def close(self) -> None:
         """End it and remove its folder."""
         if self.process.exit_code is None:

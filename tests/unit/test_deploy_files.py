@@ -10,7 +10,9 @@ import yaml
 from packaging.requirements import Requirement
 
 from broker.embedded import PACKET_BYTES_MAX
+from broker.sections import DatabaseSettings
 from broker.settings import load_settings, setting_names
+from service.store.database import Database
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -70,7 +72,8 @@ def test_no_secret_is_an_argument_of_a_build_or_a_command() -> None:
     assert not re.search(r"^(ARG|ENV).*(PASSWORD|SECRET|TOKEN|KEY)", DOCKERFILE, re.MULTILINE)
     for service in SERVICES.values():
         assert "args" not in str(service.get("build"))
-        assert not re.search(r"password|secret|token", str(service.get("command", "")))
+        command = str(service.get("command", "")).replace("/run/secrets/", "a file, ")
+        assert not re.search(r"password|secret|token", command)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -102,6 +105,7 @@ def test_every_variable_is_a_setting_with_a_possible_value(
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_secret_that_is_read_is_mounted(name: str) -> None:
     texts = [str(value) for value in SERVICES[name].get("environment", {}).values()]
+    texts += SERVICES[name].get("command", [])
     if name == "mosquitto":
         texts += (ROOT / "mosquitto.conf").read_text("utf-8").splitlines()
     read = set(re.findall(r"/run/secrets/(\S+)", "\n".join(texts)))
@@ -140,6 +144,20 @@ def test_the_database_cannot_be_reached_from_outside() -> None:
     assert SERVICES["postgres"]["networks"] == ["inner"]
     assert COMPOSE["networks"]["inner"] == {"internal": True}
     assert "ports" not in SERVICES["postgres"]
+
+
+def test_the_database_shows_a_certificate_and_nobody_talks_to_it_without_checking_that() -> None:
+    assert "ssl=on" in SERVICES["postgres"]["command"]
+    assert "subjectAltName=DNS:postgres" in GUIDE, "its name in the network of the containers"
+    written = re.search(
+        r"printf '(postgresql://\S+)\\n' \\\n\s+\S+ \S+ (\S+) > database_url", GUIDE
+    )
+    assert written
+    url = written[1] % ("word", written[2])
+    assert not Database(DatabaseSettings.model_validate({"url": url})).is_exposed
+    for name in OURS:
+        assert "YIELDLINE_DATABASE__NO_TLS" not in settings_of(name)
+        assert written[2].removeprefix("/run/secrets/") in secrets_of(name)
 
 
 def test_pages_ask_for_a_login_and_are_published_on_loopback_only() -> None:
