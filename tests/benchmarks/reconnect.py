@@ -20,8 +20,8 @@ NOTES = (
         " broker until the service and the web app are back and every machine has the receipt of"
         " all that it sent: who lost the connection tries again after 0.1 to 30 s, as agents do,"
         " and repeats after 10 s. Then the database is compared with what was sent: nothing is"
-        " missing, nothing double. Three rounds at most. The yardstick is the same crowd on a broker alone, where each"
-        " machine hears itself."
+        " missing, nothing double. Three rounds at most. The yardstick is the same crowd on a"
+        " broker alone, where each machine hears itself."
     ),
 )
 MACHINES: Final = 10_000

@@ -125,6 +125,19 @@ def test_mosquitto_keeps_sessions_over_a_normal_stop(tmp_path: Path) -> None:
         assert subscribe(port, *session, "-C", "1").stdout == b"before the stop\n"
 
 
+@needs_mosquitto
+def test_mosquitto_may_open_more_files_than_the_shell_that_started_it(tmp_path: Path) -> None:
+    of_shell = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, 4000))"
+    port = free_port()
+    with Process([PYTHON, "-c", of_shell + _RUN, "mosquitto", str(port), tmp_path]) as process:
+        eventually_sync(lambda: broker_answers("127.0.0.1", port), saw=lambda: process.output)
+        limits = Path(f"/proc/{process.pid}/limits")
+        if not limits.exists():
+            pytest.skip("this system has no /proc")
+        (line,) = [each for each in limits.read_text().splitlines() if "open files" in each]
+        assert line.split()[3:5] == ["4000", "4000"]
+
+
 def test_it_ends_in_good_order(kind: str, tmp_path: Path) -> None:
     port = free_port()
     with start(kind, port, tmp_path) as process:

@@ -64,6 +64,8 @@ class _Reader:
         self._something.set()
 
     def _take(self, messages: Sequence[LiveMessage]) -> None:
+        if self.is_behind:  # it may sleep for hours before it hears that
+            return
         for topic, payload, _ in messages:
             if topic.channel is not Channel.RESULT:
                 continue
@@ -72,10 +74,11 @@ class _Reader:
             if self._query.line not in {None, topic.line}:
                 continue
             self._waiting.append(payload)
-        if len(self._waiting) > _WAITING_MAX:
-            self.is_behind = True
         if self._waiting:
             self._something.set()
+        if len(self._waiting) > _WAITING_MAX:
+            self.is_behind = True
+            self._waiting.clear()
 
     async def next(self, timeout_s: float) -> list[str] | None:
         """Return what has come, maybe nothing within `timeout_s`; None: it is over."""
