@@ -46,6 +46,7 @@ from ui.api import (
     unit_page,
     units,
 )
+from ui.head import HeadAsGet
 from ui.state import AppState
 
 _OUR_PATHS = (
@@ -148,6 +149,7 @@ def create_api(state: AppState) -> FastAPI:
     _add_ends(app)
     _describe_bodies(app)
     app.add_middleware(Gate, access=state.access)
+    app.add_middleware(HeadAsGet)
     return app
 
 
@@ -170,7 +172,7 @@ def _add_ends(app: FastAPI) -> None:
 
 
 def _takes(routes: Sequence[BaseRoute], request: Request, method: str) -> bool:
-    scope = {**request.scope, "method": method}
+    scope = {**request.scope, "method": "GET" if method == "HEAD" else method}
     return any(route.matches(scope)[0] is Match.FULL for route in routes)
 
 

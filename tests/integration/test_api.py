@@ -185,14 +185,31 @@ async def test_what_does_not_exist_is_a_404_problem(web: Web, path: str) -> None
     problem_of(await web.get(path), 404)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/healthz", "/readyz", "/metrics", "/openapi.json", "/api/v1/nowhere", "/api/v1/export.csv"],
+)
+async def test_head_answers_like_get_without_a_body(web: Web, path: str) -> None:
+    got, head = await web.get(path), await web.client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+async def test_head_of_a_stream_ends_it(web: Web) -> None:
+    head = await web.client.head("/api/v1/live", timeout=10)
+    assert head.headers["content-type"].startswith("text/event-stream")
+    await eventually(lambda: web.state.viewer_count == 0)
+    assert (await web.get("/healthz")).status_code == 200  # on the same connection
+
+
 async def test_a_wrong_method_is_a_405_problem(web: Web) -> None:
     problem_of(await web.client.get("/ingest"), 405)
     for path in ("/api/v1/results", "/healthz", "/readyz", "/metrics"):
         refused = await web.client.request("TRACE", path)
-        assert "It takes GET." in problem_of(refused, 405)["detail"]
-        assert refused.headers["allow"] == "GET"
+        assert "It takes GET, HEAD." in problem_of(refused, 405)["detail"]
+        assert refused.headers["allow"] == "GET, HEAD"
     refused = await web.client.put("/api/v1/shadow")
-    assert refused.headers["allow"] == "GET, POST, DELETE"
+    assert refused.headers["allow"] == "GET, HEAD, POST, DELETE"
 
 
 async def test_a_body_that_is_not_sent_as_json_is_told_which_header_it_lacks(web: Web) -> None:

@@ -29,10 +29,11 @@ class WebApp:
             directory=directory,
         )
 
-    def status(self, path: str) -> int:
-        """Return the HTTP status of a GET, 0 while nobody answers."""
+    def status(self, path: str, method: str = "GET") -> int:
+        """Return the HTTP status, 0 while nobody answers."""
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as found:
+            with urllib.request.urlopen(asked, timeout=5) as found:
                 return int(found.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -51,8 +52,8 @@ def test_pages_answer_without_a_broker_and_without_tables(web_app: WebApp) -> No
     eventually_sync(
         lambda: web_app.status("/healthz") == 200, 20, saw=lambda: web_app.process.output
     )
-    assert web_app.status("/") == 200
-    assert web_app.status("/docs") == 200
+    assert web_app.status("/") == web_app.status("/", "HEAD") == 200
+    assert web_app.status("/docs") == web_app.status("/docs", "HEAD") == 200
     assert web_app.status("/readyz") == 503
     assert "Traceback" not in web_app.process.output
 
