@@ -235,6 +235,19 @@ class HttpSettings(Section):
         description="Give cookies to https alone, also where a proxy does not say that it speaks"
         " it.",
     )
+    session_hours_max: int = Field(
+        default=24,
+        ge=1,
+        le=720,
+        description="A login ends so long after its beginning, however much it is used.",
+    )
+    session_idle_minutes: int | None = Field(
+        default=None,
+        ge=5,
+        le=480,
+        description="End a login so long after the last key or touch. None: after eight hours in"
+        " which none of its pages was open, so that screens at the line stay.",
+    )
     trusted_proxies: tuple[str, ...] = Field(
         default=("127.0.0.1",),
         description="Proxies whose X-Forwarded-For and -Proto are believed: addresses, networks"

@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from broker.errors import AccountError
+from service.commands.guessing import unguessed
 
 PASSWORD_CHARS_MIN: Final = 12
 PASSWORD_CHARS_MAX: Final = 256
@@ -30,11 +31,11 @@ def hash_password(name: str, password: str) -> str:
         raise AccountError(
             f"the password has more than {PASSWORD_CHARS_MAX} characters. Shorten it."
         )
-    rest = password.lower().replace(name.lower(), "")
-    if len(set(rest)) < _DIFFERENT_CHARS_MIN:
+    if unguessed(password, name) < _DIFFERENT_CHARS_MIN:
         raise AccountError(
-            "the password is the user's name, or hardly more than one character again and again."
-            " Use four words that do not belong together."
+            "the password is among the first that are guessed: a name, a common word, keys beside"
+            " each other, or hardly more than one character again and again. Use four words that"
+            " do not belong together."
         )
     return _hasher.hash(_normal(password))
 
@@ -51,6 +52,16 @@ def is_password(kept: str | None, password: str) -> bool:
     except (VerifyMismatchError, InvalidHashError):
         return False
     return kept is not None
+
+
+def renewed_hash(kept: str, password: str) -> str | None:
+    """Return what shall be kept from now on; None: `kept` is as hard to break as it should be.
+
+    Args:
+        kept: From `hash_password`, maybe of years ago, when less work was thought to be enough.
+        password: Of which it was kept.
+    """
+    return _hasher.hash(_normal(password)) if _hasher.check_needs_rehash(kept) else None
 
 
 @cache

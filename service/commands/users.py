@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
 
 from broker.errors import AccountError
-from service.commands.passwords import hash_password
+from service.commands.passwords import hash_password, renewed_hash
 from service.commands.roles import Role
 from service.store.accounts import StoredUser, save_user, users_in
 from service.store.audit import Change, record
@@ -88,6 +88,30 @@ def set_password(
         return user._replace(password_hash=kept, sessions=user.sessions + 1), {}
 
     return _change(database, name, "set password", change, _By(actor, now))
+
+
+def renew_hash(database: Database, user: StoredUser, password: str) -> bool:
+    """Keep a password as well as passwords are kept today; tell whether there was need to.
+
+    Nothing changes for anybody, so that logins go on and the audit trail says nothing.
+
+    Args:
+        database: Where users are.
+        user: As last read.
+        password: With which the user has just logged in.
+
+    Raises:
+        StoreUnavailable: The database is away; what was kept is still kept.
+    """
+    kept = renewed_hash(user.password_hash, password)
+    if kept is None:
+        return False
+    with database.changing() as connection:
+        found = next((each for each in users_in(connection) if each.name == user.name), None)
+        if found is None or found.password_hash != user.password_hash:  # changed in the meantime
+            return False
+        save_user(connection, found._replace(password_hash=kept))
+    return True
 
 
 def set_role(database: Database, name: str, role: Role, *, actor: str, now: datetime) -> StoredUser:

@@ -99,8 +99,8 @@ def test_there_is_always_an_admin(stored: Stored) -> None:
     [
         ("bo", "eleven char", "the password has 11 characters. Use 12 or more"),
         ("bo", "x" * 257, "the password has more than 256 characters"),
-        ("bo", "ababababababab", "hardly more than one character"),
-        ("robert.tables", "robert.tables1", "the password is the user's name"),
+        ("bo", "ababababababab", "hardly more than one character again"),
+        ("robert.tables", "robert.tables1", "the password is among the first that are guessed"),
         ("b o", PASSWORD, "'b o' cannot be a user's name"),
         ("api", PASSWORD, "'api' cannot be a user's name"),
         ("x" * 65, PASSWORD, "cannot be a user's name"),
@@ -116,6 +116,23 @@ def test_what_is_not_taken_changes_nothing(
         users.add_user(stored.database, name, Role.ADMIN, password, **BY)
     assert len(read_accounts(stored.database).users) == len(trail(stored)) == 1
     stored.close()
+
+
+def test_a_hash_that_took_too_little_work_is_made_anew_and_nothing_else_changes(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users.add_user(stored.database, "ann", Role.ADMIN, PASSWORD, **BY)
+    before = named(stored, "ann")
+    assert not users.renew_hash(stored.database, before, PASSWORD)
+    harder = passwords.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", harder)
+    assert users.renew_hash(stored.database, before, PASSWORD)
+    after = named(stored, "ann")
+    assert "m=16,t=2" in after.password_hash
+    assert after == before._replace(password_hash=after.password_hash)
+    assert is_password(after.password_hash, PASSWORD)
+    assert not users.renew_hash(stored.database, before, PASSWORD)  # as read before: too late
+    assert trail(stored) == [("add", "user ann", {"role": "admin"})]
 
 
 def test_of_a_token_only_its_hash_is_kept(stored: Stored) -> None:

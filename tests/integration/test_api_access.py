@@ -21,6 +21,7 @@ from broker.settings import Settings
 from service.commands import passwords, users
 from service.commands.roles import Role, Scope
 from service.commands.tokens import create_token, revoke_token
+from service.store.accounts import read_accounts
 from service.store.queries.changes import list_changes
 from tests.support.ports import free_port
 from tests.support.processes import PYTHON
@@ -28,6 +29,7 @@ from tests.support.stored import Stored
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
 from ui.access.routes import RULES, SOCKET, find_need
+from ui.access.sessions import SESSION_COOKIE, Login, Session, sign
 from ui.api import login
 
 PASSWORD = "copper kettle on the moon"
@@ -387,6 +389,167 @@ async def test_the_audit_trail_names_who_was_logged_in(stored: Stored, web: Web)
     shadow = {"toml": TOML, "reason": "try"}
     assert await call(web, "POST", "/api/v1/shadow", shadow, **bearer(token)) == 201
     assert list_changes(stored.database)[0][0]["actor"] == "token ci"
+
+
+# -- logins that are used --------------------------------------------------------------------------
+
+
+def keep_login(web: Web, name: str, began_at: datetime, ends_in: timedelta) -> None:
+    """Have the client keep a login that began some time ago, and no other."""
+    user = web.state.access.user(name)
+    assert user is not None
+    session = Session(Login(name, user.sessions, began_at), datetime.now(UTC) + ends_in)
+    web.client.cookies.clear()
+    web.client.cookies.set(SESSION_COOKIE, sign(session, web.state.access.secret()))
+
+
+def kept_s(response: httpx.Response) -> int:
+    """Return how many seconds from now on an answer has the browser keep the login."""
+    return int(SimpleCookie(response.headers["set-cookie"])[SESSION_COOKIE]["max-age"])
+
+
+async def test_pages_renew_a_login_and_reading_the_api_does_not(web: Web) -> None:
+    own = {"Origin": f"http://127.0.0.1:{web.port}"}
+    now = datetime.now(UTC)
+    keep_login(web, "viewer", now - timedelta(hours=7), timedelta(hours=1))
+    assert "set-cookie" not in (await web.get("/api/v1/me")).headers
+    opened = await web.get("/units/a")  # a page, though the API alone has none
+    assert 8 * 3600 - 30 <= kept_s(opened) <= 8 * 3600
+    for touched in (False, True):
+        keep_login(web, "viewer", now - timedelta(hours=20), timedelta(hours=1))
+        told = await web.client.post("/api/v1/me/renew", json={"touched": touched}, headers=own)
+        assert told.status_code == 204
+        assert 4 * 3600 - 30 <= kept_s(told) <= 4 * 3600  # a day after it began it is over
+    keep_login(web, "viewer", now - timedelta(hours=25), timedelta(0))
+    assert (await web.get("/")).headers["location"] == "/login"
+
+
+async def test_a_stream_lasts_as_long_as_its_login_is_renewed(web: Web) -> None:
+    one, other = (datetime.now(UTC) - timedelta(hours=hours) for hours in (6, 7))
+    soon = timedelta(seconds=3)
+    keep_login(web, "viewer", one, soon)
+    async with web.client.stream("GET", "/api/v1/live"):
+        keep_login(web, "viewer", other, soon)
+        async with web.client.stream("GET", "/api/v1/live") as forgotten:
+            await eventually(lambda: web.state.viewer_count == 2)
+            keep_login(web, "viewer", one, timedelta(hours=1))
+            assert (await web.get("/api/v1/me")).status_code == 200
+            async with asyncio.timeout(10):
+                await forgotten.aread()
+        await web.state.access.refresh()
+        assert web.state.viewer_count == 1
+
+
+async def test_where_logins_end_unused_a_page_that_only_stands_open_does_not_keep_one(
+    stored: Stored, tmp_path: Path
+) -> None:
+    users.add_user(stored.database, "ann", Role.ADMIN, PASSWORD, **BY)
+    async with serving(settings_of(stored, tmp_path, session_idle_minutes=15)) as web:
+        own = {"Origin": f"http://127.0.0.1:{web.port}"}
+        assert 895 <= kept_s(await log_in(web, "ann")) <= 900
+        path = "/api/v1/me/renew"
+        open_only = await web.client.post(path, json={"touched": False}, headers=own)
+        assert "set-cookie" not in open_only.headers
+        touched = await web.client.post(path, json={"touched": True}, headers=own)
+        assert 895 <= kept_s(touched) <= 900
+
+
+async def test_a_hash_of_too_little_work_is_made_anew_at_the_next_login(
+    stored: Stored, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harder = passwords.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", harder)
+    assert (await log_in(web, "viewer", "not the password")).status_code == 401
+    assert "m=8,t=1" in kept_hash(stored, "viewer")
+    assert (await log_in(web, "viewer")).status_code == 303
+    assert "m=16,t=2" in kept_hash(stored, "viewer")
+    assert (await web.get("/api/v1/me")).status_code == 200
+    assert (await log_in(web, "viewer")).status_code == 303
+
+
+def kept_hash(stored: Stored, name: str) -> str:
+    users = read_accounts(stored.database).users
+    return next(each.password_hash for each in users if each.name == name)
+
+
+# -- one's own password ----------------------------------------------------------------------------
+
+NEW_PASSWORD = "green lamps above the harbour"
+
+
+async def change_password(web: Web, old: str, new: str) -> httpx.Response:
+    return await web.client.post(
+        "/api/v1/me/password",
+        json={"old_password": old, "new_password": new},
+        headers={"Origin": f"http://127.0.0.1:{web.port}"},
+    )
+
+
+async def test_people_change_their_own_password_and_only_that_login_goes_on(
+    stored: Stored, web: Web
+) -> None:
+    await log_in(web, "engineer")
+    elsewhere = dict(web.client.cookies)
+    web.client.cookies.clear()
+    await log_in(web, "engineer")
+    async with web.client.stream("GET", "/api/v1/live") as events:
+        changed = await change_password(web, PASSWORD, NEW_PASSWORD)
+        assert changed.status_code == 204
+        assert (await web.get("/api/v1/me")).json()["name"] == "engineer"
+        async with asyncio.timeout(5):
+            await events.aread()  # opened with a login of before
+    web.client.cookies.clear()
+    web.client.cookies.update(elsewhere)
+    assert (await web.get("/api/v1/me")).status_code == 401
+    assert (await log_in(web, "engineer")).status_code == 401
+    assert (await log_in(web, "engineer", NEW_PASSWORD)).status_code == 303
+    change = list_changes(stored.database)[0][0]
+    assert (change["actor"], change["action"]) == ("engineer", "set password")
+    assert change["subject"] == "user engineer"
+    assert NEW_PASSWORD not in str(change)
+
+
+async def test_a_new_password_that_is_not_taken_is_said_and_changes_nothing(
+    stored: Stored, web: Web
+) -> None:
+    await log_in(web, "engineer")
+    before = kept_hash(stored, "engineer")
+    for old, new, status, sentence in (
+        ("not the password", NEW_PASSWORD, 403, "the old password is wrong."),
+        (PASSWORD, PASSWORD, 422, "the new password is the old one. Choose another."),
+        (PASSWORD, "Engineer2026", 422, "the password is among the first that are guessed"),
+        (PASSWORD, "hunter2", 422, "the password has 7 characters. Use 12 or more"),
+    ):
+        refused = await change_password(web, old, new)
+        assert refused.status_code == status
+        assert refused.json()["detail"].startswith(sentence)
+        assert new not in refused.text
+    assert kept_hash(stored, "engineer") == before
+    assert (await web.get("/api/v1/me")).status_code == 200
+
+
+async def test_who_guesses_an_old_password_waits_as_at_the_login(web: Web) -> None:
+    await log_in(web, "viewer")
+    for _ in range(5):
+        assert (await change_password(web, "guess " * 3, NEW_PASSWORD)).status_code == 403
+    late = await change_password(web, PASSWORD, NEW_PASSWORD)
+    assert late.status_code == 429
+    assert re.fullmatch(r"too many tries\. Wait \d+ s, then try again\.", late.json()["detail"])
+    assert 50 <= int(late.headers["retry-after"]) <= 60
+    assert (await log_in(web, "viewer")).status_code == 429
+
+
+async def test_a_token_has_no_password_to_change(stored: Stored, web: Web) -> None:
+    token, _ = create_token(stored.database, "ci", Scope.ADMIN, days=1, **BY)
+    await web.state.access.refresh()
+    body = {"old_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert await call(web, "POST", "/api/v1/me/password", body, **bearer(token)) == 403
+    page = await web.client.get("/password", params={"next": "/rules"}, headers=bearer(token))
+    assert page.headers["location"] == "/rules"
+    renewal = await web.client.post(
+        "/api/v1/me/renew", json={"touched": True}, headers=bearer(token)
+    )
+    assert (renewal.status_code, "set-cookie" in renewal.headers) == (204, False)
 
 
 # -- users and tokens by admins --------------------------------------------------------------------

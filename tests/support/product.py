@@ -44,10 +44,12 @@ class Product:
         except OSError:
             return False
 
-    def post(self, *messages: dict[str, Any]) -> None:
-        """POST /ingest."""
+    def post(self, *messages: dict[str, Any], token: str = "") -> None:
+        """POST /ingest; with a token, where there are users."""
         body = json.dumps(messages if len(messages) > 1 else messages[0]).encode()
         headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         request = urllib.request.Request(f"{self.url}/ingest", body, headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 202

@@ -12,12 +12,14 @@ from ui.access.attempts import ADDRESS_TRIES_MAX, TRIES_MAX, Attempts
 from ui.access.callers import GUEST, LOCAL, Caller, Kind, Need, is_own_origin, nameless
 from ui.access.headers import security_headers
 from ui.access.presence import Presence
+from ui.access.renewals import Renewals
 from ui.access.routes import RULES, SOCKET, find_need, is_page
 from ui.access.secret import read_secret
-from ui.access.sessions import Session, new_session, sign, verify
+from ui.access.sessions import Lasting, Login, Session, renewed, sign, verify
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 SECRET = bytes(range(32))
+ANN = Login("ann", 3, NOW + timedelta(microseconds=7))
 
 
 @pytest.mark.parametrize(
@@ -124,20 +126,55 @@ def test_only_pages_lead_to_the_login(path: str, *, expected: bool) -> None:
 
 
 def test_a_login_holds_eight_hours_and_only_with_our_signature() -> None:
-    session = new_session("ann", 3, NOW)
-    text = sign(session, SECRET)
+    text = sign(renewed(ANN, NOW, Lasting()), SECRET)
     assert verify(text, SECRET, NOW + timedelta(hours=8, seconds=-1)) == Session(
-        "ann", 3, NOW + timedelta(hours=8)
+        ANN, NOW + timedelta(hours=8)
     )
     assert verify(text, SECRET, NOW + timedelta(hours=8)) is None
     assert verify(text, SECRET[::-1], NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("hours_max", "idle_minutes", "used_after_h", "ends_after_h"),
+    [
+        (24, None, 0, 8),
+        (24, None, 5, 13),
+        (24, None, 16, 24),
+        (24, None, 23, 24),
+        (12, None, 5, 12),
+        (4, None, 0, 4),
+        (24, 30, 0, 0.5),
+        (24, 30, 7, 7.5),
+        (24, 30, 23.75, 24),
+    ],
+)
+def test_a_login_in_use_goes_on_within_its_bound(
+    hours_max: int, idle_minutes: int | None, used_after_h: float, ends_after_h: float
+) -> None:
+    login = Login("ann", 3, NOW)
+    lasting = Lasting.of(hours_max, idle_minutes)
+    session = renewed(login, NOW + timedelta(hours=used_after_h), lasting)
+    assert session == Session(login, NOW + timedelta(hours=ends_after_h))
+
+
+def test_a_renewal_is_remembered_until_it_is_over_and_never_shortens_a_login() -> None:
+    renewals, other = Renewals(), ANN._replace(began=NOW)
+    for hours in (8, 13, 9):
+        renewals.note(Session(ANN, NOW + timedelta(hours=hours)))
+    assert renewals.until(ANN) == NOW + timedelta(hours=13)
+    assert renewals.until(other) is None
+    renewals.forget_before(NOW + timedelta(hours=12))
+    assert renewals.until(ANN) is not None
+    renewals.forget_before(NOW + timedelta(hours=13))
+    assert renewals.until(ANN) is None
+
+
 @pytest.mark.parametrize("change", ["", ".", "x", "é.ü", "\x00.\x00", "a" * 5_000])
 def test_a_cookie_that_is_not_ours_is_no_login(change: str) -> None:
-    text = sign(new_session("ann", 1, NOW), SECRET)
+    session = renewed(ANN, NOW, Lasting())
+    text = sign(session, SECRET)
     body, signature = text.split(".")
-    other = sign(new_session("bo", 1, NOW), SECRET)
+    other = sign(session._replace(login=ANN._replace(name="bo")), SECRET)
     for forged in (change, text + change + "x", f"{other.split('.')[0]}.{signature}", body):
         assert verify(forged, SECRET, NOW) is None
 

@@ -24,8 +24,18 @@ from service.store.database import Database
 from ui.access.attempts import Attempts
 from ui.access.callers import Caller, Kind, nameless
 from ui.access.presence import Presence
+from ui.access.renewals import Renewals
 from ui.access.secret import read_secret
-from ui.access.sessions import SESSION_COOKIE, WALL_COOKIE, new_session, sign, verify
+from ui.access.sessions import (
+    SESSION_COOKIE,
+    WALL_COOKIE,
+    Lasting,
+    Login,
+    Session,
+    renewed,
+    sign,
+    verify,
+)
 
 log = structlog.get_logger()
 
@@ -33,6 +43,7 @@ READ_EVERY_S: Final = 1.0
 _FIRST_READ_S: Final = 5.0
 _NOTE_USE_EVERY_S: Final = 60.0
 _BEARER: Final = "bearer "
+_HASHING_MAX: Final = 2
 
 
 class BadToken(Exception):  # noqa: N818 - the name states the fact
@@ -76,10 +87,19 @@ class Access:
         self._noted_s = time.monotonic()
         self.trouble = ""
         """Why the database has never told who is who; empty: it has."""
+        self._lasting = Lasting.of(settings.session_hours_max, settings.session_idle_minutes)
+        self._renewals = Renewals()
         self.attempts = Attempts()
+        self.hashing = asyncio.Semaphore(_HASHING_MAX)
+        """Passwords checked at once: each takes 64 MiB and a core for a tenth of a second."""
         self.presence = Presence()
         self.pages: set[str] = set()
         """Live pages, by the ids of their NiceGUI clients."""
+
+    @property
+    def ends_unused(self) -> bool:
+        """Whether logins end when nobody touches a page, however many stand open."""
+        return self._settings.session_idle_minutes is not None
 
     @property
     def has_users(self) -> bool:
@@ -95,6 +115,13 @@ class Access:
 
     async def refresh(self) -> None:
         """Read now who is who, and end what that ends."""
+        await self.read()
+        self._renewals.forget_before(datetime.now(UTC))
+        if self._known is not None:
+            self.presence.sweep(self.is_current)
+
+    async def read(self) -> None:
+        """Read now who is who; what that ends goes on until the next `refresh`."""
         async with self._reading:  # one after the other: an older reading never comes last
             try:
                 self._known = _Known.of(await asyncio.to_thread(read_accounts, self._database))
@@ -102,8 +129,6 @@ class Access:
             except YieldlineError as error:
                 self.trouble = "" if self._known else str(error)
         self._has_read.set()
-        if self._known is not None:
-            self.presence.sweep(self.is_current)
 
     async def is_ready(self) -> bool:
         """Tell whether the database has ever told who is who; waits a little for the first time."""
@@ -156,13 +181,14 @@ class Access:
         """Return a user who may log in, as last read."""
         return self._known.users.get(name) if self._known else None
 
-    def session_cookie(self, user: StoredUser, now: datetime) -> tuple[str, datetime]:
-        """Return what a browser keeps of a login that begins now, and when it ends.
+    def session_cookie(self, login: Login, now: datetime) -> tuple[str, datetime]:
+        """Return what a browser keeps of a login that is used or begins now, and when it ends.
 
         Raises:
             SettingsError: There is no secret to sign it with.
         """
-        session = new_session(user.name, user.sessions, now)
+        session = renewed(login, now, self._lasting)
+        self._renewals.note(session)
         return sign(session, self.secret()), session.until
 
     def is_secure(self, scheme: str) -> bool:
@@ -182,7 +208,8 @@ class Access:
     def is_current(self, caller: Caller) -> bool:
         """Tell whether somebody who came in could do so now, and with the same rights."""
         known = self._known
-        if caller.until is not None and caller.until <= datetime.now(UTC):
+        until = self._until(caller)
+        if until is not None and until <= datetime.now(UTC):
             return False
         if known is None or caller.kind is Kind.GUEST:
             return True
@@ -193,13 +220,18 @@ class Access:
         user = known.users.get(caller.name)
         return user is not None and (user.sessions, user.role) == (caller.number, caller.role)
 
+    def _until(self, caller: Caller) -> datetime | None:
+        """Return when a stay ends: with its login, which may have been renewed since."""
+        later = self._renewals.until(caller.login) if caller.login else None
+        return later or caller.until
+
     def _by_session(self, text: str, now: datetime) -> Caller | None:
         session = verify(text, self.secret(), now) if text and self.has_users else None
-        user = self.user(session.name) if session else None
-        if session is None or user is None or user.sessions != session.number:
+        user = self.user(session.login.name) if session else None
+        if session is None or user is None or user.sessions != session.login.number:
             return None
-        role = Role(user.role)
-        return Caller(Kind.USER, role, None, user.name, user.sessions, session.until)
+        self._renewals.note(session)
+        return _user_caller(user, session)
 
     def _by_token(self, token: str, now: datetime) -> Caller | None:
         found = self._known.tokens.get(token_hash(token)) if self._known else None
@@ -219,6 +251,11 @@ class Access:
             await asyncio.to_thread(note_use, self._database, used)
         except YieldlineError as error:
             log.warning("token_use_not_noted", reason=str(error))
+
+
+def _user_caller(user: StoredUser, session: Session) -> Caller:
+    began, role = session.login.began, Role(user.role)
+    return Caller(Kind.USER, role, None, user.name, user.sessions, session.until, began)
 
 
 def _cookies(header: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from service.commands.roles import Role, Scope
+from ui.access.sessions import Login
 
 
 class Need(NamedTuple):
@@ -45,6 +46,13 @@ class Caller:
     """Of the user's logins (`StoredUser.sessions`), or of the token."""
     until: datetime | None = None
     """When the login or the token ends."""
+    began: datetime | None = None
+    """When the login began; None: there is none."""
+
+    @property
+    def login(self) -> Login | None:
+        """Of a user; None: nobody logged in."""
+        return None if self.began is None else Login(self.name, self.number, self.began)
 
     def may(self, need: Need) -> bool:
         """Tell whether a route is open to this caller."""

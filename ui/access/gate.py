@@ -18,9 +18,9 @@ from starlette.responses import RedirectResponse
 from broker.errors import SettingsError
 from ui.access.access import Access, BadToken, Credentials
 from ui.access.callers import GUEST, Caller, Kind, Need, is_own_origin
+from ui.access.cookies import keep_login, keep_wall
 from ui.access.headers import security_headers
 from ui.access.routes import SOCKET, find_need, is_page
-from ui.access.sessions import WALL_COOKIE
 from ui.api.problems import Problem, problem_response
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -32,7 +32,7 @@ _CALLER: Final = "yieldline.caller"
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY_VIOLATION: Final = 1008  # RFC 6455; before the handshake is over it is a 403
 _WALL: Final = "/wall"
-_WALL_TOKEN_S: Final = 400 * 24 * 3_600  # no browser keeps one longer; the token ends by itself
+_SET_COOKIE: Final = b"set-cookie"
 
 
 def caller_of(connection: HTTPConnection) -> Caller:
@@ -54,11 +54,11 @@ class Gate:
             await self._app(scope, receive, send)
             return
         is_socket = scope["type"] == "websocket"
-        guarded = send if is_socket else _with_headers(send, scope["path"])
         try:
             instead = await self._admit(scope, SOCKET if is_socket else str(scope["method"]))
         except Problem as problem:
             instead = _refusal(problem)
+        guarded = send if is_socket else _with_headers(send, scope["path"], self._renewal(scope))
         if instead is None:
             await self._app(scope, receive, guarded)
         elif is_socket:
@@ -136,15 +136,19 @@ class Gate:
             said = f"the token in the wall's address {_OPENS_NOTHING} NAME --scope wall"
             raise Problem(HTTPStatus.UNAUTHORIZED, said)
         response = RedirectResponse(f"{_WALL}?{rest}" if rest else _WALL, HTTPStatus.SEE_OTHER)
-        response.set_cookie(
-            WALL_COOKIE,
-            token,
-            max_age=_WALL_TOKEN_S,
-            httponly=True,
-            samesite="strict",
-            secure=self._access.is_secure(scope["scheme"]),
-        )
+        keep_wall(response, self._access, token, scope["scheme"])
         return response
+
+    def _renewal(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """Return the header by which a login goes on: somebody opens a page with it."""
+        caller: Caller | None = scope.get(_CALLER)
+        if caller is None or caller.login is None:
+            return []
+        if scope["type"] != "http" or not is_page(scope["method"], scope["path"]):
+            return []
+        told = Response()
+        keep_login(told, self._access, caller.login, scope["scheme"])
+        return [each for each in told.raw_headers if each[0] == _SET_COOKIE]
 
 
 _NOBODY_YET: Final = (
@@ -180,7 +184,7 @@ def _words(need: Need) -> str:
     return f"the role {need.role}{also}"
 
 
-def _with_headers(send: Send, path: str) -> Send:
+def _with_headers(send: Send, path: str, renewal: list[tuple[bytes, bytes]]) -> Send:
     """Return a `send` that adds to each answer what browsers shall know."""
     added = security_headers(path)
 
@@ -188,7 +192,8 @@ def _with_headers(send: Send, path: str) -> Send:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
             known = {name.lower() for name, _ in headers}
-            message["headers"] = headers + [each for each in added if each[0] not in known]
+            missing = [each for each in added if each[0] not in known]
+            message["headers"] = [*headers, *missing, *renewal]
         await send(message)
 
     return guarded

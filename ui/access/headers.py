@@ -38,7 +38,7 @@ def security_headers(path: str) -> list[tuple[bytes, bytes]]:
 
 
 def _policy(path: str) -> str:
-    if path in {"/login", "/logout"}:
+    if path in {"/login", "/logout", "/password"}:
         return _LOGIN
     if path == "/docs" or path.startswith("/docs/"):
         return _DOCS

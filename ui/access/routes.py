@@ -48,6 +48,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ("POST", "/api/v1/rejections/resubmit", _ENGINEER),
     ("POST", "/api/v1/rejections/{rejection_id}/resubmit", _ENGINEER),
     ("POST", "/api/v1/rejections/close", _ENGINEER),
+    ("POST", "/api/v1/me/password", _VIEWER),  # one's own
+    ("POST", "/api/v1/me/renew", _VIEWER),
     ("GET POST", "/api/v1/users", _ADMIN),
     ("PATCH DELETE", "/api/v1/users/{name}", _ADMIN),
     ("GET POST", "/api/v1/tokens", _ADMIN),
@@ -68,6 +70,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ("GET", "/rules", _VIEWER),
     ("GET", "/rejects", _VIEWER),
     ("GET", "/system", _VIEWER),
+    ("GET", "/password", _VIEWER),
 )
 """The first that fits holds. `{name}` is one part of a path, `**` whatever follows, or nothing."""
 

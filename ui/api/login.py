@@ -1,4 +1,4 @@
-"""Log in and out: `/login`, `/logout`, and who one is: `/api/v1/me`."""
+"""Log in and out: `/login`, `/logout`."""
 
 import asyncio
 import html
@@ -14,16 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel, Field
 
 from broker.errors import AccountError, YieldlineError
-from broker.messages import Timestamp, format_time
 from service.commands.passwords import is_password
-from service.commands.users import end_sessions, user_name
-from ui.access.callers import Kind
-from ui.access.sessions import SESSION_COOKIE
-from ui.api.answers import answer
-from ui.api.parameters import State, Who
+from service.commands.users import end_sessions, renew_hash, user_name
+from service.store.accounts import StoredUser
+from ui.access.cookies import forget_login, keep_login
+from ui.access.sessions import Login
+from ui.api.parameters import State
 from ui.state import AppState
 
 log = structlog.get_logger()
@@ -33,37 +31,16 @@ router = APIRouter(tags=["login"])
 _PAGE: Final = Path(__file__).parents[1] / "static" / "login" / "login.html"
 _BODY_BYTES_MAX: Final = 8_192
 _FIELDS_MAX: Final = 10
-_HASHING_MAX: Final = 2
-"""Passwords that are checked at once: each takes 64 MiB and a core for a tenth of a second."""
-_hashing = asyncio.Semaphore(_HASHING_MAX)
 _WRONG: Final = "Name or password is wrong."
 _FIRST_USER: Final = (
     "There are no users yet. On the machine itself: yieldline users add NAME --role admin"
 )
 
 
-class Me(BaseModel):
-    """Who calls."""
-
-    kind: Kind = Field(description="user, token, local (no users yet) or guest (no login needed).")
-    name: str = Field(description="Of the user or the token; empty: nobody said.")
-    role: str | None = Field(description="What the caller may; null: a token for one thing alone.")
-    scope: str | None = Field(description="Of a token.")
-    until: Timestamp | None = Field(description="When the login or the token ends.")
-
-
-@router.get("/api/v1/me", response_model=Me)
-async def get_me(caller: Who) -> Response:
-    """Say who calls, and what the caller may."""
-    until = None if caller.until is None else format_time(caller.until)
-    facts = {"kind": caller.kind, "name": caller.name, "role": caller.role, "scope": caller.scope}
-    return answer({**facts, "until": until})
-
-
 @router.get("/login", include_in_schema=False)
 async def get_login(request: Request, state: State) -> Response:
     """Show the login page; who is logged in goes on."""
-    target = _local(request.query_params.get("next", ""))
+    target = local_target(request.query_params.get("next", ""))
     if await state.access.session_of(request.headers.get("cookie", "")) is not None:
         return RedirectResponse(target, HTTPStatus.SEE_OTHER)
     return _page(state, target=target)
@@ -73,7 +50,7 @@ async def get_login(request: Request, state: State) -> Response:
 async def post_login(request: Request, state: State) -> Response:
     """Log in, and go on to where somebody wanted to go."""
     fields = await _fields(request)
-    user, target = fields.get("user", ""), _local(fields.get("next", ""))
+    user, target = fields.get("user", ""), local_target(fields.get("next", ""))
     address = request.client.host if request.client else "unknown"
     try:
         name = user_name(user)
@@ -86,16 +63,12 @@ async def post_login(request: Request, state: State) -> Response:
         response.headers["Retry-After"] = f"{wait_s:.0f}"
         return response
     await state.access.refresh()  # what was changed elsewhere this very second counts
-    known = state.access.user(name)
-    async with _hashing:
-        password = fields.get("password", "")
-        kept = known.password_hash if known else None
-        is_right = await asyncio.to_thread(is_password, kept, password)
-    if known is None or not is_right:
+    known = await _proved(state, name, fields.get("password", ""))
+    if known is None:
         log.warning("login_refused", user=name, address=address)
         return _page(state, HTTPStatus.UNAUTHORIZED, user=user, said=_WRONG, target=target)
     state.access.attempts.forget(name, address)
-    return _welcome(request, state, name, target)
+    return _welcome(request, state, known, target)
 
 
 @router.post("/logout", include_in_schema=False)
@@ -111,28 +84,33 @@ async def post_logout(request: Request, state: State) -> Response:
             said = f"You are logged out here, but not elsewhere: {error}"
             response = _page(state, HTTPStatus.SERVICE_UNAVAILABLE, said=said, target="/")
         await state.access.refresh()
-    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    forget_login(response)
     return response
 
 
-def _welcome(request: Request, state: AppState, name: str, target: str) -> Response:
-    user = state.access.user(name)
-    assert user is not None
-    now = datetime.now(UTC)
+async def _proved(state: AppState, name: str, password: str) -> StoredUser | None:
+    """Return the user whose password it is; None: it is nobody's of that name."""
+    known = state.access.user(name)
+    async with state.access.hashing:
+        kept = known.password_hash if known else None
+        if not await asyncio.to_thread(is_password, kept, password) or known is None:
+            return None
+        try:
+            if await asyncio.to_thread(renew_hash, state.database, known, password):
+                log.info("password_hash_renewed", user=name)
+        except YieldlineError as error:  # the next login will do
+            log.warning("password_hash_not_renewed", user=name, reason=str(error))
+    return known
+
+
+def _welcome(request: Request, state: AppState, user: StoredUser, target: str) -> Response:
+    response = RedirectResponse(target, HTTPStatus.SEE_OTHER)
+    login = Login(user.name, user.sessions, datetime.now(UTC))
     try:
-        cookie, until = state.access.session_cookie(user, now)
+        keep_login(response, state.access, login, request.url.scheme)
     except YieldlineError as error:
         return _page(state, HTTPStatus.SERVICE_UNAVAILABLE, said=str(error), target=target)
-    log.info("logged_in", user=name)
-    response = RedirectResponse(target, HTTPStatus.SEE_OTHER)
-    response.set_cookie(
-        SESSION_COOKIE,
-        cookie,
-        max_age=int((until - now).total_seconds()),
-        httponly=True,
-        samesite="strict",
-        secure=state.access.is_secure(request.url.scheme),
-    )
+    log.info("logged_in", user=user.name)
     return response
 
 
@@ -172,7 +150,7 @@ async def _fields(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in pairs.items()}
 
 
-def _local(target: str) -> str:
+def local_target(target: str) -> str:
     """Return an address of ours to go on to; whatever leads elsewhere becomes the floor."""
     if not target.startswith("/") or target[1:2] in {"/", "\\"} or not target.isprintable():
         return "/"

@@ -1,5 +1,6 @@
 // A machine's last verdict alone, for a screen beside it: read from three metres, kept until the next run.
 import { caller, clock, clockTime, duration, Icon, live, meet, startLive, unitLink } from "yieldline";
+import { keepLogin } from "yieldline/stay.js";
 import "yieldline/theme.js";
 import { stateOf } from "yieldline-machine/state.js";
 import { attemptWords, iconOf, isLong } from "yieldline-machine/verdict.js";
@@ -20,6 +21,7 @@ export default {
   data: () => ({ clock, live, who: caller, shown: null }),
   created() {
     meet(this.caller);
+    keepLogin();
     startLive(this.view, this.frame, this.zone);
     this.take(live.frame);
     this.$watch(() => live.frame, this.take);

@@ -9,6 +9,7 @@ import { unsavedBox, watchTyping } from "yieldline/scan/unsaved.js";
 import { RangeChip } from "yieldline/rangechip.js";
 import { shift, startScope } from "yieldline/scope.js";
 import { spanWords, turnOwnTime, zones } from "yieldline/words.js";
+import { keepLogin } from "yieldline/stay.js";
 import { nextTheme, theme } from "yieldline/theme.js";
 
 const FOOT_FROM = 9; // places below the gap of the rail
@@ -38,7 +39,7 @@ export default {
     <span v-else class="now" :title="zones.plant"><b>{{ time }}</b> <span>{{ day }}</span></span>
     <button class="ib" type="button" :aria-label="'Theme: ' + theme.choice + '. Change it.'" :title="'Theme: ' + theme.choice" @click="nextTheme"><Icon name="sun" size="18"/></button>
     <button class="ib" type="button" aria-label="Keys" title="Keys (?)" @click="$refs.help.showModal()"><kbd>?</kbd></button>
-    <Popover v-if="who.isUser" label="You" look="chip who"><template #button><i class="me" aria-hidden="true">{{ who.name[0] }}</i>{{ who.name }}</template><h3>{{ who.name }}</h3><p class="t2">Your role is {{ who.role }}.</p><form method="post" action="/logout" class="acts"><button class="btn">Log out</button></form><p class="t3">Ends all your logins, on every screen.</p></Popover>
+    <Popover v-if="who.isUser" label="You" look="chip who"><template #button><i class="me" aria-hidden="true">{{ who.name[0] }}</i>{{ who.name }}</template><h3>{{ who.name }}</h3><p class="t2">Your role is {{ who.role }}.</p><form method="post" action="/logout" class="acts"><button class="btn">Log out</button><a class="btn" :href="passwordLink()">Change password</a></form><p class="t3">Logging out ends all your logins, on every screen.</p></Popover>
     <a v-else-if="who.isGuest" class="btn" href="/login">Log in</a>
   </header>
   <div class="body">
@@ -57,7 +58,7 @@ export default {
     <span>Yieldline {{ version }}</span>
   </footer>
   <nav class="mob" aria-label="Main"><template v-for="page in phone"><a v-if="page.id !== 'scan'" :class="{on: page.id === active}" :href="page.href"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="cnt" :class="{soft: !page.is_alarming}">{{ count(page) }}</b></a><button v-else type="button" @click="hasCamera = true"><Icon name="barcode" size="22"/><span>Scan</span></button></template><button type="button" :class="{on: more.some((page) => page.id === active)}" aria-haspopup="dialog" @click="$refs.more.showModal()"><Icon name="more" size="22"/><span>More</span></button></nav>
-  <dialog ref="more" class="help more" aria-label="More pages" @click="$event.target === $refs.more && $refs.more.close()"><a v-for="page in more" :href="page.href" :class="{on: page.id === active}"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="t3">{{ count(page) }}</b></a><form v-if="who.isUser" class="you" method="post" action="/logout"><span><b>{{ who.name }}</b>, {{ who.role }}</span><button class="btn">Log out</button></form><a v-else-if="who.isGuest" href="/login"><Icon name="lock" size="22"/><span>Log in</span></a><form method="dialog"><button class="btn">Close</button></form></dialog>
+  <dialog ref="more" class="help more" aria-label="More pages" @click="$event.target === $refs.more && $refs.more.close()"><a v-for="page in more" :href="page.href" :class="{on: page.id === active}"><Icon :name="page.icon" size="22"/><span>{{ page.word }}</span><b v-if="count(page)" class="t3">{{ count(page) }}</b></a><form v-if="who.isUser" class="you" method="post" action="/logout"><span><b>{{ who.name }}</b>, {{ who.role }}</span><button class="btn">Log out</button></form><a v-if="who.isUser" :href="passwordLink()"><Icon name="lock" size="22"/><span>Change password</span></a><a v-else-if="who.isGuest" href="/login"><Icon name="lock" size="22"/><span>Log in</span></a><form method="dialog"><button class="btn">Close</button></form></dialog>
   <dialog ref="help" class="help" aria-label="Keys"><h2>Keys</h2><dl><template v-for="[key, does] in keys"><dt><kbd>{{ key }}</kbd></dt><dd>{{ does }}</dd></template></dl><p class="t2">A barcode scanner works wherever the focus is.</p><p><label><input type="checkbox" :checked="keySettings.hasSingle" @change="turnSingleKeys($event.target.checked)"> single keys, such as /</label></p><p v-if="zones.own !== zones.plant"><label><input type="checkbox" :checked="zones.isOwn" @change="turnOwnTime($event.target.checked)"> my time ({{ zones.own }}) instead of the plant's ({{ zones.plant }})</label></p><form method="dialog"><button class="btn">Close</button></form></dialog>
   <Camera v-if="hasCamera" @close="closeCamera" @scanned="closeCamera(); takeScan($event)"/>
   <ScanSheet v-if="scanned" :key="scanned.code" :scan="scanned" :unit="patterns.unit" @close="scanned = null"/>
@@ -65,6 +66,7 @@ export default {
   data: () => ({ live, clock, theme, query, zones, who: caller, keySettings, scan: "", scanned: null, hasCamera: false, footFrom: FOOT_FROM, seenLines: [] }),
   created() {
     meet(this.caller);
+    keepLogin();
     startLive(this.view, this.frame, this.zone, true);
     startScope(this.ranges, this.controls);
     this.$watch(() => live.frame, this.seeLines, { immediate: true });
@@ -150,6 +152,7 @@ export default {
       if (names.length !== this.seenLines.length) this.seenLines = names;
     },
     n: thousands,
+    passwordLink: () => `/password?${new URLSearchParams({ next: window.location.pathname + window.location.search })}`,
     ms: (value) => (value < 10 ? `${value.toFixed(1)} ms` : value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`),
     open(barcode) {
       const text = barcode.trim();

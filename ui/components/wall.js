@@ -1,6 +1,7 @@
 // The wall: is my line fine? No menu, no cursor, no scrolling; drawn at 1920 × 1080 and scaled to the screen.
-import { clock, clockMinute, duration, Icon, live, machineStatus, question, Spark, startLive, thousands, when } from "yieldline";
+import { clock, clockMinute, duration, Icon, live, machineStatus, meet, question, Spark, startLive, thousands, when } from "yieldline";
 import { secondsOf } from "yieldline/alertwords.js";
+import { keepLogin } from "yieldline/stay.js";
 import "yieldline/theme.js";
 import { cardOf, LineTile, MachineTile } from "yieldline-wall/tiles.js";
 import { columnsFor, movedBy, oneOf, takeTurns, turnAt } from "yieldline-wall/turns.js";
@@ -14,7 +15,7 @@ const RANK = { critical: 0, major: 1, minor: 2 };
 
 export default {
   components: { Icon, LineTile, MachineTile, Spark },
-  props: { frame: Object, zone: String, plant: String },
+  props: { frame: Object, zone: String, plant: String, caller: Object },
   template: `
 <div class="wallroom"><main class="wall" :class="{cut: live.isCut, plant: !line}" :style="place">
   <header class="wh"><h1>{{ line || plant }}</h1><span class="p">{{ product }}</span><span class="grow"></span>
@@ -34,6 +35,8 @@ export default {
 </main></div>`,
   data: () => ({ clock, live, tiles: shallowReactive({}), lines: [], line: new URLSearchParams(window.location.search).get("line") ?? "", scale: 1, left: 0, top: 0 }),
   created() {
+    meet(this.caller);
+    keepLogin();
     startLive("floor", this.frame, this.zone);
     this.shiftEnd = live.status.shift_end;
     this.take(live.frame);

@@ -4,6 +4,7 @@ from nicegui import ui
 
 from ui.components import Wall
 from ui.feed import Feed
+from ui.live_pages import caller_facts
 from ui.theme import dress
 
 
@@ -14,4 +15,5 @@ def register(feed: Feed) -> None:
     def wall_page() -> None:
         plant = feed.state.settings.plant
         dress("Wall")
-        Wall(frame=feed.frame("floor"), zone=plant.time_zone, plant=plant.name)
+        zone, caller = plant.time_zone, caller_facts()
+        Wall(frame=feed.frame("floor"), zone=zone, plant=plant.name, caller=caller)
