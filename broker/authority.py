@@ -1,7 +1,8 @@
 """A plant's certificate authority in a folder, for trying: made and used by the `openssl` command.
 
 Each name has two files, NAME.key and NAME.crt: `ca`, `broker`, and whoever shows the broker who it
-is, by the common name. Keys are of the curve P-256, and may be read by their owner alone.
+is, by the common name. Keys are of the curve P-256, and may be read by their owner alone. `ca.crl`
+is the list of revoked certificates, made from `ca.index`, which is in openssl's own form.
 """
 
 import contextlib
@@ -38,6 +39,9 @@ CN = {name}
 basicConstraints = critical, CA:TRUE, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
+[list]
+database = index
+default_md = sha256
 [leaf]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
@@ -76,6 +80,7 @@ class Authority:
             words = ("-x509", "-days", str(ca_days), "-extensions", _CA, "-out", "crt")
             _openssl(workshop, "req", "-new", "-config", "conf", "-key", "key", *words)
             self._keep(workshop, _CA)
+            self._list(workshop, (), ca_days)
         for name, names in servers.items():
             self._issue(name, f"extendedKeyUsage = serverAuth\nsubjectAltName = {names}", days)
         for name in PROGRAMS:
@@ -118,6 +123,59 @@ class Authority:
         for name in names:
             self._issue(name, self._purpose(name), days, is_new=False)
 
+    def revoke(self, names: Sequence[str], days: int) -> None:
+        """Put certificates on the list, and those that they replaced: a broker asks `ca.crl`.
+
+        Their files go to the folder `revoked`, so that the names are free for new ones.
+
+        Args:
+            names: Of machines and our own programs.
+            days: How long the list is good: with an older one a broker lets nobody in.
+
+        Raises:
+            SettingsError: One of them has no certificate here, or is a server's, which nobody
+                looks up.
+        """
+        for name in names:
+            if name in (_CA, *_SERVERS):
+                raise SettingsError(
+                    f"{name} cannot be revoked: no client asks for a list. Make another authority:"
+                    " `yieldline ca new`, in another folder."
+                )
+            if not self._files(name)[1].exists():
+                raise SettingsError(f"{self._folder} holds no certificate of {name!r} to revoke.")
+        files = [file for name in names for file in self._certificates(name)]
+        with _workshop(self._folder, "Yieldline CA") as workshop:
+            self._list(workshop, files, days)
+        for name in names:
+            place = self._folder / "revoked" / f"{name}-{_serial(self._files(name)[1])}"
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for file in (*self._certificates(name), self._files(name)[0]):
+                if file.exists():  # of a machine that made its own key there is none
+                    file.replace(place / file.name)
+
+    def _certificates(self, name: str) -> list[Path]:
+        """Return the certificates of a name, those that were replaced first."""
+        replaced = (self._folder / "replaced" / name).glob("*.crt")
+        return [*sorted(replaced), self._files(name)[1]]
+
+    def _list(self, workshop: Path, revoked: Sequence[Path], days: int) -> None:
+        """Add certificates to the list, and make it anew."""
+        index, found = self._folder / "ca.index", workshop / "index"
+        found.write_bytes(index.read_bytes() if index.exists() else b"")
+        ca_key, ca = self._files(_CA)
+        words = ("-config", "conf", "-name", "list", "-keyfile", str(ca_key), "-cert", str(ca))
+        known = found.read_text("ascii")
+        for file in revoked:
+            if f"\t{_serial(file)}\t" not in known:  # we may have died before it was moved away
+                _openssl(workshop, "ca", *words, "-revoke", str(file))
+        _openssl(workshop, "ca", *words, "-gencrl", "-crldays", str(days), "-out", "crl")
+        found.replace(index)
+        # Not replaced but written over: a container goes on with the file it was given.
+        place = self._folder / "ca.crl"
+        place.write_bytes((workshop / "crl").read_bytes())
+        place.chmod(0o644)
+
     def _purpose(self, name: str) -> str:
         """Return what a certificate is for, with the names that stand in it."""
         if name not in _SERVERS:
@@ -151,6 +209,10 @@ class Authority:
         key, certificate = self._files(name)
         if with_key:
             (workshop / "key").replace(key)
+        else:  # it is good until its own end, and must be found when it is to be revoked
+            replaced = self._folder / "replaced" / name
+            replaced.mkdir(parents=True, exist_ok=True, mode=0o700)
+            certificate.replace(replaced / f"{_serial(certificate)}.crt")
         (workshop / "crt").chmod(0o644)
         (workshop / "crt").replace(certificate)
 
@@ -179,6 +241,12 @@ def _workshop(beside: Path, name: str, purpose: str = "") -> Iterator[Path]:
 def _make_key(workshop: Path) -> None:
     curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
     _openssl(workshop, "genpkey", *curve, "-out", "key")
+
+
+def _serial(certificate: Path) -> str:
+    """Return the number of a certificate as openssl writes it: hexadecimal."""
+    said = _openssl(certificate.parent, "x509", "-noout", "-serial", "-in", certificate.name)
+    return said.strip().removeprefix("serial=")
 
 
 def _subject_names(hosts: Sequence[str]) -> str:

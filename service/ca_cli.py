@@ -52,6 +52,25 @@ def issue(
         typer.echo(f"{folder}: {each}.key and {each}.crt. Give the machine these and ca.crt.")
 
 
+@app.command(epilog="Example: `yieldline ca revoke secrets FCT-12`")
+def revoke(
+    folder: Folder,
+    name: Annotated[list[str], typer.Argument(help="A machine_id or a program's name.")],
+    *,
+    days: Annotated[
+        int, typer.Option(min=1, max=36_500, help="How long the list is good.")
+    ] = 3_650,
+) -> None:
+    """Put certificates on the list of revoked ones, ca.crl, which the broker reads."""
+    from broker.authority import Authority
+
+    Authority(folder).revoke(name, days)
+    typer.echo(
+        f"{folder}: ca.crl names {', '.join(name)}. Send the broker SIGHUP: it reads it again."
+        " Connections that stand are ended by its restart alone."
+    )
+
+
 @app.command(epilog="Example: `yieldline ca renew secrets broker FCT-12`")
 def renew(
     folder: Folder,

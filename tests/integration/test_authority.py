@@ -76,6 +76,7 @@ def test_the_authority_may_sign_and_nothing_below_it_may(folder: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="rights of files as POSIX has them")
 def test_keys_may_be_read_by_their_owner_alone_and_nothing_is_left_over(folder: Path) -> None:
     made = {f"{name}.{end}" for name in ("ca", *NAMES) for end in ("key", "crt")}
+    made |= {"ca.crl", "ca.index"}
     assert {file.name for file in folder.iterdir()} == made
     for file in folder.glob("*.key"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
@@ -122,6 +123,39 @@ def test_a_renewed_certificate_has_the_key_and_the_names_of_the_old_one(tmp_path
         assert dates(tmp_path, name).end > datetime.now(UTC) + timedelta(days=8)
 
 
+def is_good(folder: Path, name: str, file: Path | None = None) -> bool:
+    """Ask openssl, with the list of what is revoked."""
+    place = str(file or folder / f"{name}.crt")
+    words = ("verify", "-crl_check", "-CRLfile", "ca.crl", "-CAfile", "ca.crt", place)
+    ended = subprocess.run(
+        ["openssl", *words], cwd=folder, check=False, capture_output=True, text=True
+    )
+    assert (ended.returncode == 0) or "certificate revoked" in ended.stderr, ended.stderr
+    return ended.returncode == 0
+
+
+def test_what_is_revoked_is_on_the_list_with_all_it_replaced_and_its_name_is_free(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path)
+    authority.create(["broker.example"], days=9, ca_days=9)
+    authority.issue(["FCT-1", "FCT-12"], 9)
+    assert all(is_good(tmp_path, name) for name in ("FCT-1", "FCT-12", "broker"))
+    authority.renew(["FCT-1"], 8)
+    list_file = (tmp_path / "ca.crl").stat().st_ino
+    assert "Send the broker SIGHUP" in command("revoke", str(tmp_path), "FCT-1", "yieldline-ui")
+    assert (tmp_path / "ca.crl").stat().st_ino == list_file, "a container holds the file itself"
+    old = sorted(tmp_path.glob("revoked/FCT-1-*/*.crt"))
+    assert len(old) == 2
+    assert not any(is_good(tmp_path, "FCT-1", file) for file in old)
+    authority.issue(["FCT-1"], 9)
+    assert is_good(tmp_path, "FCT-1")
+    authority.revoke(["FCT-1"], 9)
+    assert not any(is_good(tmp_path, "FCT-1", file) for file in tmp_path.glob("revoked/*/*.crt"))
+    assert is_good(tmp_path, "FCT-12")
+    assert len(list(tmp_path.glob("revoked/*/*.key"))) == 3
+
+
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [
@@ -134,6 +168,8 @@ def test_a_renewed_certificate_has_the_key_and_the_names_of_the_old_one(tmp_path
         (lambda ca: ca.issue(["yieldline-service-0"], 1), r"yieldline-service-0 cannot be a mach"),
         (lambda ca: ca.issue(["ca"], 1), r"ca cannot be a machine's name"),
         (lambda ca: ca.renew(["ICT-3"], 1), r"holds no certificate of 'ICT-3' to renew"),
+        (lambda ca: ca.revoke(["FCT-12", "ICT-3"], 1), r"no certificate of 'ICT-3' to revoke"),
+        (lambda ca: ca.revoke(["FCT-12", "broker"], 1), r"broker cannot be revoked: no client"),
     ],
 )
 def test_a_mistake_changes_nothing(

@@ -5,12 +5,14 @@ Who may read and write what is in test_plant_rights.py.
 
 import itertools
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from broker.authority import Authority
 from broker.topics import Channel
 from tests.support.mosquitto import EXECUTABLE
 from tests.support.plant_broker import MACHINE, OTHER, ROOT, Plant
@@ -98,6 +100,27 @@ def test_the_service_reads_in_its_group_what_machines_send_and_ask(
     assert first_heard(service, [group], [(plant.certificate(MACHINE), said)]) == said
 
 
+def test_a_revoked_certificate_is_refused_after_a_reload_and_its_name_gets_another(
+    plant: Plant,
+) -> None:
+    name, old = "LOST-1", plant.folder / "old"
+    plant.certify(name)
+    login = plant.certificate(name)
+    assert publish(login, topic(Channel.TEST, name)).returncode == 0
+    shutil.copytree(plant.secrets, old)
+    stolen = [each.replace(str(plant.secrets), str(old)) for each in login]
+    made = plant.secrets / "ca.crl"
+    # Of two lists of one second a broker believes the first.
+    eventually_sync(lambda: time.time() - made.stat().st_mtime > 1)
+    authority = Authority(plant.secrets)
+    authority.revoke([name], 30)
+    plant.reload()
+    eventually_sync(lambda: publish(stolen, topic(Channel.TEST, name)).returncode != 0)
+    authority.issue([name], 30)
+    assert publish(login, topic(Channel.TEST, name)).returncode == 0
+    assert publish(plant.certificate(MACHINE), topic(Channel.TEST)).returncode == 0
+
+
 @pytest.mark.parametrize("flaw", ["no certificate", "no name", "wrong password"])
 def test_nobody_comes_in_without_proof(plant: Plant, flaw: str) -> None:
     login = {
@@ -133,7 +156,7 @@ def test_what_is_acknowledged_survives_a_kill(plant: Plant) -> None:
 
 def test_the_guide_makes_every_secret_that_compose_mounts(plant: Plant) -> None:
     mounted = re.findall(r"file: (secrets/\S+?)}", (ROOT / "docker-compose.yml").read_text("utf-8"))
-    assert len(mounted) == 11
+    assert len(mounted) == 12
     for name in mounted:
         assert (plant.folder / name).read_bytes().strip(), name
     url = (plant.secrets / "database_url").read_text()
