@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from statistics import median
 from time import perf_counter
 from typing import Any, Final
@@ -32,12 +33,13 @@ from ui.alert_view import alert_cards, cards_of
 from ui.books import add_up, balance_all
 from ui.figures import shift_label
 from ui.floor_model import FloorModel
-from ui.floor_view import Frame, floor_changes, floor_frame
+from ui.floor_view import Frame, floor_changes, floor_frame, line_part
 from ui.live_pages import may_watch
 from ui.machine_view import machine_frame
 from ui.meter import AgentWord, FeedFacts, Meter
 from ui.seen import seen_of_stored
 from ui.state import AppState
+from ui.views import is_view, line_of, machine_and_step
 from ui.watched_steps import WatchedSteps
 
 log = structlog.get_logger()
@@ -50,7 +52,6 @@ VIEWERS_MAX: Final = 1_000
 PENDING_MAX: Final = 50_000
 FRAME_EVENT: Final = "yieldline_frame"
 CREDIT_EVENT: Final = "yieldline_credit"
-MACHINE_VIEW: Final = "machine:"
 
 
 @dataclass(slots=True)
@@ -59,6 +60,23 @@ class _Viewer:
     seen: int
     """The number of the newest frame it has painted; -1: none."""
     has_credit: bool = True
+
+
+@dataclass(frozen=True)
+class _Tick:
+    """What happened since the tick before."""
+
+    model: FloorModel
+    changed: set[str]
+    new_runs: int
+    now_s: float
+
+    @cached_property
+    def floor(self) -> Frame:
+        """The changes of the floor: worked out once, for the viewers of all lines."""
+        if not self.changed:
+            return {}
+        return floor_changes(self.model, self.changed, self.new_runs, self.now_s)
 
 
 class Feed:
@@ -95,7 +113,8 @@ class Feed:
 
     def _new_model(self) -> FloorModel:
         settings = self.state.settings
-        return FloorModel(settings.plant, datetime.now(UTC), settings.machines, settings.lines)
+        plant, products, now = settings.plant, settings.products, datetime.now(UTC)
+        return FloorModel(plant, now, settings.machines, settings.lines, products=products)
 
     # Life
 
@@ -238,9 +257,7 @@ class Feed:
         seen = message.get("seen")
         if client_id not in core.sio.rooms(socket_id) or not isinstance(seen, int):
             return
-        if view not in {"floor", "shell"} and not view.startswith(MACHINE_VIEW):
-            return
-        if not may_watch(client_id, view):
+        if not is_view(view) or not may_watch(client_id, view):
             return
         if client_id in self._viewers or len(self._viewers) < VIEWERS_MAX:
             self._viewers[client_id] = _Viewer(view, seen)
@@ -266,8 +283,9 @@ class Feed:
         new_runs, self._taken = model.taken - self._taken, model.taken
         self._forget_gone()
         begun_s = perf_counter()
+        tick = _Tick(model, changed, new_runs, now_s)
         for (view, is_current), client_ids in self._ready(-1 if is_new else before).items():
-            frame = self._changes(view, changed, new_runs, now_s) if is_current else None
+            frame = self._changes(view, tick) if is_current else None
             frame = frame if frame is not None else self._whole(view, now_s)
             await self._send(frame, client_ids, base=before if is_current else None)
         self._has_new_cards = False
@@ -301,9 +319,9 @@ class Feed:
 
     def _whole(self, view: str, now_s: float) -> Frame:
         frame: Frame = {"at": now_s, "status": self.status(now_s)}
-        if view == "floor":
-            frame |= floor_frame(self.model, now_s) | {"alerts": self._cards}
-            return frame
+        if (line := line_of(view)) is not None:
+            of_line = line_part(self.model, line, now_s) if line else {}
+            return frame | floor_frame(self.model, now_s) | of_line | {"alerts": self._cards}
         machine_id, step = machine_and_step(view)
         if machine := self.model.machines.get(machine_id):
             frame |= machine_frame(self.model, machine, now_s)
@@ -311,14 +329,14 @@ class Feed:
             frame["values"] = self._steps.values(machine_id, step) if step else []
         return frame
 
-    def _changes(self, view: str, changed: set[str], new_runs: int, now_s: float) -> Frame | None:
+    def _changes(self, view: str, tick: _Tick) -> Frame | None:
         """Return the changes of a view; None: send it whole."""
-        frame: Frame = {"at": now_s, "status": self.status(now_s)}
-        if view == "floor":
+        frame: Frame = {"at": tick.now_s, "status": self.status(tick.now_s)}
+        if (line := line_of(view)) is not None:
             cards = {"alerts": self._cards} if self._has_new_cards else {}
-            changes = floor_changes(self.model, changed, new_runs, now_s) if changed else {}
-            return frame | cards | changes
-        if machine_and_step(view)[0] in changed:
+            of_line = line_part(self.model, line, tick.now_s) if line and tick.changed else {}
+            return frame | cards | tick.floor | of_line
+        if machine_and_step(view)[0] in tick.changed:
             return None
         return frame
 
@@ -385,17 +403,6 @@ class Feed:
         """Return results a second over the newest few."""
         moments = [seen.received_s for seen in self.model.live if seen.received_s > now_s - 60]
         return round(len(moments) / max(1.0, now_s - min(moments)), 1) if moments else 0.0
-
-
-def machine_and_step(view: str) -> tuple[str, str]:
-    """Return what a machine's view, such as `machine:FCT-12/vbat`, is of; empty: it is of none.
-
-    The step is what the page's live chart shows. A machine_id has no slash.
-    """
-    if not view.startswith(MACHINE_VIEW):
-        return "", ""
-    machine_id, _, step = view.removeprefix(MACHINE_VIEW).partition("/")
-    return machine_id, step
 
 
 def _bell(pulse: AlertPulse) -> Frame:

@@ -3,20 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
-from zoneinfo import ZoneInfo
 
-from service.store.queries.arithmetic import breaks_of, breaks_within, wilson_interval
+from service.store.queries.arithmetic import wilson_interval
 from ui.figures import Tally, rolled_yield
 from ui.floor_model import FloorModel, Machine
+from ui.plan import worked_h
 from ui.wording import EN_DASH, percent
 
 Frame: TypeAlias = dict[str, Any]
 
 FEW_UNITS: Final = 20
-_HOUR_S: Final = 3600
 
 
 def yield_facts(tally: Tally, target_percent: float) -> Frame:
@@ -34,27 +31,51 @@ def yield_facts(tally: Tally, target_percent: float) -> Frame:
 
 
 def plant_figures(model: FloorModel, now_s: float) -> Frame:
-    """Return the six figures of the plant, with where they were going."""
+    """Return the six figures of the plant."""
     machines = list(model.machines.values())
     procedures = len({each for line in model.by_line.values() for each in line})
-    counted = _Counted(model.total, model.unit_count, procedures)
+    target = model.plant.target_fpy_percent
+    counted = _Counted(model.total, model.unit_count, procedures, target)
     return {
         **_figures(model, counted, machines, list(model.by_line)),
         "plan": plan(model, model.line_units, now_s),
-        "fpy_spark": _spark(model.buckets, first=True),
-        "final_spark": _spark(model.buckets, first=False),
-        "unit_spark": [tally.units for _, tally in sorted(model.buckets.items())],
+    }
+
+
+def sparks(model: FloorModel, line: str) -> Frame:
+    """Return where the figures were going, of one line or ('') the plant."""
+    tallies = buckets_of(model, line)
+    runs: dict[int, tuple[int, int]] = {}
+    for (each, bucket), (tests, retests) in model.run_buckets.items():
+        if line in {"", each}:
+            before = runs.get(bucket, (0, 0))
+            runs[bucket] = before[0] + tests, before[1] + retests
+    return {
+        "fpy_spark": _spark(tallies, first=True),
+        "final_spark": _spark(tallies, first=False),
+        "unit_spark": [tally.units for _, tally in sorted(tallies.items())],
         "retest_spark": [
-            round(retests / runs * 100, 2)
-            for _, (runs, retests) in sorted(model.run_buckets.items())
+            round(again / tests * 100, 2) for _, (tests, again) in sorted(runs.items())
         ],
+    }
+
+
+def buckets_of(model: FloorModel, line: str) -> Mapping[int, Tally]:
+    """Return the units of each 15 minutes, of one line or ('') the plant."""
+    if not line:
+        return model.buckets
+    return {
+        bucket: add_tallies(tallies.values())
+        for (each, bucket), tallies in model.line_buckets.items()
+        if each == line
     }
 
 
 def line_figures(model: FloorModel, line: str, machines: Sequence[Machine], now_s: float) -> Frame:
     """Return the six figures of one line."""
     tallies = model.by_line.get(line, {})
-    counted = _Counted(_sum(tallies.values()), model.line_units[line], len(tallies))
+    target = model.line_target_percent(line)
+    counted = _Counted(add_tallies(tallies.values()), model.line_units[line], len(tallies), target)
     return {
         **_figures(model, counted, machines, [line]),
         "plan": plan(model, {line: model.line_units[line]}, now_s),
@@ -71,28 +92,16 @@ def plan(model: FloorModel, units: Mapping[str, int], now_s: float) -> Frame | N
     rates = {line: rate for line, rate in per_hour.items() if rate and line in units}
     if not rates:
         return None
-    due_h, all_h = (_worked_h(model, end_s) for end_s in (int(now_s), model.end_s))
+    due_h, all_h = (
+        worked_h(model.start_s, min(end_s, model.end_s), model.zone, model.plant.breaks)
+        for end_s in (int(now_s), model.end_s)
+    )
     return {
         "done": sum(units[line] for line in rates),
         "due": round(sum(rates.values()) * due_h, 1),
         "all": round(sum(rates.values()) * all_h, 1),
         "without": sorted(line for line, count in units.items() if count and line not in rates),
     }
-
-
-def _worked_h(model: FloorModel, until_s: float) -> float:
-    """Return the hours of the shift up to a moment, without planned breaks."""
-    end_s = max(model.start_s, min(until_s, model.end_s))
-    rest_s = _rest_s(model.start_s, end_s, model.zone, model.plant.breaks)
-    return (end_s - model.start_s - rest_s) / _HOUR_S
-
-
-@lru_cache(maxsize=64)  # every line of every frame asks for the same second
-def _rest_s(start_s: float, end_s: float, zone: ZoneInfo, breaks: tuple[str, ...]) -> float:
-    """Return the seconds of planned breaks between two moments."""
-    start, end = (datetime.fromtimestamp(each, UTC) for each in (start_s, end_s))
-    spans = breaks_within(start, end, zone, breaks_of(breaks))
-    return sum((stop - begin).total_seconds() for begin, stop in spans)
 
 
 def rolled_facts(tallies: Mapping[str, Tally], units: int, target_percent: float | None) -> Frame:
@@ -128,11 +137,12 @@ def interval_words(interval: tuple[float, float] | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """Units, as plant and line count them."""
+    """Units, as plant and line count them, and the first pass yield they should reach."""
 
     total: Tally
     parts: int
     procedures: int
+    target_percent: float
 
 
 def _figures(
@@ -145,7 +155,7 @@ def _figures(
     runs = outcomes.total()
     timed = [model.retest_times[line] for line in lines if line in model.retest_times]
     return {
-        **yield_facts(total, model.plant.target_fpy_percent),
+        **yield_facts(total, counted.target_percent),
         "final": percent(total.final_yield, total.units),
         "open": total.units - total.last_passed,
         "parts": counted.parts,
@@ -160,7 +170,8 @@ def _figures(
     }
 
 
-def _sum(tallies: Iterable[Tally]) -> Tally:
+def add_tallies(tallies: Iterable[Tally]) -> Tally:
+    """Return units at several procedures together."""
     found = Tally()
     for each in tallies:
         found.units += each.units

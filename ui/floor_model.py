@@ -13,14 +13,16 @@ from datetime import UTC, datetime
 from itertools import islice
 from math import inf
 from statistics import fmean
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from broker.messages import Outcome, Rejection, Result, State
-from broker.plant_sections import LineSettings, MachineSettings, PlantSettings
+from broker.plant_sections import LineSettings, MachineSettings, PlantSettings, ProductSettings
+from broker.targets import Targets, target_fpy_percent
 from service.store.queries.arithmetic import Shift, shift_at
 from service.store.queries.machine_history import ProgramChange
 from service.store.queries.retests import RetestTime
+from ui.failing_steps import Failure, worst_steps
 from ui.figures import Tally, stale_after_s, usual_interval_s
 from ui.seen import Seen, seen_of
 from ui.shift_units import ShiftUnits, UnitRuns
@@ -32,6 +34,7 @@ RUN_IDS_MAX: Final = 100_000
 FAILURES_MAX: Final = 20_000
 MACHINES_MAX: Final = 5_000
 STEPS_MAX: Final = 500
+PRODUCTS_MAX: Final = 100
 BUCKET_S: Final = 900
 HOUR_S: Final = 3600
 _MINUTE_S: Final = 60
@@ -66,6 +69,8 @@ class Machine:
     retests: int = 0
     steps: Counter[str] = field(default_factory=Counter)
     """Failed runs of the shift by first failure."""
+    products: set[str] = field(default_factory=set)
+    """What it tested in the shift."""
     minutes: dict[int, int] = field(default_factory=dict)
     """Runs by the minute in which they began, of about the last hour."""
 
@@ -106,15 +111,6 @@ def _floor(now_s: float) -> float:
     return (now_s - HOUR_S) // _MINUTE_S
 
 
-class Failure(NamedTuple):
-    """A run that failed, for the steps of the last hour."""
-
-    at_s: float
-    step: str
-    machine_id: str
-    barcode: str
-
-
 class FloorModel:
     """The floor of the running shift."""
 
@@ -124,11 +120,14 @@ class FloorModel:
         now: datetime,
         machines: Mapping[str, MachineSettings] | None = None,
         lines: Mapping[str, LineSettings] | None = None,
+        *,
+        products: Mapping[str, ProductSettings] | None = None,
     ) -> None:
-        """Begin the shift of `now`; of `machines` and `lines` the settings know more."""
+        """Begin the shift of `now`; of machines, lines, products the settings may know more."""
         self.plant = plant
         self._known: Mapping[str, MachineSettings] = machines or {}
         self.lines_known: Mapping[str, LineSettings] = lines or {}
+        self._targets = Targets(plant, self._known, products or {}, self.lines_known)
         self.zone = ZoneInfo(plant.time_zone)
         self.machines: dict[str, Machine] = {}
         self.live: deque[Seen] = deque(maxlen=LIVE_RUNS_MAX)
@@ -150,8 +149,8 @@ class FloorModel:
         self.buckets: dict[int, Tally] = {}
         self.by_line: dict[str, dict[str, Tally]] = {}
         self.line_buckets: dict[tuple[str, int], dict[str, Tally]] = {}
-        self.run_buckets: dict[int, list[int]] = {}
-        """[runs, retests] by bucket."""
+        self.run_buckets: dict[tuple[str, int], list[int]] = {}
+        """[runs, retests] by line and bucket."""
         self.line_units: Counter[str] = Counter()
         self.runs = 0
         self.retests = 0
@@ -167,6 +166,7 @@ class FloorModel:
             machine.tally = Tally()
             machine.outcomes.clear()
             machine.steps.clear()
+            machine.products.clear()
             machine.retests = 0
             self.dirty.add(machine.machine_id)
 
@@ -196,7 +196,7 @@ class FloorModel:
         if machine is None:
             return False
         self._show(machine, seen)
-        if seen.started_s >= self.start_s:
+        if seen.started_s >= self.start_s and not self.plant.is_golden(seen.barcode):
             self._count_run(machine, seen)
             self._count_unit(seen)
         self.dirty.add(machine.machine_id)
@@ -287,6 +287,14 @@ class FloorModel:
             return "never"
         return "stale" if now_s - machine.last_s > self.freshness(machine)[1] else "live"
 
+    def target_percent(self, machine: Machine) -> float:
+        """Return the first pass yield that a machine should reach, in percent."""
+        return target_fpy_percent(self._targets, machine.machine_id, machine.products, machine.line)
+
+    def line_target_percent(self, line: str) -> float:
+        """Return the first pass yield that a line should reach, in percent; '' is the plant."""
+        return target_fpy_percent(self._targets, line=line)
+
     def lines(self) -> Iterator[tuple[str, list[Machine]]]:
         """Yield each line, in natural order (L2 before L12), with its machines in process order."""
         by_line: dict[str, list[Machine]] = {}
@@ -299,17 +307,14 @@ class FloorModel:
         procedure = machine.last.procedure if machine.last else ""
         return self._ranks.get((machine.line, procedure), inf), natural(machine.machine_id)
 
-    def failing_steps(self, now_s: float, count: int = 5) -> list[tuple[str, int, str, int]]:
-        """Return the last hour's (step, units, machine with the most, units there), worst first."""
-        units: dict[str, set[str]] = {}
-        where: dict[str, dict[str, set[str]]] = {}
-        for failure in self.failures:
-            if failure.at_s >= now_s - HOUR_S:
-                units.setdefault(failure.step, set()).add(failure.barcode)
-                places = where.setdefault(failure.step, {})
-                places.setdefault(failure.machine_id, set()).add(failure.barcode)
-        worst = sorted(units, key=lambda step: (-len(units[step]), step))[:count]
-        return [(step, len(units[step]), *_worst_place(where[step])) for step in worst]
+    def failing_steps(
+        self, now_s: float, count: int = 5, line: str = ""
+    ) -> list[tuple[str, int, str, int]]:
+        """Return the last hour's (step, units, machine with the most, units there), worst first.
+
+        Of one line, or of all.
+        """
+        return worst_steps(self.failures, now_s - HOUR_S, line, count)
 
     # How it counts
 
@@ -329,16 +334,21 @@ class FloorModel:
         if self.runs >= _RANK_RUNS and self.runs.bit_count() == 1:
             self.rank_procedures()  # ever more seldom: tiles must not wander
         machine.outcomes[seen.mark] += 1
+        if len(machine.products) < PRODUCTS_MAX:
+            machine.products.add(seen.product_id)
         self.errors += seen.outcome is Outcome.ERROR
         self.unjudged += seen.outcome is Outcome.UNJUDGED
-        bucket = self.run_buckets.setdefault(self._bucket(seen.started_s), [0, 0])
+        key = machine.line, self._bucket(seen.started_s)
+        bucket = self.run_buckets.setdefault(key, [0, 0])
         bucket[0] += 1
         if seen.attempt > 1:
             self.retests += 1
             machine.retests += 1
             bucket[1] += 1
         if seen.outcome is Outcome.FAIL and seen.step:
-            self.failures.append(Failure(seen.began_s, seen.step, seen.machine_id, seen.barcode))
+            self.failures.append(
+                Failure(seen.began_s, seen.step, machine.machine_id, seen.barcode, machine.line)
+            )
             if seen.step in machine.steps or len(machine.steps) < STEPS_MAX:
                 machine.steps[seen.step] += 1
 
@@ -394,11 +404,6 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
             digits = ""
         parts.append((True, 0, letter.casefold()))
     return parts
-
-
-def _worst_place(places: dict[str, set[str]]) -> tuple[str, int]:
-    machine_id = min(places, key=lambda each: (-len(places[each]), each))
-    return machine_id, len(places[machine_id])
 
 
 def _seconds(moment: datetime, now: datetime) -> float:

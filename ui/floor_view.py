@@ -10,7 +10,14 @@ from typing import Any, Final, TypeAlias
 
 from service.store.queries.arithmetic import wilson_interval
 from service.store.queries.machine_history import ProgramChange
-from ui.floor_figures import line_figures, plant_figures, rolled_facts, yield_facts
+from ui.floor_figures import (
+    buckets_of,
+    line_figures,
+    plant_figures,
+    rolled_facts,
+    sparks,
+    yield_facts,
+)
 from ui.floor_model import BUCKET_S, FloorModel, Machine
 from ui.seen import Seen
 
@@ -25,7 +32,10 @@ _CANDIDATE_STEPS: Final = 5
 
 
 def floor_frame(model: FloorModel, now_s: float) -> Frame:
-    """Return the whole floor: what a browser needs that has seen nothing yet."""
+    """Return the whole floor: what a browser needs that has seen nothing yet.
+
+    A browser that looks at one line gets `line_part` with it.
+    """
     return {
         "tiles": [tile(model, machine, now_s) for machine in model.machines.values()],
         "live": [live_run(seen) for seen in reversed(model.live)],
@@ -49,8 +59,17 @@ def floor_figures(model: FloorModel, now_s: float) -> Frame:
     return {
         "kpi": plant_figures(model, now_s),
         "lines": [_line(model, line, machines, now_s) for line, machines in model.lines()],
-        "trend": _trend(model),
-        "steps": model.failing_steps(now_s, _CANDIDATE_STEPS),
+        **line_part(model, "", now_s),
+    }
+
+
+def line_part(model: FloorModel, line: str, now_s: float) -> Frame:
+    """Return trends and failing steps of one line; '' is the plant."""
+    return {
+        "sparks": sparks(model, line),
+        "trend": _trend(model, line),
+        "steps": model.failing_steps(now_s, _CANDIDATE_STEPS, line),
+        "of": line,
     }
 
 
@@ -64,7 +83,7 @@ def tile(model: FloorModel, machine: Machine, now_s: float) -> Frame:
         "id": machine.machine_id,
         "line": machine.line,
         "tape": "".join(recent),
-        **yield_facts(machine.tally, model.plant.target_fpy_percent),
+        **yield_facts(machine.tally, model.target_percent(machine)),
         "rate": None if rate is None else round(rate),
         "last": machine.last_s,
         "stale": stale_s,
@@ -127,10 +146,10 @@ def _line_spark(model: FloorModel, line: str) -> list[float]:
     return points
 
 
-def _trend(model: FloorModel) -> Frame:
+def _trend(model: FloorModel, line: str) -> Frame:
     """Return the first pass yield of each 15 minutes with its interval, in percent."""
     points = []
-    for bucket, tally in sorted(model.buckets.items()):
+    for bucket, tally in sorted(buckets_of(model, line).items()):
         interval = wilson_interval(tally.first_passed, tally.units)
         share = tally.first_pass_yield
         if interval and share is not None:
@@ -143,10 +162,19 @@ def _trend(model: FloorModel) -> Frame:
         "start": model.start_s,
         "end": model.end_s,
         "step": BUCKET_S,
-        "target": model.plant.target_fpy_percent,
+        "target": model.line_target_percent(line),
         "points": points,
-        "programs": [_program(each) for each in model.program_changes],
+        "programs": [
+            _program(each)
+            for each in model.program_changes
+            if not line or _line_of(model, each.machine_id) == line
+        ],
     }
+
+
+def _line_of(model: FloorModel, machine_id: str) -> str | None:
+    machine = model.machines.get(machine_id)
+    return machine.line if machine else None
 
 
 def _program(change: ProgramChange) -> Frame:

@@ -1,5 +1,5 @@
 // The floor: what needs attention, the shift's figures, a tile a machine, trend, failing steps, live results.
-import { change, clock, Icon, live, machineStatus, query, Spark, thousands, copyText } from "yieldline";
+import { change, clock, Icon, live, lookAt, machineStatus, query, Spark, thousands, copyText } from "yieldline";
 import { attentionCards, loudOf, quietOf } from "yieldline/cards.js";
 import { addressOf } from "yieldline/api.js";
 import { Attention } from "yieldline-floor/attention.js";
@@ -40,19 +40,20 @@ export default {
     <div v-else class="tiles"><Tile v-for="id in each.machines" :key="id" :tile="tiles[id]" :quiet="quiet[id]" :loud="loud[id]"/></div>
   </section><LastTen/></div>
   <button class="drawer" type="button" :aria-expanded="String(drawer)" aria-label="Trend, failing steps and live results" @click="drawer = !drawer"><Icon name="right" size="16"/></button>
-  <aside class="side" :class="{open: drawer}"><TrendPanel :trend="trend" :line="line"/><StepsPanel :steps="steps" :line="line"/><LivePanel :runs="shownRuns" :paused="paused" :line="line" @pause="togglePause"/></aside>
+  <aside class="side" :class="{open: drawer}"><TrendPanel :trend="trend" :line="of"/><StepsPanel :steps="steps" :line="of"/><LivePanel :runs="shownRuns" :paused="paused" :line="line" @pause="togglePause"/></aside>
 </div>`,
   props: { topic: String },
   data: () => ({
     live,
     tiles: shallowReactive({}),
-    lines: [], kpi: {}, trend: null, steps: [], runs: [], alerts: [],
+    lines: [], kpi: {}, trend: null, steps: [], sparks: {}, of: "", runs: [], alerts: [],
     paused: false, drawer: false, copied: false, seen: new Set(), unfolded: new Set(),
     compactFrom: COMPACT_FROM,
   }),
   created() {
     this.take(live.frame);
     this.$watch(() => live.frame, (frame) => this.take(frame));
+    this.$watch(() => this.line, (line) => lookAt(line ? `floor/${line}` : "floor"), { immediate: true });
     window.addEventListener("yieldline-pause", this.togglePause);
     window.addEventListener("keydown", this.leave);
   },
@@ -70,7 +71,11 @@ export default {
       for (const state of this.dots) states[state] += 1;
       return states;
     },
-    figures() { return (this.line && this.lines.find((each) => each.line === this.line)?.kpi) || this.kpi; },
+    // Sparks come with the frames of the chosen line: until then there are none.
+    figures() {
+      const kpi = (this.line && this.lines.find((each) => each.line === this.line)?.kpi) || this.kpi;
+      return this.of === this.line ? { ...kpi, ...this.sparks } : kpi;
+    },
     columns() { return Math.min(9, Math.max(6, ...this.lines.map((each) => each.machines.length))); },
     // What was acknowledged here holds at once; the next frame says it, too.
     known() { return this.alerts.map((each) => (this.seen.has(each.id) && each.state === "open" ? { ...each, state: "acknowledged", by: "you" } : each)); },
@@ -107,7 +112,7 @@ export default {
         for (const id of Object.keys(this.tiles)) if (!names.has(id)) delete this.tiles[id];
       }
       for (const tile of frame.tiles) this.tiles[tile.id] = Object.freeze(tile);
-      Object.assign(this, { lines: Object.freeze(frame.lines), kpi: Object.freeze(frame.kpi), trend: Object.freeze(frame.trend), steps: Object.freeze(frame.steps) });
+      Object.assign(this, { lines: Object.freeze(frame.lines), kpi: Object.freeze(frame.kpi), trend: Object.freeze(frame.trend), steps: Object.freeze(frame.steps), sparks: Object.freeze(frame.sparks), of: frame.of });
       const fresh = frame.live.map(Object.freeze);
       this.arrived = frame.base === null ? fresh : [...fresh, ...this.arrived].slice(0, LIVE_RUNS);
       if (!this.paused) this.runs = this.arrived;

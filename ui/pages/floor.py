@@ -6,6 +6,7 @@ from broker.topics import Channel
 from ui.components import Floor
 from ui.feed import Feed
 from ui.theme import frame
+from ui.views import floor_view
 
 
 def register(feed: Feed) -> None:
@@ -13,6 +14,6 @@ def register(feed: Feed) -> None:
     topic = feed.state.template.format("MACH-01", Channel.TEST, line="L1")
 
     @ui.page("/")
-    def floor_page() -> None:
-        with frame(feed, "Floor", active="floor", view="floor", controls=["line"]):
+    def floor_page(line: str = "") -> None:
+        with frame(feed, "Floor", active="floor", view=floor_view(line), controls=["line"]):
             Floor(topic=topic)

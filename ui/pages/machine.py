@@ -4,9 +4,10 @@ from nicegui import ui
 
 from broker.topics import Channel, is_id
 from ui.components import MachineKiosk, MachinePage, Sentence
-from ui.feed import MACHINE_VIEW, Feed
+from ui.feed import Feed
 from ui.live_pages import caller_facts
 from ui.theme import Control, Crumb, dress, frame
+from ui.views import machine_view
 
 
 def register(feed: Feed) -> None:
@@ -26,7 +27,7 @@ def register(feed: Feed) -> None:
             return
         crumbs = [Crumb("Floor", "/"), Crumb(machine.line, f"/?line={machine.line}")]
         topic = template.format(machine_id, Channel.TEST, line=machine.line)
-        view = f"{MACHINE_VIEW}{machine_id}"
+        view = machine_view(machine_id)
         if kiosk == "1":
             dress(machine_id)
             zone = feed.state.settings.plant.time_zone

@@ -6,6 +6,8 @@ import { Trend } from "yieldline/trend.js";
 const HOT_FROM = 3;
 const DAY_S = 86_400;
 
+// Trend and steps are of what the frame is of: the chosen line, or all.
+const whose = (line) => (line ? `line ${line}` : "all lines");
 const iso = (at) => new Date(at * 1000).toISOString();
 
 export const TrendPanel = {
@@ -17,10 +19,10 @@ export const TrendPanel = {
     this.$watch(() => live.status.rulebook, () => this.books.ask());
   },
   computed: {
-    note() { return `15 min · band = 95 % interval${this.line ? " · all lines" : ""}`; },
+    note() { return `${this.line ? `${this.line} · ` : ""}15 min · band = 95 % interval`; },
     what: () => "Units by the quarter of an hour in which their first run of a procedure began: how many of those runs passed, with the 95 % interval (Wilson). A line in blue is where a rulebook came into force, a grey one where a machine began to name another program.",
-    of: () => `all lines, this shift, ${live.status.shift}`,
-    url() { return addressOf("/api/v1/yield", { group: "hour", since: iso(this.trend.start) }); },
+    of() { return `${whose(this.line)}, this shift, ${live.status.shift}`; },
+    url() { return addressOf("/api/v1/yield", { group: "15min", line: this.line, since: iso(this.trend.start) }); },
     units() { return this.trend.points.reduce((sum, point) => sum + point[4], 0); },
     marks() {
       const known = (this.books.data?.items ?? []).map((each) => ({ at: Date.parse(each.activated_at) / 1000, words: `v${each.version}` }));
@@ -37,19 +39,22 @@ export const StepsPanel = {
   components: { Panel },
   props: { steps: Array, line: String },
   template: `
-<Panel class="stp" title="Failing steps" :note="'last 60 min · units' + (line ? ' · all lines' : '')" :what="what" of="all lines, the last 60 minutes" :url="url" :rows="rows" :csv="csv">
-  <template #head><a class="lnk" href="/analytics?range=1h">Why?</a></template>
+<Panel class="stp" title="Failing steps" :note="(line ? line + ' · ' : '') + 'last 60 min · units'" :what="what" :of="of" :url="url" :rows="rows" :csv="csv">
+  <template #head><a class="lnk" :href="why">Why?</a></template>
   <div class="steps"><p v-for="([step, units, where, there], i) in steps" :key="step" class="sr"><a class="mono" :href="runs(step)" :title="step">{{ step }}</a><a class="sb" :href="runs(step)" tabindex="-1" aria-hidden="true"><i :style="{width: units / steps[0][1] * 100 + '%'}" :class="{hot: i === 0 && units >= hotFrom}"></i></a><b>{{ units }}</b><a class="t3" :href="machineLink(where)">{{ there }} at {{ where }}</a></p>
-  <p v-if="!steps.length" class="none t3">No unit failed in the last hour.</p></div>
+  <p v-if="!steps.length" class="none t3">No unit failed {{ line ? 'on ' + line + ' ' : '' }}in the last hour.</p></div>
 </Panel>`,
-  data: () => ({ hotFrom: HOT_FROM, url: "/api/v1/pareto" }),
+  data: () => ({ hotFrom: HOT_FROM }),
   computed: {
     what: () => "Units by the first step that failed in one of their runs that began in the last hour, and the machine where most of them did. A step opens its runs, a machine its page.",
+    of() { return `${whose(this.line)}, the last 60 minutes`; },
+    url() { return addressOf("/api/v1/pareto", { line: this.line }); },
+    why() { return addressOf("/analytics", { range: "1h", line: this.line }); },
     rows() { return this.steps.reduce((sum, [, units]) => sum + units, 0); },
   },
   methods: {
     machineLink,
-    runs: (step) => addressOf("/results", { range: "1h", first_failure: step }),
+    runs(step) { return addressOf("/results", { range: "1h", line: this.line, first_failure: step }); },
     csv() { return { name: "yieldline-failing-steps-last-hour", head: ["step", "units", "machine", "units_there"], rows: this.steps.map(([step, units, where, there]) => [step, units, where, there]) }; },
   },
 };
@@ -59,13 +64,15 @@ export const LivePanel = {
   props: { runs: Array, paused: Boolean, line: String },
   emits: ["pause"],
   template: `
-<Panel class="feed" title="Live results" :note="live.status.per_second + ' per second'" :what="what" :of="line ? 'line ' + line : 'all lines'" url="/api/v1/results?limit=40&measurements=false" :rows="runs.length" :csv="csv">
+<Panel class="feed" title="Live results" :note="live.status.per_second + ' per second'" :what="what" :of="of" :url="url" :rows="runs.length" :csv="csv">
   <template #head><button class="btn" type="button" title="P" @click="$emit('pause')"><Icon :name="paused ? 'play' : 'pause'" size="13"/>{{ paused ? 'Resume' : 'Pause' }}</button></template>
   <a v-for="run in runs" :key="run.run" class="fr" :class="run.outcome.toLowerCase()" :href="unitLink(run.barcode, run.run)"><Outcome :mark="run.mark"/><span class="mono bcd" :title="run.barcode">{{ run.barcode }}</span><span class="t2">{{ run.machine }}</span><span class="t3 ag"><Age :at="run.at" tenths/></span><em v-if="run.mark !== 'P' && (run.step || run.detail)">{{ run.step }} {{ run.detail }}</em></a>
 </Panel>`,
   data: () => ({ live }),
   computed: {
     what: () => "The newest results as they arrive, at most 40. A row opens the unit with this run.",
+    of() { return whose(this.line); },
+    url() { return addressOf("/api/v1/results", { limit: 40, measurements: false, line: this.line }); },
   },
   methods: {
     unitLink,

@@ -60,6 +60,13 @@ function onFrame(frame) {
   requestAnimationFrame(() => setTimeout(giveCredit)); // after the paint
 }
 
+// Look at something else from now on: the next frame is the whole of it.
+export function lookAt(view) {
+  if (view === live.view) return;
+  Object.assign(live, { view, number: -1 });
+  giveCredit();
+}
+
 function attach() {
   if (!window.socket) return void setTimeout(attach, 20);
   window.socket.on(FRAME, onFrame);

@@ -1,6 +1,6 @@
 // What every page's component stands on: one clock, one live connection, words and small pictures.
 // Text from outside reaches the page only through Vue's interpolation, never as HTML.
-export { clock, live, startLive } from "./connection.js";
+export { clock, live, lookAt, startLive } from "./connection.js";
 export * from "./words.js";
 export { Age, Icon, Outcome, Spark, Tape } from "./pictures.js";
 export { change, filterWords, has, parameters, query, refresh, scope, setAside } from "./scope.js";

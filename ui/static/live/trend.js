@@ -9,6 +9,8 @@ const TOP = 14;
 const BOTTOM = 166;
 const FEW_UNITS = 20;
 
+const wide = (words) => words.length * 6.2; // of a label, about
+
 function ticks(low, high) {
   const step = [0.5, 1, 2, 5, 10, 20, 25, 50].find((each) => (high - low) / each <= 4) ?? 50;
   const found = [];
@@ -51,14 +53,16 @@ export const Trend = {
     else parts.push(h("path", { d: `M${upper[0]}L${lower[0]}`, stroke: "var(--band)", "stroke-width": 10 }));
     parts.push(h("path", { d: `M${LEFT} ${y(target)}H${RIGHT}`, stroke: "var(--text-2)", "stroke-dasharray": "4 4" }));
     parts.push(h("text", { x: LEFT + 4, y: y(target) + 13, style: "fill:var(--text-2)" }, `target ${target.toFixed(1)}`));
+    const labels = []; // above the line
     for (const mark of (this.marks ?? []).filter((each) => each.at < until)) {
       const isLate = x(mark.at) > (LEFT + RIGHT) / 2;
       parts.push(h("path", { d: `M${x(mark.at)} ${TOP}V${BOTTOM}`, stroke: mark.look ?? "var(--accent)" }));
-      parts.push(h("text", { x: x(mark.at) + (isLate ? -5 : 5), y: TOP + 8, "text-anchor": isLate ? "end" : "start" }, mark.words));
+      const box = { x: x(mark.at) + (isLate ? -9 - wide(mark.words) : 1), y: TOP - 6, width: wide(mark.words) + 8, height: 17, rx: 3, fill: "var(--s3)" };
+      labels.push(h("rect", box), h("text", { x: box.x + 4, y: TOP + 6, style: "fill:var(--text-2)" }, mark.words));
     }
     const own = line(points.map((point) => point[1]));
     parts.push(h("path", { d: `M${own.join("L")}`, fill: "none", stroke: "var(--text)", "stroke-width": 2, "stroke-linejoin": "round" }));
     parts.push(h("circle", { cx: at.at(-1), cy: y(points.at(-1)[1]), r: 3.6, fill: "var(--text)" }));
-    return h("svg", box, parts);
+    return h("svg", box, [...parts, ...labels]);
   },
 };
