@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from broker.targets import targets_of
 from service.store.queries.figures import figures
 from service.store.queries.golden import LIMIT_MAX as GOLDEN_MAX
 from service.store.queries.golden import golden_samples
+from service.store.queries.mixes import mixes
 from service.store.queries.steps import pareto_of_steps
 from service.store.queries.yields import SHORT_GROUPS, rolled_throughput, yields
 from ui.api.analysis_models import FailingSteps, GoldenSamples
@@ -20,6 +22,7 @@ from ui.api.answers import answer
 from ui.api.models import Figures, Yields
 from ui.api.parameters import FilterQuery, State, check_short
 from ui.api.problems import answers
+from ui.yield_targets import chosen_target, group_target, has_finer_targets, names_machines
 
 router = APIRouter(prefix="/api/v1", tags=["figures"])
 _PROBLEMS = answers(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -81,12 +84,20 @@ def get_yields(state: State, query: Annotated[YieldQuery, Query()]) -> Response:
     """
     if query.group in SHORT_GROUPS:
         check_short(query, f"group {query.group}", datetime.now(UTC))
-    filters = query.filters()
+    filters, targets = query.filters(), targets_of(state.settings)
+    is_mixed = names_machines(filters, query.group) and has_finer_targets(targets)
+    tested = mixes(state.database, filters) if is_mixed else {}
+    items = yields(state.database, filters, query.group, state.settings.plant)
+    for each in items:
+        each["target_fpy_percent"] = group_target(
+            targets, filters, tested, query.group, each["group"]
+        )
     return answer(
         {
             "group": query.group,
-            "items": yields(state.database, filters, query.group, state.settings.plant),
+            "items": items,
             **rolled_throughput(state.database, filters),
+            "target_fpy_percent": chosen_target(targets, filters, tested),
         }
     )
 

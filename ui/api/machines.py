@@ -14,7 +14,7 @@ from service.store.queries.machines import machine, machines
 from ui.api.answers import answer
 from ui.api.machine_models import MachineHistory
 from ui.api.models import Machines, MachineView
-from ui.api.parameters import State, Time
+from ui.api.parameters import Moment, State
 from ui.api.problems import Problem, answers, not_found
 from ui.state import AppState
 
@@ -23,19 +23,14 @@ _ONE = answers(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
 )
 
-_Moment = Annotated[
-    Time, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))
-]
-"""Every day of a period is asked for its breaks, so it may not be of any length."""
-
 
 class HistoryQuery(BaseModel):
     """Which period."""
 
     model_config = ConfigDict(extra="forbid")
 
-    since: _Moment = Field(description="From here, 1970 or later; ISO 8601.")
-    until: _Moment | None = Field(
+    since: Moment = Field(description="From here, 1970 or later; ISO 8601.")
+    until: Moment | None = Field(
         default=None, description="Up to here, before 3000; by default now."
     )
     silent_after_s: float | None = Field(

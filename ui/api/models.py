@@ -107,6 +107,9 @@ class YieldGroup(Figures):
     opportunities: int = Field(description="Measurements judged PASS or FAIL.")
     defects: int = Field(description="Measurements judged FAIL.")
     dpmo: float | None = Field(description="Defects per million opportunities.")
+    target_fpy_percent: float = Field(
+        description="The FPY to reach: of the machine, the product, the line or the plant."
+    )
 
 
 class Yields(BaseModel):
@@ -117,6 +120,7 @@ class Yields(BaseModel):
     rolled_throughput_yield: float | None = Field(description="Product of all procedures' FPYs.")
     rolled_throughput_yield_low: float | None = Field(description="Its 95 % interval.")
     rolled_throughput_yield_high: float | None = Field(description="Its upper end.")
+    target_fpy_percent: float = Field(description="The FPY that all of it should reach.")
 
 
 class UnitRun(BaseModel):
@@ -140,6 +144,7 @@ class UnitRun(BaseModel):
     operator: str | None
     program: str | None
     program_version: str | None
+    panel: dict[str, Any] | None = Field(description="Its panel: id and position; null: none.")
     rulebook_version: int
     clock_suspect: bool
 

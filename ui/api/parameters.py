@@ -49,6 +49,10 @@ def _as_utc(value: Any) -> datetime:  # noqa: ANN401 - whatever was sent
 
 
 Time = Annotated[datetime, BeforeValidator(_as_utc)]
+Moment = Annotated[
+    Time, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))
+]
+"""Every day of a period is asked for its breaks, so it may not be of any length."""
 
 
 class FilterQuery(BaseModel):

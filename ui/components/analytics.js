@@ -7,18 +7,19 @@ import { Figures } from "yieldline-analytics/figures.js";
 import { Groups } from "yieldline-analytics/groups.js";
 import { OverTime } from "yieldline-analytics/overtime.js";
 import { Pareto } from "yieldline-analytics/pareto.js";
+import { askPlan, planOf } from "yieldline-analytics/plan.js";
 import { bounds, compared, comparedWords, COMPARISONS } from "yieldline-analytics/period.js";
 import { StepChart, StepHistogram } from "yieldline-analytics/stepcharts.js";
 
 export default {
   components: { AsOf, Capability, CopyLink, Disagreements, ExportBox, Figures, FilterBar, Groups, Icon, OverTime, Pareto, StepChart, StepHistogram },
-  props: { targets: Object },
+  props: { goals: Object },
   template: `
 <div class="an">
   <div class="an-fb"><FilterBar :names="['product_id', 'procedure', 'machine_id']" :more="['fixture', 'operator', 'panel_position', 'golden']"/><label class="chip an-chip" :title="comparedWords()"><em>Compare</em><select :value="query.compare" aria-label="Compare with" @change="change({compare: $event.target.value})"><option v-for="[name, words] in comparisons" :value="name">{{ words }}</option></select><Icon name="down" size="13"/></label><span class="grow"></span><AsOf/><CopyLink/><ExportBox/></div>
-  <Figures :asks="totals" :before="before" :target="target" :goal="goal" :length="length"/>
-  <OverTime :target="target" :goal="goal"/>
-  <Groups :target="target"/>
+  <Figures :asks="totals" :before="before" :goal="goal" :length="length" :plan="plan"/>
+  <OverTime :goal="goal"/>
+  <Groups/>
   <Pareto/>
   <Capability :totals="totals" :products="products" :product="product" @steps="steps = $event"/>
   <StepChart :of="chosen"/>
@@ -29,13 +30,13 @@ export default {
   created() {
     setAside("step", "barcode", "outcome", "agrees", "first_failure");
     this.totals = question("/api/v1/yield", () => ({ group: "product" }));
+    this.plans = askPlan(this.goals.planned);
     this.before = question(() => (compared() ? "/api/v1/yield" : ""), () => ({ group: "product", ...compared() }));
   },
   computed: {
-    // The target of the product that is chosen, or the plant's.
-    target() { return this.targets.products[query.product_id]?.fpy ?? this.targets.fpy; },
     // Of a rolled yield: that of the product, or of the line; null: nobody has set one.
-    goal() { return this.targets.products[query.product_id]?.rty ?? this.targets.lines[query.line] ?? null; },
+    goal() { return this.goals.products[query.product_id] ?? this.goals.lines[query.line] ?? null; },
+    plan() { return planOf(this.plans, this.goals.planned); },
     length() { const { since, until } = bounds(); return until - since; },
     products() { return [...(this.totals.data?.items ?? [])].sort((a, b) => b.units - a.units).map((each) => each.group); },
     product() { return query.product_id || this.products[0] || ""; },

@@ -12,21 +12,22 @@ from ui.theme import frame
 
 def register(feed: Feed) -> None:
     """Add the page. Importing this file does nothing."""
-    targets = targets_of(feed.state.settings)
+    goals = goals_of(feed.state.settings)
 
     @ui.page("/analytics")
     def analytics_page() -> None:
         with frame(feed, "Analytics", active="analytics", controls=["line", "range"]):
-            AnalyticsPage(targets=targets)
+            AnalyticsPage(goals=goals)
 
 
-def targets_of(settings: Settings) -> dict[str, Any]:
-    """Return the yields that are aimed at, in percent: the plant's, and by line and product."""
+def goals_of(settings: Settings) -> dict[str, Any]:
+    """Return the rolled yields that are aimed at, in percent, and which lines have a plan.
+
+    First pass yields come with their targets from the HTTP API.
+    """
+    lines = settings.lines
     return {
-        "fpy": settings.plant.target_fpy_percent,
-        "lines": {name: each.target_rty_percent for name, each in settings.lines.items()},
-        "products": {
-            name: {"fpy": each.target_fpy_percent, "rty": each.target_rty_percent}
-            for name, each in settings.products.items()
-        },
+        "lines": {name: each.target_rty_percent for name, each in lines.items()},
+        "products": {name: each.target_rty_percent for name, each in settings.products.items()},
+        "planned": [name for name, each in lines.items() if each.plan_per_hour],
     }

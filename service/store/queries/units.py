@@ -91,6 +91,11 @@ def _procedure(state: Row[Any], names: _Names) -> Facts:
     }
 
 
+def _panel(run: Row[Any]) -> Facts | None:
+    panel = {"id": run.panel_id, "position": run.panel_position}
+    return panel if any(each is not None for each in panel.values()) else None
+
+
 def _run(run: Row[Any], names: _Names, attempt: int) -> Facts:
     return {
         "run_id": run.id,
@@ -116,6 +121,7 @@ def _run(run: Row[Any], names: _Names, attempt: int) -> Facts:
         "operator": names.get(run.operator),
         "program": names.get(run.program),
         "program_version": run.program_version,
+        "panel": _panel(run),
         "rulebook_version": run.rulebook_version,
         "clock_suspect": run.clock_suspect,
     }

@@ -11,7 +11,7 @@ const seconds = (text) => Date.parse(text) / 1000;
 
 export const OverTime = {
   components: { Chart, Icon, Panel },
-  props: { target: Number, goal: Number },
+  props: { goal: Number },
   template: `
 <Panel class="an-time" title="Yield over time" :what="what" :asks="asks" :rows="units" :csv="csv" :empty="empty" shape="chart">
   <template #note><span class="an-key" aria-hidden="true"><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text)" stroke-width="2.6"/></svg>RTY with 95 % interval</span><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-2)" stroke-width="1.5"/></svg>FPY</span><span><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-2)" stroke-width="1.5" stroke-dasharray="5 3"/></svg>Final</span><span v-if="earlier.length"><svg width="22" height="8"><path d="M0 4H22" stroke="var(--text-3)" stroke-width="1.5" stroke-dasharray="2 3"/></svg>RTY before</span><span>bars: units</span></span></template>
@@ -28,7 +28,7 @@ export const OverTime = {
   },
   computed: {
     bucket: bucketOf,
-    what() { return `Units by the ${this.bucket === "15min" ? "15 minutes" : this.bucket} of their first run. RTY: product of the procedures' first pass yields, with its 95 % interval; FPY: units good at the first run of every procedure; final: good in the end. Blue lines: a rulebook came into force; grey lines, of 25 hours at most: a machine changed its program. Red points: the whole interval of the FPY is below the target of ${this.target} %. Diamonds: results that came more than an hour late and corrected what was shown. A mark opens its runs.`; },
+    what() { return `Units by the ${this.bucket === "15min" ? "15 minutes" : this.bucket} of their first run. RTY: product of the procedures' first pass yields, with its 95 % interval; FPY: units good at the first run of every procedure; final: good in the end. Blue lines: a rulebook came into force; grey lines, of 25 hours at most: a machine changed its program. Red points: the whole interval of the FPY is below the target. Diamonds: results that came more than an hour late and corrected what was shown. A mark opens its runs.`; },
     items() { return this.asks.data?.group === this.bucket ? this.asks.data.items : []; },
     units() { return this.items.reduce((sum, each) => sum + each.units, 0); },
     empty() { return this.items.length || this.asks.isAsking ? null : nothing("No unit had its first run here."); },
@@ -43,7 +43,7 @@ export const OverTime = {
       return moved(this.before.data.items, bounds().since - seconds(period.since));
     },
     options() {
-      return optionsOf({ items: this.items, compared: this.earlier, target: this.target, goal: this.goal ?? null, versions: this.books.data?.items ?? [], programs: isShort() ? (this.programs.data?.items ?? []) : [], ...this.span });
+      return optionsOf({ items: this.items, compared: this.earlier, target: this.asks.data.target_fpy_percent, goal: this.goal ?? null, versions: this.books.data?.items ?? [], programs: isShort() ? (this.programs.data?.items ?? []) : [], ...this.span });
     },
     table() { return tableOf(this.items, this.span.until - this.span.from > LONG_S, this.linkOf); },
     summary() { return summaryOf(this.items); },

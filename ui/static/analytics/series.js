@@ -117,8 +117,8 @@ export function optionsOf(given) {
   const last = items.at(-1);
   const named = [["Final", last.final_yield], ["FPY", last.first_pass_yield], ["RTY", last.rolled_throughput_yield]];
   const shifts = shiftsOf(named.map(([, share]) => (100 - share * 100) * (PLOT_PX / (100 - min))));
-  const ends = (i, color) => ({ endLabel: { show: true, formatter: `${named[i][0]} ${percent(named[i][1], last.units)}`, fontSize: 11, color, textBorderWidth: 0, distance: 12, offset: [0, shifts[i]] } });
-  const aims = [[target, goal === null ? "target" : "target FPY"], ...(goal === null ? [] : [[goal, "target RTY"]])].map(([share, words]) => ({ yAxis: share, label: { formatter: `${words} ${share.toFixed(1)}` } }));
+  const ends = (i, color, ground) => ({ endLabel: { show: true, formatter: `${named[i][0]} ${percent(named[i][1], last.units)}`, fontSize: 11, color, backgroundColor: ground, padding: [1, 3], textBorderWidth: 0, distance: 9, offset: [0, shifts[i]] } });
+  const aims = [[target, goal === null ? "target" : "target FPY"], ...(goal === null ? [] : [[goal, "target RTY"]])].map(([share, words], i) => ({ yAxis: share, label: { formatter: `${words} ${share.toFixed(1)}`, position: (i === 0) === target >= (goal ?? 0) ? "insideStartTop" : "insideStartBottom" } }));
   return (c) => ({
     useUTC: true,
     grid: { left: 40, right: 84, top: 12, bottom: 24 },
@@ -142,14 +142,14 @@ export function optionsOf(given) {
       { name: "low", type: "line", stack: "band", data: at((each) => points(each.rolled_throughput_yield_low)), symbol: "none", lineStyle: { opacity: 0 }, silent: true },
       { name: "band", type: "line", stack: "band", data: at((each) => points(each.rolled_throughput_yield_high - each.rolled_throughput_yield_low)), symbol: "none", lineStyle: { opacity: 0 }, areaStyle: { color: c.text, opacity: 0.12 }, silent: true },
       { name: "RTY before", type: "line", data: compared.map((each) => ({ value: [clock.to(each.at), points(each.rolled_throughput_yield)] })), symbol: "none", lineStyle: { color: c.text_3, type: "dotted", width: 1.4 }, silent: true },
-      { name: "Final", type: "line", data: at((each) => points(each.final_yield)), symbol: dots, symbolSize: 3, lineStyle: { color: c.text_2, type: "dashed", width: 1.4 }, itemStyle: { color: c.text_2 }, ...ends(0, c.text_3) },
+      { name: "Final", type: "line", data: at((each) => points(each.final_yield)), symbol: dots, symbolSize: 3, lineStyle: { color: c.text_2, type: "dashed", width: 1.4 }, itemStyle: { color: c.text_2 }, ...ends(0, c.text_3, c.s1) },
       {
-        name: "FPY", type: "line", symbol: dots, z: 5, lineStyle: { color: c.text_2, width: 1.4 }, itemStyle: { color: c.text_2 }, ...ends(1, isLow(last, target) ? c.fail : c.text_3),
+        name: "FPY", type: "line", symbol: dots, z: 5, lineStyle: { color: c.text_2, width: 1.4 }, itemStyle: { color: c.text_2 }, ...ends(1, isLow(last, target) ? c.fail : c.text_3, c.s1),
         data: at((each) => points(each.first_pass_yield)).map((each) => (each.bucket !== null && isLow(items[each.bucket], target) ? { ...each, symbol: "circle", symbolSize: 7, itemStyle: { color: c.fail } } : { ...each, symbolSize: 3 })),
-        markLine: { symbol: "none", silent: true, data: aims, lineStyle: { color: c.text_3, type: "dashed" }, label: { position: "insideStartTop", color: c.text_3, fontSize: 11 } },
+        markLine: { z: 1, symbol: "none", silent: true, data: aims, lineStyle: { color: c.text_3, type: "dashed" }, label: { color: c.text_3, fontSize: 11 } },
       },
       {
-        name: "RTY", type: "line", data: at((each) => points(each.rolled_throughput_yield)), symbol: dots, symbolSize: 5, lineStyle: { color: c.text, width: 2.4 }, itemStyle: { color: c.text }, z: 4, ...ends(2, c.text),
+        name: "RTY", type: "line", data: at((each) => points(each.rolled_throughput_yield)), symbol: dots, symbolSize: 5, lineStyle: { color: c.text, width: 2.4 }, itemStyle: { color: c.text }, z: 4, ...ends(2, c.text, c.s1),
         markLine: { symbol: "none", data: [...marksOf(versions, { from, until }, clock, c), ...programMarksOf(programs, { from, until }, clock, c)], lineStyle: { color: c.accent, type: "solid", width: 1.2 } },
       },
       {

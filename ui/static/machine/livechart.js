@@ -63,7 +63,8 @@ export function liveOptions({ points, item, scale, band, books }) {
   const { min, max } = reachOf(values, ends.flat(), shown);
   const times = timesOf(points);
   const marks = books.map((book) => ({ book, place: points.findIndex((each) => each.at >= book.at) })).filter(({ place }) => place > 0);
-  const atEnd = [...ends.map((data) => data.at(-1) ?? -Infinity), shown?.mean ?? -Infinity];
+  const isBad = isOutside(points.at(-1), item.comparator);
+  const atEnd = [...ends.map((data) => data.at(-1) ?? -Infinity), shown?.mean ?? -Infinity, values.at(-1)];
   const shifts = shiftsOf(atEnd.map((value) => ((max - value) / (max - min)) * PLOT_PX));
   return (c) => {
     const limit = (data, place) => ({ type: "line", step: "middle", symbol: "none", silent: true, data, lineStyle: { color: c.fail, width: 1.6 }, endLabel: { show: data.at(-1) !== null && data.at(-1) >= min && data.at(-1) <= max, formatter: `limit ${round(data.at(-1) ?? 0)}`, color: c.fail, fontSize: 11, textBorderWidth: 0, offset: [0, shifts[place]] }, tooltip: { show: false } });
@@ -79,6 +80,7 @@ export function liveOptions({ points, item, scale, band, books }) {
         ...ends.map(limit).filter((each) => each.data.some((value) => value !== null)),
         {
           name: "value", type: "line", z: 4, showAllSymbol: true, lineStyle: { color: c.text_3, width: 1 },
+          endLabel: { show: true, formatter: `${scale.short(points.at(-1).value)} ${scale.unit}`.trim(), color: isBad ? c.fail : c.text, fontSize: 12, fontWeight: 700, textBorderWidth: 0, offset: [0, shifts[3]] },
           data: points.map((each, place) => ({ value: values[place], place, ...(isOutside(each, item.comparator) ? red : { symbol: "circle", symbolSize: place === points.length - 1 ? 7 : 3.5, itemStyle: { color: c.text_2 } }) })),
           markLine: { symbol: "none", silent: true, data: [...lines, ...mean] },
           markArea: shown ? { silent: true, itemStyle: { color: c.band, opacity: 0.6 }, data: [[{ yAxis: shown.low }, { yAxis: shown.high }]] } : undefined,
@@ -94,8 +96,8 @@ export const LiveChart = {
   template: `
 <Panel class="lc" title="Live" :what="what" :asks="of.step ? asks : undefined" :of="words" :rows="points.length" :csv="csv" :empty="empty" shape="chart">
   <template #note><span class="chips" role="group" aria-label="Step"><button v-for="each in chips" type="button" class="mono" :class="{on: each === of.step}" :aria-pressed="String(each === of.step)" :title="each" @click="choose(each)">{{ each }}</button><label v-if="rest.length" class="chip an-chip"><select aria-label="Other steps" @change="choose($event.target.value); $event.target.value = ''"><option value="">{{ rest.length }} more</option><option v-for="each in rest" :value="each">{{ each }}</option></select><Icon name="down" size="13"/></label></span></template>
-  <template #head><small class="t3 key"><span v-if="outside" class="c-fail">{{ outside }} outside the limit</span><span v-if="band" :title="band.names.join(', ')">band: {{ band.names.length > 2 ? band.names.length + ' peers' : band.names.join(' and ') }}, ±2 σ</span><span v-if="item">{{ scale.unit || 'no unit' }} · {{ limits }} · last {{ n(points.length) }} runs</span></small></template>
-  <Chart v-if="points.length" :options="options" :summary="summary" :table="table" @pick="open"/>
+  <template #head><small class="t3 key"><span v-if="outside" class="c-fail">{{ outside }} outside the limit</span><span v-if="band" :title="band.names.join(', ')">band: {{ band.names.length > 2 ? band.names.length + ' peers' : band.names.join(' and ') }}, ±2 σ</span><span v-if="item">{{ scale.unit || 'no unit' }} · {{ limits }} · last {{ n(points.length) }} runs</span></small><button v-if="points.length" class="ib" type="button" title="Save as PNG" aria-label="Save Live as PNG" @click="$refs.chart?.savePng('yieldline-' + machine + '-' + of.step)"><Icon name="export"/></button></template>
+  <Chart v-if="points.length" ref="chart" :options="options" :summary="summary" :table="table" @pick="open"/>
 </Panel>`,
   data: () => ({ points: Object.freeze([]) }),
   created() {
