@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from tests.benchmarks import agent, latency, reconnect, screens, start, throughput
+from tests.benchmarks import agent, latency, reconnect, replicas, screens, start, throughput
 from tests.benchmarks.figures import Figure, page
 from tests.benchmarks.history import history, history_section
 from tests.benchmarks.month import MEASUREMENTS
@@ -19,9 +19,18 @@ _NOTES = (
     *screens.NOTES,
     *agent.NOTES,
     *start.NOTES,
+    *replicas.NOTES,
     *reconnect.NOTES,
 )
-_ALL = "P1,P2,P3,P4,P5,P6,P7,P8,F27"
+_ALL = "P1,P2,P3,P4,P5,P6,P7,P8,P10,F27"
+_ALONE = (
+    ({"P4", "P5"}, screens.screens),
+    ({"P7"}, agent.agent),
+    ({"P8"}, start.start),
+    ({"P10"}, replicas.replicas),
+    ({"F27"}, reconnect.reconnect),
+)
+"""Parts that choose their database themselves."""
 
 
 def main() -> None:
@@ -66,19 +75,15 @@ def _measure(wanted: set[str], rounds: int) -> Iterator[Figure]:
         if "P3" in wanted:
             with plant(database) as place:
                 yield from latency.latency(place, rounds)
-    if wanted & {"P4", "P5"}:
-        yield from screens.screens(rounds)
-    if "P7" in wanted:
-        yield from agent.agent(rounds)
-    if "P8" in wanted:
-        yield from start.start(rounds)
-    if "F27" in wanted:
-        yield from reconnect.reconnect(rounds)
+    for numbers, part in _ALONE:
+        if wanted & numbers:
+            yield from part(rounds)
 
 
-def _order(figure: Figure) -> tuple[bool, str, str]:
+def _order(figure: Figure) -> tuple[int, int, str]:
     """Return the place in the table: the targets, then the faults."""
-    return figure.number.startswith("F"), figure.number, figure.what
+    kind, number = figure.number[0], int(figure.number[1:])
+    return "PF".index(kind), number, figure.what
 
 
 if __name__ == "__main__":

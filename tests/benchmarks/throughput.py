@@ -40,7 +40,7 @@ def flat(plant: Plant, rounds: int) -> Iterator[Figure]:
     with helper("bare_receiver", plant.mqtt_port, _FLAT) as receiver:
         receiver.wait_for("subscribed")
         for _ in range(rounds + 1):
-            rates.append(_FLAT / _until_receipted(plant, take(ours, _FLAT), window=2_000))
+            rates.append(_FLAT / until_receipted(plant, take(ours, _FLAT), window=2_000))
             bare_rates.append(_FLAT / _until_received(plant, receiver, take(bare, _FLAT)))
         memory, bare_memory = plant.memory_mib(), memory_mib(receiver)
     yield Figure(
@@ -66,7 +66,7 @@ def runs(plant: Plant, rounds: int) -> Iterator[Figure]:
     rates: list[float] = []
     bare_rates: list[float] = []
     for _ in range(rounds + 1):
-        rates.append(count / _until_receipted(plant, take(boards, _RUNS), window=40))
+        rates.append(count / until_receipted(plant, take(boards, _RUNS), window=40))
         bare_rates.append(count / insert(plant, count))
     yield Figure(
         "P2",
@@ -81,13 +81,15 @@ def runs(plant: Plant, rounds: int) -> Iterator[Figure]:
     )
 
 
-def _until_receipted(plant: Plant, messages: Sequence[Message], *, window: int) -> float:
+def until_receipted(
+    plant: Plant, messages: Sequence[Message], *, window: int, per_second: int | None = None
+) -> float:
     """Send; return the seconds from the first publish to the last receipt."""
     with (
         Listener(plant.mqtt_port, "bench-receipts", "factory/v1/+/+/receipt") as listener,
         Sender(plant.mqtt_port, "bench-sender") as sender,
     ):
-        started = sender.send(messages, window=window)[0]
+        started = sender.send(messages, window=window, per_second=per_second)[0]
         count, read = 0, 0
 
         def all_receipted() -> bool:
