@@ -224,7 +224,44 @@ async def test_a_body_that_is_not_sent_as_json_is_told_which_header_it_lacks(web
 
 async def test_a_parameter_that_does_not_exist_is_said_in_plain_words(web: Web) -> None:
     problem = problem_of(await web.get("/api/v1/results", machine="M1"), 422)
-    assert problem["detail"].startswith("machine: is not known here.")
+    assert problem["detail"].startswith("machine: is not known in the query.")
+
+
+async def test_what_is_missing_is_named_with_its_place_and_what_to_do(web: Web) -> None:
+    problem = problem_of(await web.get("/api/v1/units/SN-1/check"), 422)
+    words = "it is missing. Add it to the query of the address"
+    assert problem["detail"] == f"product_id: {words}; procedure: {words}."
+    assert [(each["where"], each["field"]) for each in problem["errors"]] == [
+        ("query", "product_id"),
+        ("query", "procedure"),
+    ]
+    nothing = problem_of(await web.client.post("/api/v1/rulebooks/check"), 422)
+    send = "body: it is missing. Send JSON, with Content-Type: application/json."
+    assert nothing["detail"] == send
+    empty = problem_of(await web.client.post("/api/v1/rulebooks/check", json={}), 422)
+    assert empty["detail"] == "toml: it is missing. Add it to the JSON that you send."
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("rulebooks/check", {"toml": "", "against": "1"}, "against"),
+        ("rulebooks/check", {"toml": "", "against": True}, "against"),
+        ("rulebooks", {"toml": "", "reason": "x", "based_on": "1"}, "based_on"),
+        ("rulebooks/backtest", {"toml": "", "golden": "true"}, "golden"),
+        ("alerts/acknowledge", {"alert_ids": ["1"]}, "alert_ids.0"),
+        ("rejections/close", {"rejection_ids": [1, "2"]}, "rejection_ids.1"),
+        ("rejections/resubmit", {"rejection_ids": [1], "force": "yes"}, "force"),
+        ("tokens", {"name": "mes", "days": "5"}, "days"),
+        ("users", {"name": "ann", "password": "x", "admin": True}, "admin"),
+    ],
+)
+async def test_text_for_a_number_or_a_field_that_is_not_known_is_no_body(
+    web: Web, path: str, body: dict[str, Any], field: str
+) -> None:
+    problem = problem_of(await web.client.post(f"/api/v1/{path}", json=body), 422)
+    assert [each["field"] for each in problem["errors"]] == [field]
+    assert problem["detail"].startswith(f"{field}: ")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ class NewToken(BaseModel):
 
     name: str = Field(max_length=64, description="What it is for.")
     scope: Scope = Field(default=Scope.VIEWER, description="A role, or ingest or wall alone.")
-    days: int = Field(default=DAYS_DEFAULT, ge=1, le=DAYS_MAX, description="How long it lasts.")
+    days: int = Field(
+        default=DAYS_DEFAULT, strict=True, ge=1, le=DAYS_MAX, description="How long it lasts."
+    )
 
 
 class CreatedToken(TokenView):

@@ -117,7 +117,7 @@ class Shelving(BaseModel):
 
 
 AlertIds = Annotated[
-    list[Annotated[int, Field(ge=1, lt=2**63)]],
+    list[Annotated[int, Field(strict=True, ge=1, lt=2**63)]],
     Field(min_length=1, max_length=ALERTS_MAX, description="Which."),
 ]
 

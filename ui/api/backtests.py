@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from broker.messages import Timestamp, format_time
 from service.commands.backtest_job import BacktestJob, JobState
@@ -23,6 +23,14 @@ class BacktestBody(FilterQuery):
     """A draft, and the units whose history it is tried on: by their first run, as in yields."""
 
     toml: str = Field(max_length=4_000_000, description="The rulebook.")
+
+    @field_validator("agrees", "differs", "golden", mode="before")
+    @classmethod
+    def _is_no_text(cls, value: object) -> object:
+        """Take true and false alone: of an address they are text, of JSON they are not."""
+        if value is None or isinstance(value, bool):
+            return value
+        raise ValueError("Input should be true or false")
 
 
 class BacktestJobView(BaseModel):

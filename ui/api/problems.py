@@ -19,12 +19,20 @@ _UNREADABLE = (
     " digits. Send JSON in UTF-8."
 )
 
+_SEND_JSON = "Send JSON, with Content-Type: application/json"
+_ADD = {
+    "query": "Add it to the query of the address",
+    "body": "Add it to the JSON that you send",
+}
+"""What to do about something that is missing, by where it belongs."""
+
 
 class FieldProblem(BaseModel):
     """One thing that is wrong with what was sent."""
 
     field: str = Field(description="Where, such as measurements[3].unit; empty: all of it.")
     message: str = Field(description="What is wrong, in words.")
+    where: str | None = Field(default=None, description="Of the call: path, query or body.")
     element: int | None = Field(default=None, description="Position in an array that was sent.")
 
 
@@ -86,11 +94,9 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
-        errors = [
-            {"field": _field(each["loc"]), "message": _message(each), "element": None}
-            for each in error.errors()
-        ]
-        detail = "; ".join(f"{each['field'] or 'body'}: {each['message']}" for each in errors[:3])
+        faults = [_fault(each) for each in error.errors()]
+        detail = "; ".join(f"{each.field or each.where}: {each.message}" for each in faults[:3])
+        errors = [each.model_dump() for each in faults]
         return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, f"{detail}.", errors=errors)
 
     @app.exception_handler(YieldlineError)
@@ -118,15 +124,18 @@ def register(app: FastAPI) -> None:
         return response
 
 
-def _field(loc: tuple[int | str, ...]) -> str:
-    """Return where, without the part of the request it stood in."""
-    return ".".join(str(part) for part in loc[1:])
+def _fault(fault: Mapping[str, Any]) -> FieldProblem:
+    where, *field = map(str, fault["loc"])
+    return FieldProblem(field=".".join(field), message=_message(fault), where=where)
 
 
 def _message(fault: Mapping[str, Any]) -> str:
-    """Return what is wrong in one place; of a body not sent as JSON, what to do about it."""
+    """Return what is wrong in one place, and what to do where that does not say it."""
+    if fault["type"] == "missing":
+        where, *field = fault["loc"]
+        return f"it is missing. {_ADD[where] if field else _SEND_JSON}"
     if fault["type"] == "extra_forbidden":
-        return "is not known here. Leave it out, or see /docs for the names"
-    if fault["loc"] == ("body",) and fault["type"] != "missing":
-        return f"{fault['msg']}. Send JSON, with Content-Type: application/json"
+        return f"is not known in the {fault['loc'][0]}. Leave it out, or see /docs for the names"
+    if fault["loc"] == ("body",):
+        return f"{fault['msg']}. {_SEND_JSON}"
     return str(fault["msg"]).removeprefix("Value error, ")

@@ -123,12 +123,14 @@ class Resubmit(Words):
         description="Send this instead, a corrected copy. What is kept does not change.",
     )
     force: bool = Field(
-        default=False, description="Send it also where a dry run says that it changes nothing."
+        default=False,
+        strict=True,
+        description="Send it also where a dry run says that it changes nothing.",
     )
 
 
 RejectionIds = Annotated[
-    list[Annotated[int, Field(ge=1, lt=2**63)]],
+    list[Annotated[int, Field(strict=True, ge=1, lt=2**63)]],
     Field(min_length=1, max_length=REJECTIONS_MAX, description="rejection_id of each."),
 ]
 
@@ -141,7 +143,9 @@ class ResubmitMany(Words):
         default=None, max_length=1024, description="Send all of them here: a test topic."
     )
     force: bool = Field(
-        default=False, description="Also those of which a dry run says that it changes nothing."
+        default=False,
+        strict=True,
+        description="Also those of which a dry run says that it changes nothing.",
     )
 
 

@@ -56,6 +56,7 @@ class CheckBody(DraftBody):
 
     against: int | None = Field(
         default=None,
+        strict=True,
         ge=0,
         lt=2**31,
         description="Version to compare it with; left out: the one in force.",
@@ -69,6 +70,7 @@ class Activation(DraftBody):
     author: str = Field(default="api", max_length=ACTOR_CHARS_MAX, description="Who.")
     based_on: int | None = Field(
         default=None,
+        strict=True,
         ge=0,
         description="Version it was made from: refused when another is in force meanwhile.",
     )
