@@ -4,17 +4,14 @@ import getpass
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from broker.errors import AccountError
 from broker.files import read_text
-from broker.settings import load_settings
 from service.commands.roles import Role
-
-if TYPE_CHECKING:
-    from service.store.database import Database
+from service.shared_cli import Author, Config, actor_of, migrated_database_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,11 +19,7 @@ app = typer.Typer(
     epilog="Example: `yieldline users add ann --role admin`",
 )
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default yieldline.toml if there.")
-]
 Name = Annotated[str, typer.Argument(help="Name to log in with.")]
-Author = Annotated[str | None, typer.Option(help="Who; default your login on this machine.")]
 PasswordFile = Annotated[
     Path | None, typer.Option(help="File with the password; - or a pipe: stdin. Else it is asked.")
 ]
@@ -53,8 +46,8 @@ def add(
     name = user_name(name)
     password = _password(password_file)
     hash_password(name, password)  # what is not taken is said before a database is touched
-    database = _database(config)
-    add_user(database, name, role, password, actor=_actor(author), now=datetime.now(UTC))
+    database = migrated_database_of(config)
+    add_user(database, name, role, password, actor=actor_of(author), now=datetime.now(UTC))
     typer.echo(f"{name} may log in, as {role}.")
 
 
@@ -63,7 +56,7 @@ def list_users(*, config: Config = None) -> None:
     """List everybody: name, role, since when; those who were removed too."""
     from service.store.accounts import read_accounts
 
-    users = read_accounts(_database(config)).users
+    users = read_accounts(migrated_database_of(config)).users
     if not users:
         typer.echo("There are no users: nobody has to log in on this machine, and nobody else can.")
     for user in users:
@@ -79,11 +72,13 @@ def passwd(
     author: Author = None,
     config: Config = None,
 ) -> None:
-    """Give a user another password, and end all logins of the user."""
+    """Give a user who forgot it another password; all logins end. Others change their own."""
     from service.commands.users import set_password
 
     password = _password(password_file)
-    set_password(_database(config), name, password, actor=_actor(author), now=datetime.now(UTC))
+    set_password(
+        migrated_database_of(config), name, password, actor=actor_of(author), now=datetime.now(UTC)
+    )
     typer.echo(f"{name} has a new password, and must log in again everywhere.")
 
 
@@ -100,7 +95,9 @@ def role(
     """Give a user another role, at once."""
     from service.commands.users import set_role
 
-    set_role(_database(config), name, new_role, actor=_actor(author), now=datetime.now(UTC))
+    set_role(
+        migrated_database_of(config), name, new_role, actor=actor_of(author), now=datetime.now(UTC)
+    )
     typer.echo(f"{name} is {new_role} now.")
 
 
@@ -109,22 +106,8 @@ def remove(name: Name, *, author: Author = None, config: Config = None) -> None:
     """Let a user log in no more, at once. The last admin stays."""
     from service.commands.users import remove_user
 
-    remove_user(_database(config), name, actor=_actor(author), now=datetime.now(UTC))
+    remove_user(migrated_database_of(config), name, actor=actor_of(author), now=datetime.now(UTC))
     typer.echo(f"{name} is removed.")
-
-
-def _actor(author: str | None) -> str:
-    return author or getpass.getuser()
-
-
-def _database(config: Path | None) -> "Database":
-    """Return the database with its tables: a user may be the first thing in it."""
-    from service.store.database import Database
-    from service.store.schema import upgrade
-
-    database = Database(load_settings(config).database)
-    upgrade(database)
-    return database
 
 
 def _password(file: Path | None) -> str:
