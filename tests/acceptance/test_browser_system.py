@@ -31,6 +31,9 @@ TURNS = """
       silences: [59.9, 60, 3599, 7300, 200000].map(turns.silence),
       moves: [0, 600, 1200, 1800, 2400].map(turns.movedBy),
       turn: [turns.turnAt(14.9), turns.turnAt(15)],
+      short: [{kind: "silent", title: "silent for 3 min", text: "usually every 2 s"}, null]
+        .map((card) => turns.shortly(
+          {kind: "silent", machine: "M-1", message: "M-1 has sent nothing."}, card)),
     });
   });
 """
@@ -84,6 +87,7 @@ def test_walls_take_turns_and_hold_what_is_critical(product: Product, browser: B
     assert said["silences"] == ["59 s", "1 min", "59 min", "2 h", "2 d"]
     assert said["moves"] == [[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]
     assert said["turn"] == [0, 1]
+    assert said["short"] == ["silent for 3 min, usually every 2 s", "sent nothing."]
 
 
 def test_a_wall_shows_its_line_fills_what_is_critical_and_says_silence(

@@ -20,6 +20,7 @@ export default {
   props: { title: String, active: String, crumbs: Array, view: String, frame: Object, zone: String, version: String, rail: Array, controls: Array, ranges: Array, lines: Array, patterns: Object, caller: Object },
   template: `
 <div class="app" :class="{cut: live.isCut, barred: who.isGuest || who.isLocal}">
+  <a class="skip" href="#page" @click.prevent="$refs.page.focus()">Skip to the page</a>
   <p v-if="who.isGuest" class="openbar bad" role="note"><Icon name="critical" size="15"/><b>Nobody has to log in.</b> Everyone who reaches this address sees everything.</p>
   <p v-else-if="who.isLocal" class="openbar" role="note"><Icon name="info" size="15"/>There are no users: everyone on this machine is admin. <span class="mono">yieldline users add NAME --role admin</span></p>
   <nav class="rail" aria-label="Main">
@@ -42,7 +43,7 @@ export default {
     <Popover v-if="who.isUser" label="You" look="chip who"><template #button><i class="me" aria-hidden="true">{{ who.name[0] }}</i>{{ who.name }}</template><h3>{{ who.name }}</h3><p class="t2">Your role is {{ who.role }}.</p><form method="post" action="/logout" class="acts"><button class="btn">Log out</button><a class="btn" :href="passwordLink()">Change password</a></form><p class="t3">Logging out ends all your logins, on every screen.</p></Popover>
     <a v-else-if="who.isGuest" class="btn" href="/login">Log in</a>
   </header>
-  <div class="body">
+  <div id="page" ref="page" class="body" tabindex="-1">
     <div v-if="live.isCut" class="cutbar" role="alert"><Icon name="offline" size="17"/><b>{{ cutWords }}</b> since {{ clockTime(live.cutSince) }}. Numbers are not live.</div>
     <slot></slot>
   </div>

@@ -11,7 +11,7 @@ export default {
 <div class="us">
   <section class="panel say">
     <template v-if="trouble"><h2>This unit cannot be shown now.</h2><p>{{ trouble }}. Try again in a moment.</p><p><a class="btn" :href="unitLink(barcode)">Try again</a></p></template>
-    <template v-else-if="barcode"><h2>No unit with the barcode <span class="mono">{{ barcode }}</span> has been tested.</h2><p v-if="!near.length && !rejections.length">Nothing like it is known either. Scan it again, or look whether its machine has reported.</p><p>When its first result comes it is shown here, by itself.</p></template>
+    <template v-else-if="barcode"><h2>No unit with the barcode <span class="mono">{{ barcode }}</span> has been tested.</h2><p v-if="!near.length && !rejections.length">Nothing like it is known either. Scan it again, or look whether its machine has reported. <a class="lnk" href="/units">Show the newest results</a></p><p>When its first result comes it is shown here, by itself.</p></template>
     <template v-else><h2>Scan a unit, or type its barcode above.</h2><p>A scanner works wherever the focus is.</p></template>
   </section>
   <section v-if="near.length" class="panel"><div class="ph"><h2>Barcodes like it</h2></div><ul><li v-for="each in near"><a class="lnk mono" :href="unitLink(each)">{{ each }}</a></li></ul></section>

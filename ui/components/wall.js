@@ -4,7 +4,7 @@ import { secondsOf } from "yieldline/alertwords.js";
 import { keepLogin } from "yieldline/stay.js";
 import "yieldline/theme.js";
 import { cardOf, LineTile, MachineTile } from "yieldline-wall/tiles.js";
-import { columnsFor, movedBy, oneOf, takeTurns, turnAt } from "yieldline-wall/turns.js";
+import { columnsFor, movedBy, oneOf, shortly, takeTurns, turnAt } from "yieldline-wall/turns.js";
 import { shallowReactive } from "vue";
 
 const WIDTH = 1920;
@@ -79,7 +79,7 @@ export default {
     },
     // What the service found; where it raises no alerts, what the tiles themselves say.
     alerts() {
-      const stored = (this.asks.data?.items ?? []).map((each) => ({ key: each.alert_id, severity: each.severity, machine: each.subject.machine, line: each.line, word: "plant", words: each.message, state: `${when(secondsOf(each.opened_at), clock.second)}, nobody has acknowledged` }));
+      const stored = (this.asks.data?.items ?? []).map((each) => ({ key: each.alert_id, severity: each.severity, machine: each.subject.machine, line: each.line, word: "plant", words: shortly({ kind: each.kind, message: each.message, machine: each.subject.machine }, this.cardAt(each.subject.machine)), state: `${when(secondsOf(each.opened_at), clock.second)}, nobody has acknowledged` }));
       const known = new Set(stored.map((each) => each.machine));
       const seen = this.all.map((tile) => cardOf(tile, clock.second)).filter((card) => card?.severity === "critical" && !known.has(card.machine));
       const fresh = seen.map((card) => ({ key: card.machine, severity: card.severity, machine: card.machine, words: `${card.title} ${card.step ?? ""} ${card.text}`, state: card.since }));
@@ -100,6 +100,7 @@ export default {
   methods: {
     duration,
     n: (count) => (count === undefined ? "–" : thousands(count)),
+    cardAt(machine) { return this.tiles[machine] && cardOf(this.tiles[machine], clock.second); },
     tilesOf(line) { return line.machines.map((id) => this.tiles[id]).filter(Boolean); },
     fit() {
       this.scale = Math.min(window.innerWidth / WIDTH, window.innerHeight / HEIGHT);

@@ -2,7 +2,7 @@
 import { call, caller, change, clock, clockTime, duration, Empty, Icon, lacks, may, needs, onKey, Panel, thousands, Trouble } from "yieldline";
 import { isOfThis, isTested } from "./backtest.js";
 import { discard, drafts, keep, keepAuthor } from "./drafts.js";
-import { putOnTop, REASON_CHARS_MIN, reasonLength, show } from "./desk.js";
+import { putOnTop, REASON_CHARS_MIN, reasonLength, show, write } from "./desk.js";
 import { Report } from "./report.js";
 import { nameOf } from "./words.js";
 
@@ -21,7 +21,7 @@ export const Backtest = {
   <p v-if="job?.error" class="none c-fail" role="alert">{{ job.error }}</p>
   <div v-if="job?.result?.procedures.length" class="body scroll" tabindex="0" aria-label="What the back-test found"><p v-if="!isCurrent" class="stale"><Icon name="stale" size="14"/>This is of edit {{ tested.edit }}; the draft is at edit {{ desk.draft.edits }}.</p><Report :report="job.result" :rules="desk.rules" :given="tested.given"/></div>
   <Empty v-else-if="job?.result" words="No run in this time range. Choose a longer one in the top bar, then run it again."/>
-  <Empty v-else-if="!isRunning" :words="hint"/>
+  <Empty v-else-if="!isRunning" :words="hint" :action="offer?.words" @act="offer.act()"/>
 </Panel>`,
   created() { onKey("b", "back-test the draft", () => this.mayRun && may("engineer") && this.test.start()); },
   computed: {
@@ -38,6 +38,11 @@ export const Backtest = {
     hint() {
       if (!this.desk.draft) return "Write a draft: the back-test shows whom it would have failed and whom it would have rescued.";
       return "Not tried yet. Choose a time range in the top bar, then run it: nothing is changed by it.";
+    },
+    offer() {
+      if (!may("engineer")) return null;
+      if (!this.desk.draft) return this.desk.active ? { words: `Edit as draft v${this.desk.active + 1}`, act: () => write(this.desk) } : null;
+      return this.mayRun ? { words: "Run the back-test", act: () => this.test.start() } : null;
     },
     percent() { return this.job.total ? Math.round((100 * this.job.done) / this.job.total) : this.job.state === "done" ? 100 : 0; },
     look() {

@@ -31,7 +31,7 @@ export const Books = {
     <li class="op" :class="{bad: isOff.read}">{{ isOff.read ? '≠' : '=' }}</li>
     <li><em>spooled</em><b>{{ n(sums.spooled) }}</b><small>{{ agents ? 'by ' + agents + ' of ' + items.length + ', ' + n(sums.waiting) + ' waiting' : 'no agent reports' }}</small></li>
     <li class="op" :class="{bad: isOff.spooled}">{{ isOff.spooled ? '≠' : '→' }}</li>
-    <li><em>received</em><b>{{ n(sums.received) }}</b><small>{{ n(fromAgents) }} from agents, {{ n(sums.received - fromAgents) }} direct</small></li>
+    <li><em>received</em><b>{{ n(sums.received) }}</b><small>{{ agents ? n(fromAgents) + ' from agents, ' + n(sums.received - fromAgents) + ' direct' : 'all sent directly' }}</small></li>
     <li class="op" :class="{bad: isOff.received}">{{ isOff.received ? '≠' : '=' }}</li>
     <li><em>stored</em><b>{{ n(sums.stored) }}</b><small>runs, each once</small></li>
     <li class="op">+</li>

@@ -42,7 +42,7 @@ export const Database = {
     <dt>rows</dt><dd><b>{{ n(database.runs) }}</b> <span class="t3">runs, {{ n(database.rejections) }} rejections</span></dd>
     <dt>oldest run</dt><dd><b>{{ oldest }}</b></dd>
     <dt>last backup</dt><dd :class="{'c-marg': backup && !backup.ok}"><b>{{ backup && backup.good_at ? when(seconds(backup.good_at), clock.second) : '–' }}</b> <span class="t3">{{ backup ? backup.ok ? bytes(backup.size_bytes) : 'then one failed: ' + backup.trouble : 'none is known: yieldline db backup' }}</span></dd>
-    <dt>address</dt><dd class="mono cut">{{ database.address }}</dd></dl>
+    <dt>address</dt><dd class="mono cut" :title="database.address">{{ database.address }}</dd></dl>
 </Panel>`,
   computed: {
     backup() { return this.database.last_backup; },

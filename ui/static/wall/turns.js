@@ -26,6 +26,14 @@ export function oneOf(alerts, turn) {
   return said.length ? said[turn % said.length] : null;
 }
 
+// An alert in few words. Where the tile has the same trouble, its numbers, which go on; else the alert's
+// sentence without the name, which stands beside it.
+export function shortly({ kind, message, machine }, card) {
+  if (card && card.kind === kind) return [card.title, [card.step, card.text].filter(Boolean).join(" ")].filter(Boolean).join(", ");
+  for (const start of [`${machine} is `, `${machine} has `]) if (message.startsWith(start)) return message.slice(start.length);
+  return message;
+}
+
 // A silence that is read from 6 m: its largest unit alone.
 export function silence(seconds) {
   const s = Math.max(0, Math.floor(seconds));

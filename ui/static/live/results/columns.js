@@ -51,13 +51,13 @@ const plain = (name, look = "") => drawn((run) => node("span", look, String(run[
 export const COLUMNS = [
   { colId: "outcome", headerName: "outcome", width: 124, cellRenderer: drawn((run) => outcomeNode(run.outcome)) },
   { colId: "start", headerName: "start", width: 136, cellRenderer: drawn((run) => node("span", run.clock_suspect ? "c-marg" : "t2", startWords(run.timestamp))), tooltipValueGetter: ({ data }) => data && runTime(data) },
-  { colId: "barcode", headerName: "barcode", minWidth: 170, flex: 3, cellRenderer: drawn(barcodeNode) },
+  { colId: "barcode", headerName: "barcode", minWidth: 170, flex: 2, cellRenderer: drawn(barcodeNode) },
   { colId: "machine_id", headerName: "machine", minWidth: 100, flex: 1, cellRenderer: plain("machine_id") },
   { colId: "line", headerName: "line", width: 92, cellRenderer: plain("line") },
   { colId: "product_id", headerName: "product", minWidth: 100, flex: 2, cellRenderer: plain("product_id") },
   { colId: "procedure", headerName: "procedure", minWidth: 96, flex: 1, cellRenderer: plain("procedure") },
   { colId: "attempt", headerName: "attempt", width: 84, cellRenderer: drawn((run) => node("span", run.attempt > 1 ? "" : "t3", run.attempt > 1 ? String(run.attempt) : "first")) },
-  { colId: "first_failure", headerName: "first failure", minWidth: 130, flex: 2, cellRenderer: drawn((run) => node("span", "mono", run.first_failure ?? "")) },
+  { colId: "first_failure", headerName: "first failure", minWidth: 130, flex: 3, cellRenderer: drawn((run) => node("span", "mono", run.first_failure ?? "")) },
   { colId: "reported_outcome", headerName: "tester said", width: 116, cellRenderer: drawn(saidNode) },
   { colId: "rulebook_version", headerName: "rulebook", width: 92, cellRenderer: drawn((run) => node("span", "t3", run.rulebook_version ? `v${run.rulebook_version}` : "none")) },
 ];
