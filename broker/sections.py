@@ -225,6 +225,12 @@ class HttpSettings(Section):
         description="Let everyone in, as viewer, also on another address than loopback; every page"
         " says so in red.",
     )
+    login_notice: str = Field(
+        default="",
+        max_length=4_000,
+        description="Plain text that the login page shows, such as who may use this and that use"
+        " is recorded. Default: none.",
+    )
     secret_file: Path = Field(
         default=Path("data/session.key"),
         description="32 random bytes that sign logins; made where there are none. Web apps that"

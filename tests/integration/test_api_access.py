@@ -230,6 +230,49 @@ async def test_every_answer_carries_the_headers_of_safety(web: Web) -> None:
         response = await web.get(path)
         assert response.headers["x-content-type-options"] == "nosniff", path
         assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+        if path.startswith("/api/"):
+            assert response.headers.get_list("cache-control") == ["no-store"], path
+
+
+async def test_a_refused_call_is_a_line_that_says_who_wanted_what_and_holds_no_token(
+    web: Web, stored: Stored
+) -> None:
+    token, _ = create_token(stored.database, "mes", Scope.VIEWER, days=1, **BY)
+    await web.state.access.refresh()
+    mine = bearer(token)
+    with structlog.testing.capture_logs() as lines:
+        assert await call(web, "GET", "/api/v1/results", **mine) == 200
+        assert await call(web, "GET", "/api/v1/results") == 401, "a passer-by"
+        assert await call(web, "GET", f"/api/v1/users?token={token}", **mine) == 403
+        assert await call(web, "GET", "/api/v1/users", **bearer("yl_guess")) == 401
+        await log_in(web, "operator")
+        assert await call(web, "DELETE", "/api/v1/shadow") == 403
+        own = {"Origin": f"http://127.0.0.1:{web.port}"}
+        for _ in range(40):
+            assert await call(web, "DELETE", "/api/v1/shadow", **own) == 403
+    refused = [each for each in lines if each["event"] == "call_refused"]
+    said = [(each["who"], each["method"], each["path"], each["needs"]) for each in refused]
+    assert said[:3] == [
+        ("token mes", "GET", "/api/v1/users", "the role admin"),
+        ("a token that opens nothing", "GET", "/api/v1/users", "the role admin"),
+        ("operator", "DELETE", "/api/v1/shadow", "the role engineer"),
+    ]
+    assert len(said) == 2 + 10
+    assert {each["address"] for each in refused} == {"127.0.0.1"}
+    assert token not in str(lines)
+    assert "yl_guess" not in str(lines)
+
+
+async def test_the_notice_before_use_is_shown_as_text_and_without_one_there_is_none(
+    stored: Stored, tmp_path: Path
+) -> None:
+    users.add_user(stored.database, "ann", Role.ADMIN, PASSWORD, **BY)
+    notice = "Only for <b>staff</b> of $plant.\nUse is recorded."
+    async with serving(settings_of(stored, tmp_path, login_notice=notice)) as web:
+        page = (await web.get("/login")).text
+    assert '<p class="notice" role="note">Only for &lt;b&gt;staff&lt;/b&gt; of $plant.\n' in page
+    async with serving(settings_of(stored, tmp_path)) as web:
+        assert '<p class="notice" role="note" hidden></p>' in (await web.get("/login")).text
 
 
 # -- logging in and out ----------------------------------------------------------------------------

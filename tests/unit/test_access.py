@@ -12,6 +12,7 @@ from ui.access.attempts import ADDRESS_TRIES_MAX, TRIES_MAX, Attempts
 from ui.access.callers import GUEST, LOCAL, Caller, Kind, Need, is_own_origin, nameless
 from ui.access.headers import security_headers
 from ui.access.presence import Presence
+from ui.access.refusals import Refusals
 from ui.access.renewals import Renewals
 from ui.access.routes import RULES, SOCKET, find_need, is_page
 from ui.access.secret import read_secret
@@ -233,3 +234,18 @@ def test_no_answer_may_be_framed_or_load_from_another_host(path: str) -> None:
     assert "http" not in policy
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert b"camera=(self)" in headers[b"permissions-policy"]
+
+
+def test_a_loop_of_refused_calls_is_ten_lines_a_minute_and_what_had_none_is_counted() -> None:
+    refusals = Refusals()
+    assert [refusals.note("ann", each / 100) for each in range(10)] == [0] * 10
+    assert [refusals.note("ann", 1.0) for _ in range(5_000)] == [None] * 5_000
+    assert refusals.note("bo", 1.0) == 0, "another one's loop takes nobody's line"
+    assert refusals.note("ann", 59.9) is None
+    assert [refusals.note("ann", 60.0 + each) for each in range(2)] == [5_001, 0]
+
+
+def test_answers_of_the_api_are_kept_nowhere() -> None:
+    for path in ("/api/v1/results", "/api/v1/export.csv", "/ingest", "/metrics", "/readyz"):
+        assert (b"cache-control", b"no-store") in security_headers(path), path
+    assert b"cache-control" not in dict(security_headers("/assets/tokens.css"))

@@ -4,12 +4,14 @@ It stands around the whole app, so that no route can be forgotten. What it finds
 the call (`caller_of`).
 """
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode
 
+import structlog
 from fastapi import Response
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -20,8 +22,11 @@ from ui.access.access import Access, BadToken, Credentials
 from ui.access.callers import GUEST, Caller, Kind, Need, is_own_origin
 from ui.access.cookies import keep_login, keep_wall
 from ui.access.headers import security_headers
+from ui.access.refusals import Refusals
 from ui.access.routes import SOCKET, find_need, is_page
 from ui.api.problems import Problem, problem_response
+
+log = structlog.get_logger()
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -33,6 +38,7 @@ _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY_VIOLATION: Final = 1008  # RFC 6455; before the handshake is over it is a 403
 _WALL: Final = "/wall"
 _SET_COOKIE: Final = b"set-cookie"
+_PATH_CHARS_MAX: Final = 200
 
 
 def caller_of(connection: HTTPConnection) -> Caller:
@@ -47,6 +53,7 @@ class Gate:
     def __init__(self, app: App, access: Access) -> None:
         self._app = app
         self._access = access
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call through, or answer it."""
@@ -89,11 +96,14 @@ class Gate:
             raise _unavailable(f"who may come in is not known: {self._access.trouble}")
         if path == _WALL and (entry := self._wall_entry(scope)) is not None:
             return entry
-        caller = self._caller(headers)
+        caller = self._caller(scope, method, need)
+        if caller is not None and not caller.may(need):
+            self._note(scope, method, caller.author(""), _words(need))
         if caller is None or (is_page(method, path) and not caller.may(need)):
             return self._stranger(scope, method, need)
         _check(caller, need, f"{method} {path}")
         if caller.kind is Kind.USER and method not in _READS and not is_ours:
+            self._note(scope, method, caller.author(""), "a page of ours, or a token")
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "a login is for browsers, which say where a call comes from; this one does not."
@@ -102,11 +112,28 @@ class Gate:
         scope[_CALLER] = caller
         return None
 
-    def _caller(self, headers: Headers) -> Caller | None:
+    def _note(self, scope: Scope, method: str, who: str, needs: str) -> None:
+        """Log that a call of somebody known is refused; a loop of them does not fill the disk."""
+        unlogged = self._refusals.note(who, time.monotonic()) if who else None
+        if unlogged is None:  # without a name it is a passer-by, who hears what to do
+            return
+        log.warning(
+            "call_refused",
+            who=who,
+            address=scope["client"][0] if scope.get("client") else "unknown",
+            method=method,
+            path=str(scope["path"])[:_PATH_CHARS_MAX],
+            needs=needs,
+            unlogged_before=unlogged,
+        )
+
+    def _caller(self, scope: Scope, method: str, need: Need) -> Caller | None:
+        headers = Headers(scope=scope)
         given = (headers.get(name, "") for name in ("host", "authorization", "cookie"))
         try:
             return self._access.caller(Credentials(*given), datetime.now(UTC))
         except BadToken as error:
+            self._note(scope, method, "a token that opens nothing", _words(need))
             raise Problem(HTTPStatus.UNAUTHORIZED, f"the token {_OPENS_NOTHING}") from error
         except SettingsError as error:
             raise _unavailable(str(error)) from error

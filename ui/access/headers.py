@@ -15,6 +15,8 @@ _COMMON: Final = (
         b"camera=(self), microphone=(), geolocation=(), payment=(), usb=(), display-capture=()",
     ),
 )
+_NOT_KEPT: Final = ((b"cache-control", b"no-store"),)
+"""Answers of the API are of their moment, and of who asked."""
 _ALWAYS: Final = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 _PAGE: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self'"
@@ -34,7 +36,9 @@ _DATA: Final = f"default-src 'none'; {_ALWAYS}"
 
 def security_headers(path: str) -> list[tuple[bytes, bytes]]:
     """Return the headers for the answer to a call of `path`."""
-    return [*_COMMON, (b"content-security-policy", _policy(path).encode())]
+    policy = _policy(path)
+    kept = _NOT_KEPT if policy == _DATA else ()
+    return [*_COMMON, *kept, (b"content-security-policy", policy.encode())]
 
 
 def _policy(path: str) -> str:

@@ -122,6 +122,7 @@ def _page(
     user: str = "",
     said: str = "",
 ) -> Response:
+    notice = state.settings.http.login_notice.strip()
     filled = Template(_PAGE.read_text("utf-8")).substitute(
         nicegui=version("nicegui"),
         plant=html.escape(state.settings.plant.name),
@@ -131,6 +132,8 @@ def _page(
         focus_user="" if user else " autofocus",
         focus_password=" autofocus" if user else "",
         next=html.escape(target),
+        notice=html.escape(notice),
+        hide_notice="" if notice else " hidden",
         hint="An admin gives you a name and a password." if state.access.has_users else _FIRST_USER,
     )
     return HTMLResponse(filled, status, headers={"Cache-Control": "no-store"})
