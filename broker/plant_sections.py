@@ -2,11 +2,13 @@
 
 import re
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Final
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, field_validator
 
+from broker.errors import SettingsError
 from broker.sections import Section, did_you_mean
 from broker.topics import ID_PATTERN
 
@@ -187,13 +189,35 @@ class AlertsSettings(Section):
     notify_urls: tuple[SecretStr, ...] = Field(
         default=(),
         description="Apprise URLs that hear of new alerts, such as mailto:// or msteams://."
-        " Best in the environment.",
+        " Best in the environment or in notify_urls_file.",
+    )
+    notify_urls_file: Path | None = Field(
+        default=None,
+        description="File that holds them, one a line, such as a container's secret.",
     )
     notify_from: str = Field(
         default="major",
         pattern="^(critical|major|minor)$",
         description="Least severity that is notified.",
     )
+
+    def addresses(self) -> tuple[str, ...]:
+        """Return whom to tell, from their file or setting.
+
+        Raises:
+            SettingsError: The file cannot be read.
+        """
+        if self.notify_urls_file is None:
+            return tuple(each.get_secret_value() for each in self.notify_urls)
+        try:
+            lines = self.notify_urls_file.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise SettingsError(
+                f"alerts.notify_urls_file {str(self.notify_urls_file)!r} cannot be read"
+                f" ({reason}). Check the path and its rights."
+            ) from error
+        return tuple(line.strip() for line in lines if line.strip())
 
 
 class MachineSettings(Section):

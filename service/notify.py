@@ -33,13 +33,23 @@ class Notifier:
     """Who is told, and how."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings.alerts
+        """Read whom to tell.
+
+        Raises:
+            SettingsError: The file that says so cannot be read.
+        """
+        self._addresses = settings.alerts.addresses()
         self._plant = settings.plant.name
         self._rank_max = SEVERITY_RANK[Severity(settings.alerts.notify_from)]
 
+    @property
+    def has_somebody(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._addresses)
+
     def wants(self, severity: Severity) -> bool:
         """Tell whether somebody is told of such alerts."""
-        return bool(self._settings.notify_urls) and SEVERITY_RANK[severity] <= self._rank_max
+        return self.has_somebody and SEVERITY_RANK[severity] <= self._rank_max
 
     async def tell(self, alerts: Sequence[AlertRecord]) -> bool:
         """Send one notification of all `alerts`, at least one; tells whether anybody was reached.
@@ -65,9 +75,9 @@ class Notifier:
         import apprise  # noqa: PLC0415 - takes half a second, and most plants need it seldom
 
         channels = []
-        for place, url in enumerate(self._settings.notify_urls, start=1):
+        for place, url in enumerate(self._addresses, start=1):
             channel = apprise.Apprise()
-            if not channel.add(url.get_secret_value()):
+            if not channel.add(url):
                 log.error(
                     "notify_url_refused",
                     setting=f"alerts.notify_urls, number {place}",

@@ -207,7 +207,7 @@ class Watcher:
                 mark_published(connection, pending.versions)
 
     async def _keep_notifying(self, mandate: Mandate, work: "_In") -> None:
-        while self._settings.alerts.notify_urls:
+        while self._notifier.has_somebody:
             await self._notify(mandate, work)
             await asyncio.sleep(self._settings.alerts.check_s)
 

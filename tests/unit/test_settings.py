@@ -207,3 +207,20 @@ def test_every_setting_says_what_it_is() -> None:
         keys = getattr(field.annotation, "model_fields", {"": field})
         for key, setting in keys.items():
             assert setting.description, f"{section}.{key} has no description"
+
+
+def test_whom_to_tell_stands_in_a_file_one_address_a_line(tmp_path: Path) -> None:
+    write('[alerts]\nnotify_urls = ["json://one"]\n')
+    assert load_settings().alerts.addresses() == ("json://one",)
+    file = tmp_path / "notify_urls"
+    file.write_text("json://s3cret@two\n\n  mailto://three\r\n", "utf-8")
+    write(f'[alerts]\nnotify_urls_file = "{file.as_posix()}"\n')
+    alerts = load_settings().alerts
+    assert alerts.addresses() == ("json://s3cret@two", "mailto://three")
+    assert "s3cret" not in repr(alerts)
+    file.write_bytes(b"json://s3cret@\xff")
+    for reason in ("it is not UTF-8", "No such file or directory"):
+        with pytest.raises(SettingsError, match=rf"notify_urls_file .*\({reason}\)") as caught:
+            alerts.addresses()
+        assert "s3cret" not in str(caught.value)
+        file.unlink(missing_ok=True)
