@@ -1,7 +1,6 @@
 """The command line, `yieldline`. Commands import late: `--help` must not load a database driver."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -13,13 +12,14 @@ import typer
 
 from broker.errors import YieldlineError
 from broker.settings import Settings, load_settings
-from broker.signals import leave_when_told
+from broker.signals import leave_when_told, stop_when_told
 from service import ca_cli, rules_cli, tokens_cli, users_cli
 from service.backup_cli import backup, restore, verify
 from service.export_cli import export
 from service.prune_cli import prune
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
+_GRACE_S = 4.0  # with the five of the default, below the ten after which containers are killed
 _RUN_ON = {"up", "service", "ui", "broker", "simulate"}
 """Commands that end when they are told to."""
 
@@ -273,19 +273,14 @@ def _settings(config: Path | None, flags: dict[str, dict[str, Any]] | None = Non
 def _run_until_stopped(
     settings: Settings, work: Callable[[asyncio.Event], Awaitable[None]]
 ) -> None:
-    """Run `work` with an event that SIGINT and SIGTERM set."""
+    """Run `work` with an event that SIGINT and SIGTERM set; end in bounded time after that."""
     from broker.logs import configure_logging
 
     configure_logging(settings.log)
 
     async def run() -> None:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, stop.set)
-            except NotImplementedError:  # Windows
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        stop_when_told(stop, settings.service.shutdown_timeout_s + _GRACE_S)
         await work(stop)
 
     # The selector loop everywhere: paho's socket is watched by add_reader.

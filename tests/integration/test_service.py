@@ -466,6 +466,37 @@ def test_stopping_while_the_database_is_away_loses_nothing(
     assert_all_once(start(broker, url), {f"m-{number}" for number in range(50)})
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("is_told_again", [False, True])
+def test_a_stop_while_a_commit_hangs_ends_all_the_same_and_loses_nothing(
+    mosquitto_factory: Brokers,
+    start: Callable[..., Service],
+    postgres_url: str,
+    *,
+    is_told_again: bool,
+) -> None:
+    broker = mosquitto_factory()
+    patience_s = "60" if is_told_again else "0.1"
+    service = start(broker, postgres_url, YIELDLINE_SERVICE__SHUTDOWN_TIMEOUT_S=patience_s)
+    with psycopg.connect(postgres_url) as session:
+        session.execute("LOCK TABLE run")
+        send(broker, on("M1", flat(1)))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        eventually_sync(lambda: query(postgres_url, waiting) != [(0,)], 20)
+        service.process.send(signal.SIGTERM)
+        if is_told_again:
+            eventually_sync(lambda: told_again(service.process), 20)
+        assert service.process.wait(20) == 1
+    assert "comes again at the next start" in service.process.output
+    assert_all_once(start(broker, postgres_url), {"m-1"})
+
+
+def told_again(process: Process) -> bool:
+    """Send SIGTERM once more, if it still runs."""
+    process.send(signal.SIGTERM)
+    return process.exit_code is not None
+
+
 def test_a_locked_sqlite_file_is_waited_for(
     mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
 ) -> None:
