@@ -1,5 +1,6 @@
 """One run as the floor shows it, from a live Result or from the database. Pure: no I/O."""
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from broker.messages import Outcome, Result, ResultMeasurement
@@ -80,27 +81,17 @@ def seen_of(result: Result) -> Seen:
     is_marginal = telling is not None and telling.marginal
     if result.outcome is not Outcome.PASS:
         is_marginal = any(each.marginal for each in result.measurements)
-    return Seen(
-        run_id=result.run_id,
-        machine_id=result.machine_id,
-        line=result.line,
-        barcode=result.barcode,
-        product_id=result.product_id,
-        procedure=result.procedure,
-        outcome=result.outcome,
-        reported_outcome=str(result.reported_outcome) if result.reported_outcome else None,
-        agrees=result.agrees,
-        started_s=result.timestamp.timestamp(),
-        received_s=result.received_at.timestamp(),
-        attempt=result.attempt,
-        marginal=is_marginal,
-        first_failure=result.first_failure,
-        telling=telling,
-    )
+    return _seen(result, result.timestamp, telling, is_marginal=is_marginal)
 
 
 def seen_of_stored(run: StoredRun) -> Seen:
     """Return what the floor shows of a stored run."""
+    return _seen(run, run.started_at, run.telling, is_marginal=run.marginal)
+
+
+def _seen(
+    run: Result | StoredRun, started_at: datetime, telling: Telling | None, *, is_marginal: bool
+) -> Seen:
     return Seen(
         run_id=run.run_id,
         machine_id=run.machine_id,
@@ -111,12 +102,12 @@ def seen_of_stored(run: StoredRun) -> Seen:
         outcome=run.outcome,
         reported_outcome=str(run.reported_outcome) if run.reported_outcome else None,
         agrees=run.agrees,
-        started_s=run.started_at.timestamp(),
+        started_s=started_at.timestamp(),
         received_s=run.received_at.timestamp(),
         attempt=run.attempt,
-        marginal=run.marginal,
+        marginal=is_marginal,
         first_failure=run.first_failure,
-        telling=run.telling,
+        telling=telling,
     )
 
 
