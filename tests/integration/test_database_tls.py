@@ -94,7 +94,7 @@ def test_a_service_does_not_start_without_tls_to_another_host_unless_told_so(
     }
     command = (YIELDLINE, "service")
     refused = Process(command, environment=environment, directory=tmp_path)
-    assert refused.wait() == 2
+    assert refused.wait(60) == 2
     assert len(refused.output.strip().splitlines()) == 1
     assert "is on another host, and its URL does not say" in refused.output
     allowed = Process(
