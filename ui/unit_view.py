@@ -227,6 +227,8 @@ def way(details: Facts, size_bytes: int | None, clock: Clock) -> list[Facts]:
     size = "" if size_bytes is None else f", {thousands(size_bytes)} bytes"
     skew = "the machine's clock is suspect" if details["clock_suspect"] else "machine clock"
     begun_text, received_text = clock.full(details["timestamp"]), clock.full(details["received_at"])
+    if clock.local(details["received_at"]).date() == clock.local(details["timestamp"]).date():
+        received_text = clock.time(details["received_at"])  # the line above names day and zone
     entries = [("Run began", begun_text, skew)]
     if seconds is not None:
         entries.append(("Run ended", f"+ {short_value(seconds, 's')}", "machine clock"))
