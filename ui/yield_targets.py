@@ -6,8 +6,6 @@ from broker.targets import Targets, target_fpy_percent
 from service.store.queries.filters import Filters
 from service.store.queries.mixes import Mixes
 
-_FIELDS = {"machine": "machine_id", "product": "product_id", "line": "line"}
-
 
 def names_machines(filters: Filters, group: str) -> bool:
     """Tell whether what machines tested is asked for: one is chosen, or each is a group."""
@@ -16,8 +14,9 @@ def names_machines(filters: Filters, group: str) -> bool:
 
 def has_finer_targets(targets: Targets) -> bool:
     """Tell whether any product or line has a target of its own."""
-    listed = (*targets.products.values(), *targets.lines.values())
-    return any(each.target_fpy_percent is not None for each in listed)
+    of_products = (each.target_fpy_percent for each in targets.products.values())
+    of_lines = (each.target_fpy_percent for each in targets.lines.values())
+    return any(each is not None for each in (*of_products, *of_lines))
 
 
 def group_target(
@@ -32,8 +31,13 @@ def group_target(
         group: What is grouped by; of a time, a fixture … the target is that of what was chosen.
         name: The group's.
     """
-    field = _FIELDS.get(group)
-    return chosen_target(targets, replace(filters, **{field: name}) if field else filters, mixes)
+    if group == "machine":
+        filters = replace(filters, machine_id=name)
+    elif group == "product":
+        filters = replace(filters, product_id=name)
+    elif group == "line":
+        filters = replace(filters, line=name)
+    return chosen_target(targets, filters, mixes)
 
 
 def chosen_target(targets: Targets, chosen: Filters, mixes: Mixes) -> float:

@@ -28,6 +28,9 @@ TARGETS = f"""
 [products."{PRODUCT}"]
 target_fpy_percent = 90
 target_rty_percent = 99.5
+
+[lines.L1]
+plan_per_hour = 1000
 """
 
 
@@ -115,12 +118,23 @@ def test_the_six_figures_are_those_of_the_api(plant: Product, page: Browser) -> 
 
 
 def test_a_product_has_targets_of_its_own(plant: Product, page: Browser) -> None:
-    assert "target 95" in page.text(".an-dr.head")
+    assert "target 90" in page.text(".an-dr.head")  # no machine ran another product
+    assert "target 95.0 ·" in page.text(".an-kpis")
     assert "product of the procedures" in page.text(".an-kpis")
     show(plant, page, product_id=PRODUCT)
-    assert "target 90" in page.text(".an-dr.head")
+    assert "target 90.0 ·" in page.text(".an-kpis")
     assert "target 99.5 %" in page.text(".an-kpis")
     assert page.count(".an-kpi .v.c-fail") == 1  # the interval of the RTY is below it
+
+
+def test_units_stand_against_the_plan_of_their_line_but_not_those_of_one_product(
+    plant: Product, page: Browser
+) -> None:
+    (line,) = ask(plant, "plan")["items"]
+    behind = f"{line['planned'] - line['units']:,.0f}".replace(",", "\u202f")
+    page.eventually(lambda: f"{behind} behind plan" in page.text(".an-kpis"))
+    show(plant, page, product_id=PRODUCT)
+    assert "plan" not in page.text(".an-kpis")
 
 
 def test_the_change_is_against_the_period_before_or_against_nothing(

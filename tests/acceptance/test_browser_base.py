@@ -10,6 +10,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from tests.support.browser import Browser
+from tests.support.contrast import faint_texts
 from tests.support.product import Product, measurement
 from tests.support.waiting import eventually_sync
 from ui.pages import PAGES
@@ -84,6 +85,7 @@ PATTERNS = {
 @pytest.fixture
 def units(product: Product, browser: Browser) -> Iterator[Browser]:
     product.post(measurement("SN-SCAN", "MACH-01"))
+    eventually_sync(lambda: "SN-SCAN" in read(f"{product.url}/api/v1/results?barcode=SN-SCAN"))
     browser.open(f"{product.url}/units")
     yield browser
     browser.run("localStorage.clear()")
@@ -151,6 +153,8 @@ def test_every_page_answers_the_keys_asks_no_other_host_and_has_no_error_in_its_
         browser.eventually(lambda: not browser.count("[aria-busy=true]"))
         if place not in WITHOUT_FRAME:
             answer_the_keys(browser)
+        if place != "/docs":  # Swagger's own colours
+            assert (place, faint_texts(browser)) == (place, [])
         unknown = [each for each in browser.complaints() if "/units/NOBODY" not in each]
         assert (place, unknown) == (place, [])
         assert (place, browser.hosts()) == (place, {"127.0.0.1"})
@@ -173,6 +177,14 @@ def test_question_mark_shows_the_keys_and_escape_closes_them(
     browser.eventually(lambda: not browser.count("dialog[open]"))
 
 
+def test_the_first_tab_leads_past_the_menu(product: Product, browser: Browser) -> None:
+    browser.open(product.url)
+    press(browser, Keys.TAB)
+    assert browser.run("return document.activeElement.textContent") == "Skip to the page"
+    press(browser, Keys.ENTER, Keys.TAB)
+    assert browser.run("return document.activeElement.closest('.body') !== null")
+
+
 def test_the_line_is_in_the_address_and_back_undoes_it(product: Product, browser: Browser) -> None:
     product.post(measurement("SN-1", "MACH-01"))
     browser.open(product.url)
@@ -183,7 +195,10 @@ def test_the_line_is_in_the_address_and_back_undoes_it(product: Product, browser
       select.dispatchEvent(new Event("change"));
     """)
     browser.eventually(lambda: browser.driver.current_url.endswith("?line=unassigned"))
+    trend = "return document.querySelector('.side .trend').innerText"
+    browser.eventually(lambda: "unassigned · 15 min" in browser.run(trend))
     browser.driver.back()
+    browser.eventually(lambda: "unassigned" not in browser.run(trend))
     browser.eventually(lambda: "line=" not in browser.driver.current_url)
     browser.run("localStorage.clear()")
 
@@ -203,7 +218,8 @@ def test_a_panel_shows_what_it_asked_for_and_says_what_it_is(
     browser.open(product.url)
     mount(
         browser,
-        "<Panel title='Machines' what='Whoever ever reported.' :asks='asks' :rows='1' :csv='csv'>"
+        "<Panel title='Machines' what='Whoever ever reported. A box wraps, whatever its bar does.'"
+        " :asks='asks' :rows='1' :csv='csv'>"
         "<template #default='{data}'><p v-for='each in data.items' class='got'>"
         "{{ each.machine_id }}</p></template></Panel>",
         path="/api/v1/machines",
@@ -212,6 +228,8 @@ def test_a_panel_shows_what_it_asked_for_and_says_what_it_is(
     browser.run("document.querySelector('[aria-label=\"About Machines\"]').click()")
     browser.eventually(lambda: "Whoever ever reported." in browser.text(".popbox:popover-open"))
     assert "everything" in browser.text(".popbox:popover-open")
+    box = "const box = document.querySelector('.popbox:popover-open'); "
+    assert browser.run(f"{box} return box.scrollWidth <= box.clientWidth")
     press(browser, Keys.ESCAPE)
     browser.eventually(lambda: not browser.count(".popbox:popover-open"))
 
@@ -351,7 +369,6 @@ def test_single_keys_can_be_turned_off_but_not_scans(product: Product, units: Br
 def test_my_time_is_the_browsers_and_stays_until_it_is_switched_back(
     product: Product, units: Browser
 ) -> None:
-    eventually_sync(lambda: "SN-SCAN" in read(f"{product.url}/api/v1/results?barcode=SN-SCAN"))
     zone = {"timezoneId": "Asia/Kolkata"}
     units.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", zone)
     units.open(f"{product.url}/units/SN-SCAN")

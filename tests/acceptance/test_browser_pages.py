@@ -13,6 +13,11 @@ from tests.support.product import STALE_AFTER_S, Product, measurement
 
 pytestmark = pytest.mark.browser
 
+MAY_GO = """
+  const [unit, done] = arguments;
+  import("yieldline-machine/verdict.js").then(({mayGo}) => done(mayGo(unit).procedure));
+"""
+
 
 def long_run(barcode: str) -> dict[str, Any]:
     """A run of 2,410 steps, 21 of them failed; the tester calls it PASS."""
@@ -155,6 +160,15 @@ def test_a_machines_page_follows_its_results(product: Product, browser: Browser)
     assert "SN-B" in browser.text(".vx")
     assert "The tester said PASS." in browser.text(".vx")
     assert browser.count(".lr tr") == 2
+    browser.eventually(lambda: "1 step: 1 FAIL" in browser.text(".vx"))
+    places = [{"procedure": each, "allowed": True, "reason": ""} for each in ("ICT", "FCT")]
+    for been, following, ahead in ((["ICT"], "ICT", "FCT"), (["ICT", "FCT"], "ICT", "ICT")):
+        unit = {
+            "may_go_to": places,
+            "procedures": [{"procedure": each} for each in been],
+            "next_procedure": following,
+        }
+        assert browser.driver.execute_async_script(MAY_GO, unit) == ahead
 
 
 def test_a_machines_page_tells_its_past_draws_a_step_live_and_has_a_kiosk(
