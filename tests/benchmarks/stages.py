@@ -1,4 +1,4 @@
-"""Where the time of one flat result goes: the pipeline in this process, under cProfile."""
+"""Where the time and the memory of one flat result go: the pipeline in this process."""
 
 import contextlib
 import cProfile
@@ -6,6 +6,7 @@ import gc
 import pstats
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator, Sequence
 
 from pydantic import SecretStr
@@ -22,25 +23,28 @@ from tests.benchmarks.load import flat_results, rulebook, take
 from tests.benchmarks.parts import postgres, temporary_folder
 
 _BATCH, _BATCHES = 500, 40
+_WEIGHED = 10
+"""Batches whose memory is measured, after those whose time is, and before the profiler's."""
+_MEASURED_AT = 5 + _BATCHES + 1 + _WEIGHED
 _STAGES = {  # functions that do not call each other, by the end of their file's name
     "decode": (("core/decode.py", "decode"),),
     "judge": (("core/judge.py", "judge"),),
     "encode": (("service/pipeline.py", "_answers"), ("store/writer.py", "_keep")),
     "known": (("store/writer.py", "_known"),),
-    "keys": (("store/writer.py", "_key_runs"),),
+    "keys": (("store/run_inserts.py", "_key_runs"),),
     "rows": (
         ("store/rows.py", "run_row"),
         ("store/rows.py", "measurement_row"),
         ("store/rollups.py", "roll_up"),
     ),
-    "insert": (("store/writer.py", "_insert_runs"),),  # less keys and rows, see below
-    "books": (("store/writer.py", "_keep_books"),),
+    "insert": (("store/run_inserts.py", "insert_runs"),),  # less keys and rows, see below
+    "books": (("store/books.py", "keep_books"),),
     "commit": (("store/drivers.py", "commit"),),
 }
 
 
 def profile(database: str) -> None:
-    """Print µs a message, in all and by stage; the stages as the profiler stretches them."""
+    """Print µs and memory a message; the stages as the profiler stretches them."""
     with _pipeline(database) as pipeline:
         batches = _batches()
         gc.freeze()  # as the service does at its start
@@ -49,8 +53,9 @@ def profile(database: str) -> None:
         start = time.perf_counter()
         _run(pipeline, batches[5 : 5 + _BATCHES])
         alone_us = (time.perf_counter() - start) / (_BATCHES * _BATCH) * 1e6
+        _say(f"{database}: {_memory(pipeline, batches[5 + _BATCHES : _MEASURED_AT])}")
         profiler = cProfile.Profile()
-        profiler.runcall(_run, pipeline, batches[5 + _BATCHES :])
+        profiler.runcall(_run, pipeline, batches[_MEASURED_AT:])
     stats = pstats.Stats(profiler)
     total_us = float(stats.total_tt) / (_BATCHES * _BATCH) * 1e6  # type: ignore[attr-defined]
     _say(f"{database}: {alone_us:.1f} µs a flat result, {total_us:.1f} under the profiler, of it")
@@ -69,6 +74,23 @@ def _spent_us(stats: pstats.Stats, functions: Sequence[tuple[str, str]]) -> floa
     return found / (_BATCHES * _BATCH) * 1e6
 
 
+def _memory(pipeline: Pipeline, batches: Sequence[list[Delivery]]) -> str:
+    """Return what a batch holds at its most, what stays of it, and what the collector did."""
+    before = sys.getallocatedblocks()
+    collected = [each["collections"] for each in gc.get_stats()]
+    _run(pipeline, batches[1:])
+    turns = [each["collections"] - old for each, old in zip(gc.get_stats(), collected, strict=True)]
+    kept = (sys.getallocatedblocks() - before) / (_WEIGHED * _BATCH)
+    tracemalloc.start()
+    _run(pipeline, batches[:1])
+    peak = tracemalloc.get_traced_memory()[1] / _BATCH
+    tracemalloc.stop()
+    return (
+        f"{peak:,.0f} bytes a flat result at a batch's most, {kept:.2f} blocks of it stay;"
+        f" {turns} collections in {_WEIGHED} batches"
+    )
+
+
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
@@ -80,7 +102,7 @@ def _run(pipeline: Pipeline, batches: Sequence[list[Delivery]]) -> None:
 
 
 def _batches() -> list[list[Delivery]]:
-    messages = take(flat_results(), (5 + 2 * _BATCHES) * _BATCH)
+    messages = take(flat_results(), (_MEASURED_AT + _BATCHES) * _BATCH)
     deliveries = [Delivery(topic, payload, 1, retained=False) for topic, payload in messages]
     return [deliveries[start : start + _BATCH] for start in range(0, len(deliveries), _BATCH)]
 
