@@ -279,6 +279,7 @@ def test_a_machine_of_which_nothing_was_understood_has_no_result(stored: Stored)
     reader = FactReader(stored.database, TEMPLATE)
     machine = read(stored, reader)["BAD"]
     assert (machine.last_result_at, machine.runs) == (None, ())
+    assert (machine.received, machine.stored) == (2, 0)
     with connected(stored.database) as connection:
         assert reader.rejections(connection, NOON + MINUTE, 2 * MINUTE) == {"BAD": 2}
         assert reader.rejections(connection, NOON + MINUTE, MINUTE / 2) == {}

@@ -158,20 +158,20 @@ def test_trouble_is_published_kept_and_cleared_when_it_is_over(
 
 
 def test_a_machine_that_floods_is_stored_to_the_last_message_named_and_over_when_it_stops(
-    mosquitto_factory: Brokers, start: Callable[..., Service], database_url: str
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
 ) -> None:
     broker = mosquitto_factory()
     limit = {"YIELDLINE_ALERTS__FLOOD_PER_S": "50", "YIELDLINE_ALERTS__FLOOD_BURST": "100"}
-    start(broker, database_url, **limit).wait_for("watching")
+    start(broker, sqlite_url, **limit).wait_for("watching")
     with Ear(broker) as ear, Sender(broker.port, "machine") as sender:
         sender.send([run(0, 5.0)])
-        eventually_sync(lambda: rows(database_url, "SELECT count(*) FROM machine") == [(1,)])
+        eventually_sync(lambda: rows(sqlite_url, "SELECT count(*) FROM machine") == [(1,)])
         sender.send([run(each, 5.0) for each in range(1, 1_000)])
         ear.wait_for("open", "closed", None)
     (opened, *_) = ear.bodies()
     assert opened
     assert (opened["kind"], opened["subject"]["machine"]) == ("flood", "M1")
-    assert rows(database_url, "SELECT count(*) FROM run") == [(1_000,)]
+    assert rows(sqlite_url, "SELECT count(*) FROM run") == [(1_000,)]
 
 
 def test_a_silent_machine_is_an_alert_until_it_speaks(
