@@ -17,6 +17,7 @@ from service import ca_cli, rules_cli, tokens_cli, users_cli
 from service.backup_cli import backup, restore, verify
 from service.export_cli import export
 from service.prune_cli import prune
+from service.shared_cli import Config
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 _GRACE_S = 4.0  # with the five of the default, below the ten after which containers are killed
@@ -41,10 +42,6 @@ app.add_typer(db_app, name="db")
 app.add_typer(users_cli.app, name="users")
 app.add_typer(tokens_cli.app, name="tokens")
 app.add_typer(ca_cli.app, name="ca")
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default yieldline.toml if there.")
-]
 
 
 @app.callback()

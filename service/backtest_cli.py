@@ -9,8 +9,8 @@ import typer
 
 from broker.errors import RulebookError
 from broker.files import read_text
-from broker.settings import load_settings
 from service.flags import moment_of
+from service.shared_cli import Config, database_of
 
 _YIELDS = (
     ("first pass yield", "first_pass_yield"),
@@ -34,7 +34,7 @@ def backtest(  # noqa: PLR0913 - one flag a filter
     operator: Annotated[str | None, typer.Option(help="First run by this operator.")] = None,
     names: Annotated[int, typer.Option(min=0, help="Runs to name in each list.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
-    config: Annotated[Path | None, typer.Option("--config", help="Settings file.")] = None,
+    config: Config = None,
 ) -> None:
     """Judge stored history again by a draft: yields then and with it, and the units that change.
 
@@ -43,7 +43,6 @@ def backtest(  # noqa: PLR0913 - one flag a filter
     """
     from service.commands.backtest import backtest as judge_again
     from service.progress_bar import ProgressBar
-    from service.store.database import Database
     from service.store.queries.filters import Filters
 
     filters = Filters(
@@ -57,7 +56,7 @@ def backtest(  # noqa: PLR0913 - one flag a filter
         since=moment_of("--since", since),
         until=moment_of("--until", until),
     )
-    database = Database(load_settings(config).database)
+    database = database_of(config)
     with ProgressBar() as bar:
         report = judge_again(
             database, read_text(draft, RulebookError), filters, origin=str(draft), progress=bar.show

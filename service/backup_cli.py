@@ -1,6 +1,5 @@
 """`yieldline db backup`, `verify` and `restore`. Commands import late."""
 
-import getpass
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from broker.settings import load_settings
+from service.shared_cli import Author, Config, actor_of, database_of
 
 if TYPE_CHECKING:
     from service.commands.backups import Asked
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 _MB: Final = 1_000_000
 _MINUTE: Final = "%Y-%m-%d %H:%M UTC"
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit trail.")]
-Author = Annotated[str | None, typer.Option(help="Who; default your login on this machine.")]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file.")]
 
 
 def backup(
@@ -38,9 +35,8 @@ def backup(
     """
     from service.commands.backups import back_up
     from service.progress_bar import ProgressBar
-    from service.store.database import Database
 
-    database = Database(load_settings(config).database)
+    database = database_of(config)
     with ProgressBar("MB") as bar:
         taken = back_up(database, target, _asked(author, reason), _in_megabytes(bar.show))
     typer.echo(f"{taken.file} holds {_described(taken.manifest)}.")
@@ -73,10 +69,9 @@ def restore(
     """
     from service.commands.backups import restore as put_back
     from service.progress_bar import ProgressBar
-    from service.store.database import Database
     from service.store.schema import is_current
 
-    database = Database(load_settings(config).database)
+    database = database_of(config)
     with ProgressBar("parts") as bar:
         manifest = put_back(
             database, source, _asked(author, reason), replaces=replace, progress=bar.show
@@ -105,7 +100,7 @@ def _minute(moment: str) -> str:
 def _asked(author: str | None, reason: str) -> "Asked":
     from service.commands.backups import Asked
 
-    return Asked(author or getpass.getuser(), " ".join(reason.split()), datetime.now(UTC))
+    return Asked(actor_of(author), " ".join(reason.split()), datetime.now(UTC))
 
 
 def _described(manifest: "Manifest") -> str:

@@ -10,8 +10,8 @@ import typer
 
 from broker.errors import SettingsError
 from broker.messages import Outcome
-from broker.settings import load_settings
 from service.flags import moment_of
+from service.shared_cli import Config, database_of
 
 if TYPE_CHECKING:
     from service.store.exports.columns import FileFormat
@@ -38,14 +38,13 @@ def export(  # noqa: PLR0913 - one flag a filter
         Outcome | None, typer.Option(case_sensitive=False, help="Runs with this outcome.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
-    config: Annotated[Path | None, typer.Option("--config", help="Settings file.")] = None,
+    config: Config = None,
 ) -> None:
     """Write stored results to a file, newest first: CSV that a spreadsheet can open, or Parquet.
 
     The same file as `GET /api/v1/export.csv` and `.parquet` give. It has its name only when whole.
     """
     from service.progress_bar import ProgressBar
-    from service.store.database import Database
     from service.store.exports.columns import Rows
     from service.store.exports.export import Export
     from service.store.queries.filters import Filters
@@ -66,7 +65,7 @@ def export(  # noqa: PLR0913 - one flag a filter
         until=moment_of("--until", until),
     )
     asked = Export(_format_of(file), Rows(rows), filters)
-    database = Database(load_settings(config).database)
+    database = database_of(config)
     with _new_file(file, replaces=force) as written, ProgressBar(rows) as bar:
         done, total = 0, asked.count(database)
 

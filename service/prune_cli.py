@@ -1,6 +1,5 @@
 """`yieldline db prune`: delete old runs by hand. Commands import late."""
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from broker.settings import load_settings
+from service.shared_cli import Author, Config, actor_of
 
 
 def prune(  # noqa: PLR0913 - one flag a quality of the pruning
@@ -23,10 +23,8 @@ def prune(  # noqa: PLR0913 - one flag a quality of the pruning
         ),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept in the audit trail.")] = "",
-    author: Annotated[
-        str | None, typer.Option(help="Who; default your login on this machine.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="Settings file.")] = None,
+    author: Author = None,
+    config: Config = None,
 ) -> None:
     """Delete runs that started, and arrived, longer ago, with all that belongs to them alone.
 
@@ -53,7 +51,7 @@ def prune(  # noqa: PLR0913 - one flag a quality of the pruning
         deleted = delete_old(
             database,
             pruning,
-            actor=author or getpass.getuser(),
+            actor=actor_of(author),
             reason=" ".join(reason.split()),
             now=now,
             progress=bar.show,

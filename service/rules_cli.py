@@ -1,6 +1,5 @@
 """`yieldline rules`: look at rulebooks, compare them, put one in force. Commands import late."""
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +8,9 @@ import typer
 
 from broker.errors import RulebookError
 from broker.files import read_text
-from broker.settings import load_settings
 from service import shadow_cli
 from service.backtest_cli import backtest
+from service.shared_cli import Author, Config, actor_of, database_of
 
 if TYPE_CHECKING:
     from service.core.rules import Rule
@@ -26,9 +25,6 @@ app = typer.Typer(
 
 app.add_typer(shadow_cli.app, name="shadow")
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default yieldline.toml if there.")
-]
 File = Annotated[Path, typer.Argument(help="A rulebook in TOML.")]
 Which = Annotated[str, typer.Argument(help="A version's number, or a file.")]
 IN_FORCE = "active"
@@ -46,7 +42,7 @@ def list_versions(*, config: Config = None) -> None:
     """List every version: number, when, who, why. The first one is in force."""
     from service.store.rulebooks import list_rulebooks
 
-    versions = list_rulebooks(_database(config))
+    versions = list_rulebooks(database_of(config))
     if not versions:
         raise RulebookError(_NONE_YET)
     for each in versions:
@@ -63,7 +59,7 @@ def show(
     config: Config = None,
 ) -> None:
     """Print a rulebook as TOML, as its author wrote it."""
-    typer.echo(_stored(_database(config), version).body, nl=False)
+    typer.echo(_stored(database_of(config), version).body, nl=False)
 
 
 @app.command(
@@ -103,9 +99,7 @@ def activate(
     file: File,
     *,
     reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
-    author: Annotated[
-        str | None, typer.Option(help="Who; default your login on this machine.")
-    ] = None,
+    author: Author = None,
     config: Config = None,
 ) -> None:
     """Put a rulebook in force. Running services judge by it within two seconds."""
@@ -113,9 +107,9 @@ def activate(
 
     body, _ = _read(file)
     stored = activate_rulebook(
-        _database(config),
+        database_of(config),
         Draft(body, str(file)),
-        actor=author or getpass.getuser(),
+        actor=actor_of(author),
         reason=reason,
         now=datetime.now(UTC),
     )
@@ -135,7 +129,7 @@ def export(
     config: Config = None,
 ) -> None:
     """Write a version to a file, byte for byte as it was activated."""
-    stored = _stored(_database(config), version)
+    stored = _stored(database_of(config), version)
     if output.exists() and not force:
         raise RulebookError(f"{output} exists. Name another --output, or add --force.")
     try:
@@ -146,12 +140,6 @@ def export(
 
 
 _NONE_YET = "no rulebook is in force yet. Activate one: yieldline rules activate rules.toml"
-
-
-def _database(config: Path | None) -> "Database":
-    from service.store.database import Database
-
-    return Database(load_settings(config).database)
 
 
 def _read(file: Path) -> tuple[str, tuple["Rule", ...]]:
@@ -185,5 +173,5 @@ def _rules_of(which: str, config: Path | None) -> tuple["Rule", ...]:
 
     if which != IN_FORCE and not which.isdigit():
         return _read(Path(which))[1]
-    stored = _stored(_database(config), which)
+    stored = _stored(database_of(config), which)
     return parse_rulebook(stored.body, f"rulebook {stored.version}")

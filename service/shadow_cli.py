@@ -1,26 +1,20 @@
 """`yieldline rules shadow`: let a draft judge live runs beside the active rulebook."""
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from broker.errors import RulebookError
 from broker.files import read_text
-from broker.settings import load_settings
-
-if TYPE_CHECKING:
-    from service.store.database import Database
+from service.shared_cli import Author, Config, actor_of, database_of
 
 app = typer.Typer(
     no_args_is_help=True,
     help="A draft that judges live runs too, without any effect.",
     epilog="Example: `yieldline rules shadow show`",
 )
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file.")]
-Author = Annotated[str | None, typer.Option(help="Who; default your login on this machine.")]
 
 
 @app.command(epilog='Example: `yieldline rules shadow start draft.toml --reason "trial week"`')
@@ -36,9 +30,9 @@ def start(
     from service.commands.shadows import start_shadow
 
     shadow = start_shadow(
-        _database(config),
+        database_of(config),
         Draft(read_text(file, RulebookError), str(file)),
-        actor=author or getpass.getuser(),
+        actor=actor_of(author),
         reason=reason,
         now=datetime.now(UTC),
     )
@@ -50,9 +44,7 @@ def stop(*, author: Author = None, config: Config = None) -> None:
     """Stop the shadow that runs; what it found stays."""
     from service.commands.shadows import stop_shadow
 
-    shadow = stop_shadow(
-        _database(config), actor=author or getpass.getuser(), now=datetime.now(UTC)
-    )
+    shadow = stop_shadow(database_of(config), actor=actor_of(author), now=datetime.now(UTC))
     typer.echo(f"Shadow {shadow.shadow_id} is stopped.")
 
 
@@ -66,7 +58,7 @@ def show(
     from service.store.queries.shadow_runs import differing_runs
     from service.store.shadows import list_shadows
 
-    database = _database(config)
+    database = database_of(config)
     shadows = list_shadows(database)
     if not shadows:
         raise RulebookError(
@@ -84,9 +76,3 @@ def show(
             f"  {each['barcode']}  {each['procedure']} at {each['machine_id']}"
             f" {each['timestamp']}  {each['outcome']} → {each['shadow_outcome']}  {first}"
         )
-
-
-def _database(config: Path | None) -> "Database":
-    from service.store.database import Database
-
-    return Database(load_settings(config).database)

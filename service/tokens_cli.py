@@ -1,18 +1,15 @@
 """`yieldline tokens`: what scripts, Prometheus and walls come in with. Commands import late."""
 
-import getpass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from broker.settings import load_settings
 from service.commands.roles import Scope
+from service.shared_cli import Author, Config, actor_of, migrated_database_of
 
 if TYPE_CHECKING:
     from service.store.accounts import StoredToken
-    from service.store.database import Database
 
 _DAYS_DEFAULT = 90
 
@@ -21,11 +18,6 @@ app = typer.Typer(
     help="Tokens for scripts, Prometheus and walls.",
     epilog="Example: `yieldline tokens create mes --scope ingest`",
 )
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default yieldline.toml if there.")
-]
-Author = Annotated[str | None, typer.Option(help="Who; default your login on this machine.")]
 
 
 @app.command(
@@ -46,11 +38,11 @@ def create(
     from service.commands.tokens import create_token
 
     token, stored = create_token(
-        _database(config),
+        migrated_database_of(config),
         name,
         scope,
         days=days,
-        actor=author or getpass.getuser(),
+        actor=actor_of(author),
         now=datetime.now(UTC),
     )
     typer.echo(token)
@@ -68,7 +60,7 @@ def list_tokens(*, config: Config = None) -> None:
     """List tokens, newest first: name, scope, until when, last use. The tokens are not kept."""
     from service.store.accounts import read_accounts
 
-    tokens, now = read_accounts(_database(config)).tokens, datetime.now(UTC)
+    tokens, now = read_accounts(migrated_database_of(config)).tokens, datetime.now(UTC)
     if not tokens:
         typer.echo("There are no tokens.")
     for token in tokens:
@@ -89,8 +81,8 @@ def revoke(
     """End a token, at once."""
     from service.commands.tokens import revoke_token
 
-    actor = author or getpass.getuser()
-    revoke_token(_database(config), name, actor=actor, now=datetime.now(UTC))
+    actor = actor_of(author)
+    revoke_token(migrated_database_of(config), name, actor=actor, now=datetime.now(UTC))
     typer.echo(f"{name} opens nothing any more.")
 
 
@@ -99,12 +91,3 @@ def _state(token: "StoredToken", now: datetime) -> str:
         return f"revoked {token.revoked_at:%Y-%m-%d}"
     word = "until" if now < token.expires_at else "expired"
     return f"{word} {token.expires_at:%Y-%m-%d}"
-
-
-def _database(config: Path | None) -> "Database":
-    from service.store.database import Database
-    from service.store.schema import upgrade
-
-    database = Database(load_settings(config).database)
-    upgrade(database)
-    return database
