@@ -12,6 +12,7 @@ const WORDS_MAX = 44;
 const PHONE_PX = 600; // too narrow for words
 const SHOWN_MAX = 60; // more points are drawn without dots
 const PLOT_PX = 150; // about
+const LABEL_PX = 15; // of programs, one below the other
 const BAR_PX_MAX = 22;
 const BARS_SHARE = 6; // the bars stand in so small a part of the height
 
@@ -93,7 +94,7 @@ function programMarksOf(changes, { from, until }, clock, c) {
     const at = seconds(first.at);
     const where = first.machines.size > 1 ? `${first.machines.size} machines` : first.machine_id;
     const words = i < MARKS_MAX && window.innerWidth > PHONE_PX ? `${cut(key)}, ${where}` : "";
-    return { xAxis: clock.to(at), href: resultsLink({ machine_id: first.machine_id, run: first.run_id, at: new Date((at + 1) * 1000).toISOString() }), lineStyle: { color: c.text_3, type: "dashed", width: 1 }, label: { formatter: words, position: "insideMiddleBottom", rotate: 0, color: c.text_2, fontSize: 11, align: at - from > (until - from) / 2 ? "right" : "left", padding: [0, 5] } };
+    return { xAxis: clock.to(at), href: resultsLink({ machine_id: first.machine_id, run: first.run_id, at: new Date((at + 1) * 1000).toISOString() }), lineStyle: { color: c.text_3, type: "dashed", width: 1 }, label: { formatter: words, position: "insideMiddleBottom", offset: [0, i * LABEL_PX], rotate: 0, color: c.text_2, fontSize: 11, align: at - from > (until - from) / 2 ? "right" : "left", padding: [0, 5] } };
   });
 }
 
