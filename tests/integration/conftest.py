@@ -1,6 +1,7 @@
-"""Fixtures of the tests with real parts: an agent to start, and a service that answers it."""
+"""Fixtures of the tests with real parts: a store, an agent to start, a service that answers it."""
 
-from collections.abc import AsyncIterator, Callable
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.support.edge import Agent, TinyService
 from tests.support.links import Script, scripted_brokers
 from tests.support.mosquitto import Mosquitto
+from tests.support.postgres import PostgresServer
+from tests.support.stored import Stored, migrate
 
 
 @pytest.fixture
@@ -33,3 +36,41 @@ async def scripted_broker() -> AsyncIterator[Callable[[Script], int]]:
     """Make servers that do what no real broker does at will; each returns its port."""
     async with scripted_brokers() as make:
         yield make
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with its tables, to be copied: to migrate takes longer than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "yieldline.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def sqlite_store_url(sqlite_url: str, migrated_file: Path) -> str:
+    """The test's SQLite database, with its tables."""
+    shutil.copy(migrated_file, sqlite_url.removeprefix("sqlite:///"))
+    return sqlite_url
+
+
+@pytest.fixture
+def postgres_store_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A PostgreSQL database of the test's own, with its tables."""
+    url = postgres_server.database(postgres_server.template("migrated", migrate))
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """A database with its tables, on each database. Whom one is enough for overrides this."""
+    url: str = request.getfixturevalue(f"{request.param}_store_url")
+    return url
+
+
+@pytest.fixture
+def stored(store_url: str) -> Iterator[Stored]:
+    """A store without rows, and its writer."""
+    store = Stored(store_url)
+    yield store
+    store.close()

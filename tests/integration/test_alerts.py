@@ -1,6 +1,5 @@
 """Alerts in the database: facts, what lives, what people do, and what is still to be told."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -42,13 +41,6 @@ from tests.support.stored import NOON, Stored, run_message
 
 TEMPLATE = TopicTemplate("factory/v1/{line}/{machine_id}/{channel}")
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def open_one(
@@ -322,9 +314,9 @@ def test_alerts_go_where_the_machines_results_go(
 
 
 @pytest.mark.postgres
-def test_one_watcher_is_elected_and_the_next_when_it_is_gone(postgres_url: str) -> None:
-    store = Stored(postgres_url)
-    other = Database(DatabaseSettings(url=postgres_url))  # type: ignore[arg-type]
+def test_one_watcher_is_elected_and_the_next_when_it_is_gone(postgres_store_url: str) -> None:
+    store = Stored(postgres_store_url)
+    other = Database(DatabaseSettings(url=postgres_store_url))  # type: ignore[arg-type]
     first = stand(store.database)
     assert first
     assert stand(other) is None
@@ -338,11 +330,11 @@ def test_one_watcher_is_elected_and_the_next_when_it_is_gone(postgres_url: str) 
 
 
 @pytest.mark.postgres
-def test_a_watcher_that_lost_its_lock_can_conclude_nothing(postgres_url: str) -> None:
-    store = Stored(postgres_url)
+def test_a_watcher_that_lost_its_lock_can_conclude_nothing(postgres_store_url: str) -> None:
+    store = Stored(postgres_store_url)
     mandate = stand(store.database)
     assert mandate
-    with psycopg.connect(postgres_url, autocommit=True) as session:
+    with psycopg.connect(postgres_store_url, autocommit=True) as session:
         session.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks"
             " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
@@ -355,8 +347,8 @@ def test_a_watcher_that_lost_its_lock_can_conclude_nothing(postgres_url: str) ->
     store.close()
 
 
-def test_on_sqlite_the_one_service_watches(sqlite_url: str) -> None:
-    store = Stored(sqlite_url)
+def test_on_sqlite_the_one_service_watches(sqlite_store_url: str) -> None:
+    store = Stored(sqlite_store_url)
     mandate = stand(store.database)
     assert mandate
     with mandate.changing() as connection:

@@ -1,6 +1,6 @@
 """Alerts over HTTP: list them, open one, acknowledge and shelve."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,10 +19,8 @@ ALERTS = "/api/v1/alerts"
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Iterator[Stored]:
-    store = Stored(sqlite_url)
-    yield store
-    store.close()
+def store_url(sqlite_store_url: str) -> str:
+    return sqlite_store_url
 
 
 @pytest.fixture

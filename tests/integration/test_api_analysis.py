@@ -25,9 +25,9 @@ from ui.api.programs import ChangedPrograms
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Iterator[Stored]:
+def stored(sqlite_store_url: str) -> Iterator[Stored]:
     """Twenty units of one product; one is tested again, one is golden, one has another limit."""
-    store = Stored(sqlite_url)
+    store = Stored(sqlite_store_url)
     for number in range(20):
         value = 5.0 + (number % 7) / 100
         limits = {"low": 4.9, "high": 5.05 if number < 19 else 5.04}

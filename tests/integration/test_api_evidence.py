@@ -4,7 +4,7 @@ import asyncio
 import io
 import subprocess
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import orjson
@@ -21,10 +21,8 @@ from tests.support.web import Web, serving
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Iterator[Stored]:
-    store = Stored(sqlite_url)
-    yield store
-    store.close()
+def store_url(sqlite_store_url: str) -> str:
+    return sqlite_store_url
 
 
 @pytest.fixture

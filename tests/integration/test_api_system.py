@@ -1,7 +1,7 @@
 """`GET /api/v1/system`: every part with its light, also when parts are away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,8 @@ ALIVE = '{"connected": true, "pending": 0, "rulebook_version": 1, "runs": 2}'
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Iterator[Stored]:
-    made = Stored(sqlite_url)
-    yield made
-    made.close()
+def store_url(sqlite_store_url: str) -> str:
+    return sqlite_store_url
 
 
 def settings_of(url: str, port: int) -> Settings:
@@ -216,9 +214,9 @@ def test_each_database_tells_its_kind_size_and_rows(database_url: str) -> None:
 
 
 @pytest.mark.postgres
-def test_postgresql_tells_whether_somebody_watches(postgres_url: str) -> None:
-    made = Stored(postgres_url)
-    other = Database(settings_of(postgres_url, 1).database)
+def test_postgresql_tells_whether_somebody_watches(postgres_store_url: str) -> None:
+    made = Stored(postgres_store_url)
+    other = Database(settings_of(postgres_store_url, 1).database)
     try:
         assert is_watched(other) is False
         mandate = stand(made.database)

@@ -1,7 +1,7 @@
 """What retention deletes is in a file first, whole and read back; else it stays."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,6 @@ STEPS = [
     {"test_step": "note", "measured_value": "grün"},
     {"test_step": "gone", "measured_value": None},
 ]
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

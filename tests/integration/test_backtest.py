@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,13 +36,6 @@ def runs_of(format_name: str, file: Path) -> list[Run]:
 
 
 SAMPLE_RUNS = [run for name, file in SAMPLES for run in runs_of(name, file)]
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def fill(stored: Stored, runs: list[Run], rules: str) -> None:

@@ -41,16 +41,9 @@ def _tools_of_the_tests_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def other_url(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def other_url(store_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A second, empty database of the same kind."""
-    if database_url.startswith("sqlite"):
+    if store_url.startswith("sqlite"):
         yield f"sqlite:///{tmp_path / 'other.db'}"
         return
     server = request.getfixturevalue("postgres_server")
@@ -334,23 +327,25 @@ def test_beside_a_writer_nothing_is_restored(file: Path, stored: Stored) -> None
     assert "already writes to" in outside.output or "is connected to" in outside.output
 
 
-def test_a_web_app_that_has_the_sqlite_file_open_is_seen(sqlite_url: str, tmp_path: Path) -> None:
-    store = Stored(sqlite_url)
+def test_a_web_app_that_has_the_sqlite_file_open_is_seen(
+    sqlite_store_url: str, tmp_path: Path
+) -> None:
+    store = Stored(sqlite_store_url)
     store.save(run_message("A"))
     taken = back_up(store.database, tmp_path / "a.backup", BY_ANN, nobody)
     store.close()
-    reader = database_of(sqlite_url)
+    reader = database_of(sqlite_store_url)
     with reader.reading() as session:
         session.execute(text("SELECT 1 FROM run"))
         with pytest.raises(StoreRefused, match=r"another program has .* open"):
-            put_back(sqlite_url, taken.file)
+            put_back(sqlite_store_url, taken.file)
     reader.dispose()
 
 
 def test_a_backup_of_the_other_database_is_refused(
-    postgres_url: str, sqlite_url: str, tmp_path: Path
+    postgres_url: str, sqlite_store_url: str, tmp_path: Path
 ) -> None:
-    store = Stored(sqlite_url)
+    store = Stored(sqlite_store_url)
     taken = back_up(store.database, tmp_path / "a.db", BY_ANN, nobody)
     store.close()
     release_files()
@@ -439,9 +434,9 @@ def test_a_mistyped_target_is_no_failed_backup(stored: Stored, tmp_path: Path) -
 
 @pytest.mark.postgres
 def test_without_postgresqls_tools_it_is_said_what_to_install(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Stored(postgres_url)
+    store = Stored(postgres_store_url)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(postgres_tools, "_PLACES", ())
     with pytest.raises(SettingsError, match=r"pg_dump .* Install .*postgresql-client-\d+"):

@@ -31,13 +31,6 @@ from tests.support.waiting import eventually, eventually_sync
 ROUTE = {"P1": {"route": ["ICT", "FCT"]}}
 
 
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
-
-
 def settings_of(port: int, root: str, url: str, **service: Any) -> Settings:  # noqa: ANN401
     return Settings.model_validate(
         {
@@ -155,10 +148,9 @@ async def test_a_machine_hears_whether_a_unit_may_be_run(
 
 
 async def test_over_mqtt_5_the_answer_goes_where_it_is_wanted_and_carries_what_it_should(
-    sqlite_url: str, mosquitto: Mosquitto, topic_root: str
+    sqlite_store_url: str, mosquitto: Mosquitto, topic_root: str
 ) -> None:
-    Stored(sqlite_url).close()
-    settings = settings_of(mosquitto.port, topic_root, sqlite_url)
+    settings = settings_of(mosquitto.port, topic_root, sqlite_store_url)
     async with checking(settings), machine(mosquitto, topic_root) as asking:
         await asking.verdict(check("first"))
         asking.heard.clear()
@@ -182,10 +174,9 @@ async def test_over_mqtt_5_the_answer_goes_where_it_is_wanted_and_carries_what_i
 
 
 async def test_a_bad_check_is_answered_where_its_request_can_be_read(
-    sqlite_url: str, mosquitto: Mosquitto, topic_root: str
+    sqlite_store_url: str, mosquitto: Mosquitto, topic_root: str
 ) -> None:
-    Stored(sqlite_url).close()
-    settings = settings_of(mosquitto.port, topic_root, sqlite_url)
+    settings = settings_of(mosquitto.port, topic_root, sqlite_store_url)
     async with checking(settings) as pulse, machine(mosquitto, topic_root) as asking:
         await asking.verdict(check("first"))
         asking.heard.clear()
@@ -199,11 +190,10 @@ async def test_a_bad_check_is_answered_where_its_request_can_be_read(
 
 
 async def test_the_simulated_floor_asks_and_runs_no_unit_that_is_refused(
-    sqlite_url: str, mosquitto: Mosquitto, topic_root: str, unique_id: str
+    sqlite_store_url: str, mosquitto: Mosquitto, topic_root: str, unique_id: str
 ) -> None:
-    Stored(sqlite_url).close()
     refused = {"GW-7": {"route": ["NEVER"]}}
-    settings = settings_of(mosquitto.port, topic_root, sqlite_url)
+    settings = settings_of(mosquitto.port, topic_root, sqlite_store_url)
     settings = settings.model_copy(update={"products": Settings(products=refused).products})  # type: ignore[arg-type]
     with Listener(mosquitto.port, unique_id, f"{topic_root}/#") as ears:
         async with checking(settings) as pulse, machine(mosquitto, topic_root) as asking:
@@ -235,10 +225,9 @@ async def test_while_the_database_is_away_nobody_may_be_run(
 
 
 async def test_while_earlier_results_wait_to_be_stored_nobody_may_be_run(
-    sqlite_url: str, mosquitto: Mosquitto, topic_root: str
+    sqlite_store_url: str, mosquitto: Mosquitto, topic_root: str
 ) -> None:
-    Stored(sqlite_url).close()
-    settings = settings_of(mosquitto.port, topic_root, sqlite_url, check_age_max_s=1)
+    settings = settings_of(mosquitto.port, topic_root, sqlite_store_url, check_age_max_s=1)
     never = asyncio.Event().wait
 
     async def caught_up() -> None:

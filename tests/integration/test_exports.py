@@ -33,13 +33,6 @@ VALUES = [
 
 
 @pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 async def web(stored: Stored) -> AsyncIterator[Web]:
     settings = {"broker": {"port": free_port()}, "database": {"url": stored.url}}
     async with serving(Settings.model_validate(settings)) as web:

@@ -1,9 +1,6 @@
 """What an expression makes of a run, through the store: kept, counted and judged again."""
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from service.commands.backtest import backtest
 from service.commands.rulebooks import Draft, activate_rulebook
@@ -22,13 +19,6 @@ expression = "steps['v_out'] / steps['v_in']"
 units = {{ v_out = "V", v_in = "V" }}
 low = {}
 """
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def message(barcode: str, v_out: float) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,10 +29,8 @@ from tests.support.web import Web, serving
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Iterator[Stored]:
-    store = Stored(sqlite_url)
-    yield store
-    store.close()
+def store_url(sqlite_store_url: str) -> str:
+    return sqlite_store_url
 
 
 @asynccontextmanager

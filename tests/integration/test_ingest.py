@@ -75,10 +75,8 @@ async def floor(
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Any:  # noqa: ANN401 - a generator
-    store = Stored(sqlite_url)
-    yield store
-    store.close()
+def store_url(sqlite_store_url: str) -> str:
+    return sqlite_store_url
 
 
 # -- what is taken -------------------------------------------------------------------------------

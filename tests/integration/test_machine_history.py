@@ -1,6 +1,5 @@
 """A machine's past, on both databases: made of what is stored, and no more than that says."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,13 +19,6 @@ from service.store.queries.machine_history import (
 from tests.support.stored import NOON, Stored, run_message
 
 NO_BREAKS = PlantBreaks((), ZoneInfo("UTC"))
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def heard(stored: Stored, *minutes: float, **fields: Any) -> None:  # noqa: ANN401 - fields of Run

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,10 +23,8 @@ MosquittoFactory = Callable[..., Mosquitto]
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Iterator[Stored]:
-    made = Stored(sqlite_url)
-    yield made
-    made.close()
+def store_url(sqlite_store_url: str) -> str:
+    return sqlite_store_url
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What the pages read from the store, on both databases."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -20,13 +19,6 @@ from service.store.queries.retests import RetestTime, retest_times
 from tests.support.stored import NOON, Stored, run_message
 from ui.floor_model import FloorModel
 from ui.seen import seen_of_stored
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    made = Stored(database_url)
-    yield made
-    made.close()
 
 
 def run_of(barcode: str, minute: int = 0, **changes: object) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """Questions about stored results, on both databases, against runs that were really stored."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -40,13 +39,6 @@ ODD_VALUES = [
     {"test_step": "nothing", "measured_value": None, "low": 1},
     {"test_step": "zero", "measured_value": 0, "comparator": "LOG"},
 ]
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def all_of(stored: Stored, limit: int, **filters: Any) -> list[dict[str, Any]]:  # noqa: ANN401

@@ -671,10 +671,3 @@ def test_disagreements_are_counted_by_step_and_machine(history: History) -> None
         assert each["reported_pass"] == of_runs[machine_id, ReportedOutcome.PASS]
         assert each["reported_fail"] == of_runs[machine_id, ReportedOutcome.FAIL]
         assert each["reported_other"] == of_runs[machine_id, ReportedOutcome.ABORTED]
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()

@@ -328,11 +328,11 @@ def assert_yields(filled: Filled, filters: Filters, group: str, plant: PlantSett
     ids=["has it", "repeats it", "lacks it"],
 )
 def test_figures_of_a_step_are_those_of_the_runs_that_hold_it(
-    database_url: str, odd: list[str]
+    store_url: str, odd: list[str]
 ) -> None:
     """Where every run has the step, roll-ups say it; one that is odd must not hide in them."""
     dice = random.Random(4)
-    stored = Stored(database_url)
+    stored = Stored(store_url)
     counted = []
     for number in range(60):
         names = odd if number == 40 else ["vcc", "gnd"]
@@ -407,8 +407,8 @@ def test_failing_steps_are_what_counting_every_measurement_gives(
 
 
 @pytest.mark.parametrize("group", ["15min", "hour", "day", "shift"])
-def test_clocks_at_the_ends_of_the_calendar_break_no_figure(database_url: str, group: str) -> None:
-    stored = Stored(database_url)
+def test_clocks_at_the_ends_of_the_calendar_break_no_figure(store_url: str, group: str) -> None:
+    stored = Stored(store_url)
     times = ["0001-01-01T00:30:00Z", "1969-12-31T23:30:00Z", "9999-12-31T23:30:00Z"]
     for number, started_at in enumerate(times):
         stored.save(run_message(f"U{number}", started_at=started_at))
@@ -423,8 +423,8 @@ def test_clocks_at_the_ends_of_the_calendar_break_no_figure(database_url: str, g
     stored.close()
 
 
-def test_a_late_first_run_moves_its_unit_to_the_earlier_period(database_url: str) -> None:
-    stored = Stored(database_url)
+def test_a_late_first_run_moves_its_unit_to_the_earlier_period(store_url: str) -> None:
+    stored = Stored(store_url)
     stored.save(run_message("U", minutes=0))
     since = Filters(since=NOON)
     assert figures(stored.database, since)["units"] == 1

@@ -26,8 +26,8 @@ OTHER = {"machine_id": "M2"}
 
 
 @pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
+def stored(store_url: str) -> Iterator[Stored]:
+    store = Stored(store_url)
     with store.database.changing() as connection:
         add_rulebook(connection, RULES, author="t", reason="t", now=NOON)
     yield store

@@ -30,13 +30,6 @@ OLD, NEW = NOW - timedelta(days=9), NOW - timedelta(days=1)
 DAYS = 7
 
 
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
-
-
 def fill(stored: Stored) -> None:
     """A unit that failed long ago and passed yesterday, and one of each time."""
     for barcode, at, passes in (("BOTH", OLD, False), ("OLD", OLD, True)):
@@ -66,11 +59,11 @@ def assert_old_is_gone(stored: Stored) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Process]]:
+def run(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Process]]:
     processes: list[Process] = []
 
     def start(*words: str, **environment: str) -> Process:
-        variables = {"YIELDLINE_DATABASE__URL": database_url, **environment}
+        variables = {"YIELDLINE_DATABASE__URL": store_url, **environment}
         processes.append(Process([YIELDLINE, *words], environment=variables, directory=tmp_path))
         return processes[-1]
 
@@ -183,13 +176,13 @@ def test_a_life_whose_first_run_is_deleted_at_this_moment_begins_with_the_next(
 
 
 @pytest.mark.postgres
-def test_only_one_process_deletes_at_a_time(postgres_url: str, tmp_path: Path) -> None:
-    store = Stored(postgres_url)
+def test_only_one_process_deletes_at_a_time(postgres_store_url: str, tmp_path: Path) -> None:
+    store = Stored(postgres_store_url)
     fill(store)
     words = [YIELDLINE, "db", "prune", "--older-than", str(DAYS)]
-    with psycopg.connect(postgres_url) as other:
+    with psycopg.connect(postgres_store_url) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", (retention._LOCK,))
-        environment = {"YIELDLINE_DATABASE__URL": postgres_url}
+        environment = {"YIELDLINE_DATABASE__URL": postgres_store_url}
         with Process(words, environment=environment, directory=tmp_path) as process:
             assert process.wait(30) == 1
             assert "is deleting old runs" in process.output

@@ -3,7 +3,7 @@
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -41,13 +41,6 @@ procedure = "FCT"
 comparator = "LOG"
 required = true
 """
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def rows(database: Database, sql: str) -> Rows:
@@ -428,9 +421,9 @@ def test_a_number_of_a_run_is_never_given_again(stored: Stored) -> None:
 
 
 @pytest.mark.postgres
-def test_services_may_store_into_the_very_slots_that_are_deleted(postgres_url: str) -> None:
+def test_services_may_store_into_the_very_slots_that_are_deleted(postgres_store_url: str) -> None:
     """Two writers and a third process that deletes, at the same units and in the same hours."""
-    stores = [Stored(postgres_url) for _ in range(2)]
+    stores = [Stored(postgres_store_url) for _ in range(2)]
     for number in range(300):
         stores[0].save(run_message(f"U{number % 20}", minutes=number * 3), at=NOON)
     later = NOON + 31 * DAY
@@ -444,7 +437,7 @@ def test_services_may_store_into_the_very_slots_that_are_deleted(postgres_url: s
             again_and_again(stores[writer], message | {"message_id": f"{writer}-{number}"}, later)
 
     threads = [threading.Thread(target=store, args=(writer,)) for writer in range(2)]
-    threads.append(threading.Thread(target=delete_until, args=(postgres_url, horizon, done)))
+    threads.append(threading.Thread(target=delete_until, args=(postgres_store_url, horizon, done)))
     for thread in threads:
         thread.start()
     for thread in threads[:2]:

@@ -1,7 +1,6 @@
 """Rulebooks in the database: versions, who may follow whom, and the trail nobody can change."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,13 +16,6 @@ from tests.support.stored import Stored
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 ONE = '# our first\r\n[[rule]]\nid = "vcc"\ntest_step = "vcc"\nlow = 4.75\nhigh = 5.25\n'
 TWO = ONE.replace("4.75", "4.9")
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def activate(

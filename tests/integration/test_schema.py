@@ -1,7 +1,6 @@
 """The schema: what the database itself keeps, and what an upgrade makes of rows that are there."""
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,22 +8,25 @@ from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from broker.errors import StoreRefused
 from broker.messages import Comparator
+from broker.sections import DatabaseSettings
 from service.core.lookup import Rulebook
 from service.core.rules import Rule
 from service.store import schema
 from service.store.codes import HOUR_US
+from service.store.database import Database
+from service.store.schema import is_current, upgrade
 from service.store.unit_states import UNIT_STATE
-from tests.support.stored import Stored, run_message
+from tests.support.processes import PYTHON, Process
+from tests.support.stored import Stored, one, run_message
 
+UPGRADE = (
+    "import sys; from broker.settings import DatabaseSettings as S;"
+    " from service.store.database import Database as D; from service.store.schema import upgrade;"
+    " print('ready', flush=True); upgrade(D(S(url=sys.argv[1]))); print('done', flush=True)"
+)
 KEY = "hour, machine, line, product, procedure, fixture, operator"
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def rows(stored: Stored, sql: str) -> list[tuple[Any, ...]]:
@@ -116,7 +118,7 @@ def test_an_upgrade_works_out_what_the_older_version_did_not_keep(stored: Stored
                 connection.execute(
                     text(f"DELETE FROM {name} WHERE unit_id = :unit_id"), {"unit_id": unit_id}
                 )
-    schema.upgrade(stored.database)
+    upgrade(stored.database)
     after = rows(stored, states), unit_hours(stored), *(rows(stored, each) for each in details)
     assert after == before
     assert_all_states_but_one_are_further(stored)
@@ -148,13 +150,13 @@ def test_an_upgrade_counts_measurements_and_missing_steps_as_the_writer_does(
     with schema._locked(stored.database) as connection:
         command.downgrade(schema._config(connection), "0004")
     assert rows(stored, missing) == [(0,)]
-    schema.upgrade(stored.database)
+    upgrade(stored.database)
     assert [rows(stored, query) for query in queries] == before
 
 
 @pytest.mark.postgres
-def test_postgresql_is_told_how_many_measurements_a_run_has(postgres_url: str) -> None:
-    stored = Stored(postgres_url)
+def test_postgresql_is_told_how_many_measurements_a_run_has(postgres_store_url: str) -> None:
+    stored = Stored(postgres_store_url)
     fill(stored)
     with stored.database.engine.begin() as connection:
         connection.execute(text("ANALYZE measurement"))
@@ -192,3 +194,30 @@ def test_the_database_refuses_to_change_what_is_kept_for_ever(
     ):
         connection.execute(text(sql.format(table=table)))
     assert rows(stored, f"SELECT reason FROM {table}") == [("first",)]
+
+
+def test_an_upgrade_may_be_repeated(database_url: str) -> None:
+    database = Database(DatabaseSettings(url=database_url))
+    assert not is_current(database)
+    for _ in range(2):
+        upgrade(database)
+        assert is_current(database)
+    database.dispose()
+
+
+def test_processes_that_upgrade_at_once_wait_for_each_other(database_url: str) -> None:
+    processes = [Process([PYTHON, "-c", UPGRADE, database_url]) for _ in range(4)]
+    assert [each.wait(60) for each in processes] == [0] * 4, [each.output for each in processes]
+    database = Database(DatabaseSettings(url=database_url))
+    assert is_current(database)
+    database.dispose()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(stored: Stored) -> None:
+    stored.save(run_message("A"))
+    with stored.database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreRefused, match=r"written by a newer Yieldline .*Start that version"):
+        upgrade(stored.database)
+    assert one(stored, "SELECT version_num FROM alembic_version") == "9999"
+    assert one(stored, "SELECT count(*) FROM run") == 1

@@ -31,13 +31,6 @@ DRAFT = ACTIVE.replace("4.75", "4.9")
 SEAL = '[[rule]]\nid = "seal"\ntest_step = "seal"\ncomparator = "LOG"\nrequired = true\n'
 
 
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
-
-
 def start(stored: Stored, body: str = DRAFT) -> StoredShadow:
     return start_shadow(stored.database, Draft(body), actor="ann", reason="a trial", now=NOON)
 

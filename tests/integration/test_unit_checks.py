@@ -1,6 +1,6 @@
 """May this unit be run here: from what is stored, on both databases and over HTTP."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,13 +15,6 @@ PLANT = {
     "products": {"P1": {"route": ["ICT", "FCT"], "retests_max": 1}},
     "machines": {"ICT-3": {"procedures": ["ICT"]}},
 }
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What the unit page asks while it is open, and the units of a panel."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,13 +10,6 @@ from service.store.queries.panels import panel_units
 from tests.support.ports import free_port
 from tests.support.stored import Stored, run_message
 from tests.support.web import Web, serving
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ VOUT = Filters(product_id=worked_example.PRODUCT, step="vout")
 
 
 @pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
+def stored(store_url: str) -> Iterator[Stored]:
     """Yield the example's history, judged by its rulebook."""
-    store = Stored(database_url)
+    store = Stored(store_url)
     body = (FOLDER / "psu-12.toml").read_text("utf-8")
     draft = Draft(body)
     book = activate_rulebook(store.database, draft, actor="ann", reason="start", now=NOON)

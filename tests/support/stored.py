@@ -1,19 +1,22 @@
 """Fill a database as the service does: decode, judge and save real messages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from sqlalchemy import text
 
+from broker.link import Outgoing
 from broker.sections import DatabaseSettings
 from broker.topics import TopicTemplate
 from service.core.decode import DecodeSettings, decode
 from service.core.judge import judge
 from service.core.lookup import Rulebook
 from service.core.records import DecodedRun
-from service.store.batches import Arrival, Committed
+from service.store.batches import Arrival, Committed, Saved
 from service.store.database import Database
+from service.store.queries.health import books
 from service.store.schema import upgrade
 from service.store.writer import Writer
 
@@ -63,6 +66,13 @@ class Stored:
         self.database.dispose()
 
 
+def migrate(url: str) -> None:
+    """Make the tables in a database, and leave it to whoever copies it."""
+    database = Database(DatabaseSettings(url=url))  # type: ignore[arg-type]
+    upgrade(database)
+    database.dispose()
+
+
 def run_message(
     barcode: str,
     *,
@@ -89,3 +99,34 @@ def run_message(
         ),
         **fields,
     }
+
+
+def rows(stored: Stored, sql: str) -> list[dict[str, Any]]:
+    """Return what the database itself answers."""
+    with stored.database.reading() as session:
+        return [dict(row) for row in session.connection().execute(text(sql)).mappings()]
+
+
+def one(stored: Stored, sql: str) -> Any:  # noqa: ANN401
+    """Return the only value that the database itself answers."""
+    ((value,),) = (tuple(row.values()) for row in rows(stored, sql))
+    return value
+
+
+def summary(committed: Committed) -> tuple[int, int, int]:
+    """Return how many runs were stored, were duplicates and were rejected."""
+    saved = committed.saved
+    return len(saved.runs), len(saved.duplicates), len(saved.rejections)
+
+
+def assert_books_balance(stored: Stored) -> None:
+    """Fail where a machine received another number than it stored, rejected and had before."""
+    for book in books(stored.database):
+        assert book["received"] == book["stored"] + book["rejected"] + book["duplicates"], book
+
+
+def second_writer(
+    stored: Stored, encode: Callable[[Saved], list[Outgoing]] | None = None
+) -> Writer:
+    """Return another writer to the same database, as of another process."""
+    return Writer(stored.database, encode or (lambda _: []))
