@@ -16,7 +16,7 @@ from service.store.queries.golden import LIMIT_MAX as GOLDEN_MAX
 from service.store.queries.golden import golden_samples
 from service.store.queries.mixes import mixes
 from service.store.queries.steps import pareto_of_steps
-from service.store.queries.yields import SHORT_GROUPS, rolled_throughput, yields
+from service.store.queries.yields import SHORT_GROUPS, Group, rolled_throughput, yields
 from ui.api.analysis_models import FailingSteps, GoldenSamples
 from ui.api.answers import answer
 from ui.api.models import Figures, Yields
@@ -31,19 +31,7 @@ _PROBLEMS = answers(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILA
 class YieldQuery(FilterQuery):
     """Which runs, and how to group them."""
 
-    group: Literal[
-        "procedure",
-        "line",
-        "machine",
-        "product",
-        "fixture",
-        "operator",
-        "panel_position",
-        "15min",
-        "hour",
-        "day",
-        "shift",
-    ] = Field(
+    group: Group = Field(
         default="procedure",
         description="One entry each; by the 15 minutes or hour (UTC), day or shift (the plant's) of"
         " a unit's first run. 15min and panel_position take at most 25 hours.",

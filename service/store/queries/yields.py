@@ -1,7 +1,7 @@
 """Yields per group, with their doubt: what /api/v1/yield says."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection
 
@@ -36,7 +36,7 @@ from service.store.queries.sums import sums_by
 from service.store.queries.unit_sets import count_by_procedure
 from service.store.queries.unit_totals import unit_figures, units_by
 
-GROUPS: Final = (
+Group: TypeAlias = Literal[
     "procedure",
     "line",
     "machine",
@@ -48,8 +48,9 @@ GROUPS: Final = (
     "hour",
     "day",
     "shift",
-)
+]
 """What yields can be grouped by; the last four by the start of the unit's first run."""
+GROUPS: Final[tuple[str, ...]] = get_args(Group)
 SHORT_GROUPS: Final = frozenset({"15min", "panel_position"})
 """No roll-up knows these: they are counted run by run, which takes its time over a long range."""
 _PERIODS: Final[Mapping[str, Callable[[PlantSettings], PeriodAt]]] = {

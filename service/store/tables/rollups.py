@@ -6,7 +6,24 @@ from sqlmodel import Field, SQLModel
 from service.store.tables.columns import IN_KEY_ORDER, big_column, index_of
 
 
-class RunHourRow(SQLModel, table=True):
+class _Hour(SQLModel):
+    """The key of every roll-up: what happened in one hour since 1970, and where."""
+
+    hour: int = Field(primary_key=True)
+    machine: int = Field(primary_key=True)
+    line: int = Field(primary_key=True)
+    product: int = Field(primary_key=True)
+    procedure: int = Field(primary_key=True)
+
+
+class _DetailHour(_Hour):
+    """The same, by fixture and operator as well, 0 for none."""
+
+    fixture: int = Field(primary_key=True)
+    operator: int = Field(primary_key=True)
+
+
+class RunHourRow(_Hour, table=True):
     """Runs per hour of their start, by outcome: what dashboards add up instead of scanning runs.
 
     `late` counts those that came more than an hour after their hour was over: they corrected what
@@ -19,11 +36,6 @@ class RunHourRow(SQLModel, table=True):
     __tablename__ = "run_hour"
     __table_args__ = (IN_KEY_ORDER,)
 
-    hour: int = Field(primary_key=True)
-    machine: int = Field(primary_key=True)
-    line: int = Field(primary_key=True)
-    product: int = Field(primary_key=True)
-    procedure: int = Field(primary_key=True)
     passed: int
     failed: int
     errors: int
@@ -35,7 +47,7 @@ class RunHourRow(SQLModel, table=True):
     repeating: int = Field(sa_column_kwargs={"server_default": "0"})
 
 
-class UnitHourRow(SQLModel, table=True):
+class UnitHourRow(_Hour, table=True):
     """Units per hour of their first run at a procedure, by what became of them.
 
     `second_passed`: good at the first or the second run. `runs`: all of theirs, whenever.
@@ -44,11 +56,6 @@ class UnitHourRow(SQLModel, table=True):
     __tablename__ = "unit_hour"
     __table_args__ = (IN_KEY_ORDER,)
 
-    hour: int = Field(primary_key=True)
-    machine: int = Field(primary_key=True)
-    line: int = Field(primary_key=True)
-    product: int = Field(primary_key=True)
-    procedure: int = Field(primary_key=True)
     units: int
     first_passed: int
     second_passed: int
@@ -57,7 +64,7 @@ class UnitHourRow(SQLModel, table=True):
     runs: int
 
 
-class RunHourDetailRow(SQLModel, table=True):
+class RunHourDetailRow(_DetailHour, table=True):
     """As `run_hour`, by fixture and operator as well, 0 for none.
 
     Only of runs that name one of them, and of those that came late. Most questions do not want to
@@ -67,13 +74,6 @@ class RunHourDetailRow(SQLModel, table=True):
     __tablename__ = "run_hour_detail"
     __table_args__ = (IN_KEY_ORDER,)
 
-    hour: int = Field(primary_key=True)
-    machine: int = Field(primary_key=True)
-    line: int = Field(primary_key=True)
-    product: int = Field(primary_key=True)
-    procedure: int = Field(primary_key=True)
-    fixture: int = Field(primary_key=True)
-    operator: int = Field(primary_key=True)
     passed: int
     failed: int
     errors: int
@@ -84,7 +84,7 @@ class RunHourDetailRow(SQLModel, table=True):
     measured_failed: int = Field(sa_column=big_column())
 
 
-class UnitHourDetailRow(SQLModel, table=True):
+class UnitHourDetailRow(_DetailHour, table=True):
     """As `unit_hour`, by fixture and operator of the first run as well, 0 for none.
 
     Only of units whose first run names one of them.
@@ -93,13 +93,6 @@ class UnitHourDetailRow(SQLModel, table=True):
     __tablename__ = "unit_hour_detail"
     __table_args__ = (IN_KEY_ORDER,)
 
-    hour: int = Field(primary_key=True)
-    machine: int = Field(primary_key=True)
-    line: int = Field(primary_key=True)
-    product: int = Field(primary_key=True)
-    procedure: int = Field(primary_key=True)
-    fixture: int = Field(primary_key=True)
-    operator: int = Field(primary_key=True)
     units: int
     first_passed: int
     second_passed: int
@@ -108,7 +101,7 @@ class UnitHourDetailRow(SQLModel, table=True):
     runs: int
 
 
-class StepHourRow(SQLModel, table=True):
+class StepHourRow(_Hour, table=True):
     """Measurements of one step and unit of measure per hour: outcomes, mean and squares.
 
     `measure_unit` is 0 where the machine sent none. Rows of two units never merge unconverted.
@@ -126,11 +119,6 @@ class StepHourRow(SQLModel, table=True):
         IN_KEY_ORDER,
     )
 
-    hour: int = Field(primary_key=True)
-    machine: int = Field(primary_key=True)
-    line: int = Field(primary_key=True)
-    product: int = Field(primary_key=True)
-    procedure: int = Field(primary_key=True)
     step: int = Field(primary_key=True)
     measure_unit: int = Field(primary_key=True)
     passed: int
