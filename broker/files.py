@@ -1,8 +1,11 @@
-"""Reading a file that a person has named: what is wrong with it in one sentence."""
+"""Files: reading one that a person has named, and giving one its name that we have written."""
 
+import os
+import tomllib
 from pathlib import Path
+from typing import Any
 
-from broker.errors import YieldlineError
+from broker.errors import SettingsError, YieldlineError
 
 
 def read_text(file: Path, kind: type[YieldlineError], name: str | None = None) -> str:
@@ -20,6 +23,36 @@ def read_text(file: Path, kind: type[YieldlineError], name: str | None = None) -
         return file.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise kind(f"{name or file} {trouble_of(error)}") from error
+
+
+def read_table(file: Path) -> dict[str, Any]:
+    """Return what a file of settings in TOML holds; Windows' byte order mark may stand before it.
+
+    Raises:
+        FileNotFoundError: There is none; what to do about that depends on who has named it.
+        SettingsError: It cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(file.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} {trouble_of(error)}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
+
+
+def put_in_place(part: Path, file: Path) -> None:
+    """Give a written file its name, so that it survives a power cut whole or not at all."""
+    with part.open("rb") as written:
+        os.fsync(written.fileno())
+    part.replace(file)
+    if os.name == "posix":
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def trouble_of(error: OSError | UnicodeDecodeError) -> str:

@@ -6,7 +6,6 @@ environment, never the network.
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from broker.errors import SettingsError
-from broker.files import trouble_of
+from broker.files import read_table
 from broker.origins import Layers, dotted
 from broker.plant_sections import (
     AlertsSettings,
@@ -53,12 +52,29 @@ NAMED_SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
 """Sections with a table for each name, such as [machines.FCT-12]."""
 
 
-class Settings(BaseSettings):
-    """All sections. Build with `load_settings`."""
+class FromEnvironment(BaseSettings):
+    """Settings whose values the environment beats: those of the service and of the agent."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keep the environment and what we read ourselves; no .env file is read unasked."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+class Settings(FromEnvironment):
+    """All sections. Build with `load_settings`."""
 
     broker: BrokerSettings = BrokerSettings()
     topics: TopicsSettings = TopicsSettings()
@@ -79,19 +95,6 @@ class Settings(BaseSettings):
     products: dict[str, ProductSettings] = Field(
         default_factory=dict, description="One table a product: [products.PCB-7]."
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Keep the environment and our own layers; no .env file is read unasked."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
 
     def template(self) -> TopicTemplate:
         """Return the topic template, parsed."""
@@ -193,15 +196,11 @@ def _read_file(file: Path | None) -> tuple[Path, dict[str, Any]]:
     named = file or (Path(os.environ[CONFIG_ENV]) if os.environ.get(CONFIG_ENV) else None)
     path = named or Path("yieldline.toml")
     try:
-        return path, tomllib.loads(path.read_text("utf-8"))
+        return path, read_table(path)
     except FileNotFoundError as error:
         if named is None:
             return path, {}
         raise SettingsError(f"{path} does not exist. Give another --config, or none.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} {trouble_of(error)}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} cannot be read as TOML: {error}.") from error
 
 
 def _check_environment() -> None:

@@ -6,19 +6,17 @@ The broker, topics and log sections are those of the service, also in the enviro
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from broker.errors import SettingsError
-from broker.files import trouble_of
+from broker.files import read_table
 from broker.sections import BrokerSettings, LogSettings, TopicsSettings
-from broker.settings import ENV_PREFIX, not_json
+from broker.settings import ENV_PREFIX, FromEnvironment, not_json
 from broker.topics import ID_PATTERN, UNASSIGNED_LINE, Channel, TopicTemplate
 from edge_agent.formats import Options, read_options
 
@@ -79,12 +77,8 @@ class SourceSettings(_Section):
     )
 
 
-class Config(BaseSettings):
+class Config(FromEnvironment):
     """All of agent.toml. Build with `load_config`."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__"
-    )
 
     agent: AgentSettings = AgentSettings()
     broker: BrokerSettings = BrokerSettings()
@@ -93,19 +87,6 @@ class Config(BaseSettings):
     source: tuple[SourceSettings, ...] = Field(
         min_length=1, description="One [[source]] a machine's set of files."
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Keep the environment and the file."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
 
     def template(self) -> TopicTemplate:
         """Return the topic template, parsed."""
@@ -158,13 +139,9 @@ def load_config(file: Path) -> Config:
             file, the key and the closest known one.
     """
     try:
-        table = tomllib.loads(file.read_text("utf-8-sig"))
+        table = read_table(file)
     except FileNotFoundError as error:
         raise SettingsError(f"{file} does not exist. Give another --config.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} {trouble_of(error)}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
     try:
         config = Config(**table)
     except ValidationError as error:

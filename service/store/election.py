@@ -14,14 +14,9 @@ from sqlalchemy import Connection, text
 from broker.errors import StoreUnavailable
 from service.store.database import Database
 from service.store.lease import claim_file
+from service.store.session_lock import try_session_lock
 
 _WATCHER_LOCK: Final = 0x59_4C_00_04  # "YL": PostgreSQL's advisory lock of the watcher
-_NOTICE_DEATH: Final = (
-    "SET tcp_keepalives_idle = 10",
-    "SET tcp_keepalives_interval = 5",
-    "SET tcp_keepalives_count = 3",
-)
-"""The lock of a computer that is gone becomes free in half a minute."""
 
 
 class Mandate:
@@ -65,22 +60,8 @@ def stand(database: Database) -> Mandate | None:
     if database.is_sqlite:
         claim_file(database)
         return Mandate(database, None)
-    with database.translated():
-        connection = database.engine.connect()
-        try:
-            connection.detach()  # closing it ends the session, and with it the lock
-            with connection.begin():
-                query = f"SELECT pg_try_advisory_lock({_WATCHER_LOCK})"
-                is_elected = bool(connection.exec_driver_sql(query).scalar())
-                for setting in _NOTICE_DEATH if is_elected else ():
-                    connection.exec_driver_sql(setting)
-        except BaseException:
-            connection.close()
-            raise
-        if not is_elected:
-            connection.close()
-            return None
-        return Mandate(database, connection)
+    connection = try_session_lock(database, _WATCHER_LOCK)
+    return None if connection is None else Mandate(database, connection)
 
 
 def is_watched(database: Database) -> bool | None:

@@ -6,7 +6,6 @@ its file the next time, and not written again.
 """
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from broker.errors import StoreUnavailable
+from broker.files import put_in_place
 from service.store.archives.rows import Batch, read, schema
 from service.store.archives.turn import archiving
 from service.store.database import Database
@@ -156,16 +156,8 @@ class _File:
         """Write the rest, read all of it back, and give the file its name."""
         self._write_group()
         self._writer.close()
-        with self._part.open("rb") as written:
-            os.fsync(written.fileno())
         self._read_back()
-        self._part.replace(self._free_name())
-        if os.name == "posix":
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        put_in_place(self._part, self._free_name())
 
     def give_up(self) -> None:
         """Leave nothing behind."""

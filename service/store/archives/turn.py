@@ -8,6 +8,7 @@ from typing import Final
 from broker.errors import StoreUnavailable
 from service.store.database import Database
 from service.store.lease import lock_file
+from service.store.session_lock import try_session_lock
 
 _LOCK: Final = 0x59_4C_00_05  # "YL": PostgreSQL's advisory lock for archiving
 
@@ -46,17 +47,9 @@ def _by_file(database: Database) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def _by_session(database: Database) -> Iterator[bool]:
-    with database.translated():
-        connection = database.engine.connect()
-        try:
-            connection.detach()  # closing it ends the session, and with it the lock
-            with connection.begin():
-                query = f"SELECT pg_try_advisory_lock({_LOCK})"
-                is_ours = bool(connection.exec_driver_sql(query).scalar())
-        except BaseException:
-            connection.close()
-            raise
+    connection = try_session_lock(database, _LOCK)
     try:
-        yield is_ours
+        yield connection is not None
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from broker.errors import SettingsError, StoreUnavailable
+from broker.files import put_in_place
 from service.store.audit import Change, record
 from service.store.backups import postgres_file, sqlite_file
 from service.store.backups.manifest import (
@@ -22,7 +23,6 @@ from service.store.backups.manifest import (
     check_bytes,
     check_contents,
     fingerprint,
-    put_in_place,
     read_manifest,
     write_manifest,
 )

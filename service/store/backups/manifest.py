@@ -1,6 +1,5 @@
 """What a backup says of itself, in a small file beside it: by this it is checked."""
 
-import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from broker.errors import SettingsError
+from broker.files import put_in_place
 from broker.messages import Timestamp
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -88,21 +88,8 @@ def write_manifest(backup: Path, manifest: Manifest) -> None:
     file = manifest_file(backup)
     part = file.with_name(f"{file.name}.part")
     part.write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
-    put_in_place(part, file)
-
-
-def put_in_place(part: Path, file: Path) -> None:
-    """Give a written file its name, so that it survives a power cut whole or not at all."""
     part.chmod(OWNER_ONLY)
-    with part.open("rb") as written:
-        os.fsync(written.fileno())
-    part.replace(file)
-    if os.name == "posix":
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    put_in_place(part, file)
 
 
 def check_bytes(backup: Path, manifest: Manifest) -> None:
