@@ -4,7 +4,16 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from tests.benchmarks import agent, latency, reconnect, replicas, screens, start, throughput
+from tests.benchmarks import (
+    agent,
+    latency,
+    open_screen,
+    reconnect,
+    replicas,
+    screens,
+    start,
+    throughput,
+)
 from tests.benchmarks.figures import Figure, page
 from tests.benchmarks.history import history, history_section
 from tests.benchmarks.month import MEASUREMENTS
@@ -21,14 +30,17 @@ _NOTES = (
     *start.NOTES,
     *replicas.NOTES,
     *reconnect.NOTES,
+    *open_screen.NOTES,
 )
-_ALL = "P1,P2,P3,P4,P5,P6,P7,P8,P10,F27"
+_ALL = "P1,P2,P3,P4,P5,P6,P7,P8,P10,F27,F29,F30"
 _ALONE = (
     ({"P4", "P5"}, screens.screens),
     ({"P7"}, agent.agent),
     ({"P8"}, start.start),
     ({"P10"}, replicas.replicas),
     ({"F27"}, reconnect.reconnect),
+    ({"F29"}, open_screen.open_screen),
+    ({"F30"}, screens.many_screens),
 )
 """Parts that choose their database themselves."""
 

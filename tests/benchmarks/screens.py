@@ -1,4 +1,4 @@
-"""P4 and P5: what many screens cost, and how old a number is when it is painted."""
+"""P4, P5 and F30: what many screens cost, and how old a number is when it is painted."""
 
 import contextlib
 import time
@@ -11,11 +11,12 @@ import psutil
 
 from tests.benchmarks.figures import Figure, Yardstick
 from tests.benchmarks.load import Message, flat_results, take
-from tests.benchmarks.parts import Plant, helper, plant
+from tests.benchmarks.parts import Plant, plant
 from tests.support.browser import Browser
 from tests.support.ports import free_port, listens
 from tests.support.processes import YIELDLINE, Process
 from tests.support.raw_mqtt import Sender
+from tests.support.viewers import Sighting, sightings, viewing
 from tests.support.waiting import eventually_sync
 
 NOTES = (
@@ -28,10 +29,17 @@ NOTES = (
         "**P5**: processor time of the web process, in per cent of one core, with 100 screens on"
         " the floor at 1,000 flat results/s. The yardstick is the same load with no screen."
     ),
+    (
+        "**F30**, of the fault matrix: 200 screens on the floor at 1,000 flat results/s, each a"
+        " websocket that answers as the page does; from a probe machine's publish until a screen"
+        " has the frame with it, over all screens. They share one subscription at the broker, which"
+        " a test counts. The yardstick is one screen."
+    ),
 )
 PER_SECOND: Final = 1_000
-_PROBES, _PROBE_EVERY_S = 60, 0.34
+_PROBES, _FRAMED_PROBES, _PROBE_EVERY_S = 60, 20, 0.34
 _MEASURE_S = 15
+_SCREENS: Final = 200
 _PROBE: Final = "PROBE-1"
 
 # Called after the page's own listener: the components have the frame by then.
@@ -44,6 +52,25 @@ window.socket.on("yieldline_frame", (frame) => {
   requestAnimationFrame(() => setTimeout(note));
 });
 """
+
+
+def many_screens(rounds: int) -> Iterator[Figure]:
+    """Measure F30."""
+    times: dict[int, list[float]] = {}
+    with plant("SQLite") as place, web_app(place) as (_, url), loading(place):
+        for count in (1, _SCREENS):
+            with viewing(url, count, probe=_PROBE) as viewers:
+                times[count] = [_framed_ms(place, viewers, count) for _ in range(rounds + 1)]
+    yield Figure(
+        "F30",
+        "publish to frame at 1,000/s, 200 screens, p95",
+        "SQLite",
+        "ms",
+        times[_SCREENS][1:],
+        Yardstick("one screen", times[1][1:]),
+        floor=1_000,
+        goal=500,
+    )
 
 
 def screens(rounds: int) -> Iterator[Figure]:
@@ -97,15 +124,6 @@ def web_app(place: Plant) -> Iterator[tuple[Process, str]]:
 
 
 @contextlib.contextmanager
-def viewing(url: str, count: int, stay_s: float = 0) -> Iterator[None]:
-    """Have so many screens look; with `stay_s` they come and go."""
-    with helper("viewers", url, count, stay_s) as viewers:
-        viewers.wait_for(f"watching {count}", 120)
-        yield
-        assert viewers.exit_code is None, viewers.output
-
-
-@contextlib.contextmanager
 def loading(place: Plant) -> Iterator[None]:
     """Publish flat results at 1,000/s until the end of the block."""
     is_over = False
@@ -139,7 +157,7 @@ def _painted_ms(place: Plant, url: str) -> float:
     try:
         browser.open(url)
         browser.run(_NOTE_PAINTS, _PROBE)
-        published = list(_publish_probes(place))
+        published = list(_publish_probes(place, _PROBES))
         eventually_sync(lambda: _newest(browser) >= published[-1], 10)
         painted: list[list[float]] = browser.run("return window.painted")
     finally:
@@ -148,10 +166,30 @@ def _painted_ms(place: Plant, url: str) -> float:
     return ages[int(len(ages) * 0.99)] * 1000
 
 
-def _publish_probes(place: Plant) -> Iterator[float]:
+def _framed_ms(place: Plant, viewers: Process, count: int) -> float:
+    """Return the p95 from a probe's publish to a screen's frame, in milliseconds."""
+    published = list(_publish_probes(place, _FRAMED_PROBES))
+
+    def seen() -> dict[int, list[Sighting]]:
+        by_seat: dict[int, list[Sighting]] = {}
+        for each in sightings(viewers):
+            by_seat.setdefault(each.seat, []).append(each)
+        assert sum(each[-1].last >= published[-1] for each in by_seat.values()) == count
+        return by_seat
+
+    found = eventually_sync(seen, 30)
+    ages = sorted(
+        next(each.at for each in noted if each.last >= at) - at
+        for noted in found.values()
+        for at in published
+    )
+    return ages[int(len(ages) * 0.95)] * 1000
+
+
+def _publish_probes(place: Plant, count: int) -> Iterator[float]:
     """Publish a result now and then, in no step with the frames; yield when each left."""
     with Sender(place.mqtt_port, "bench-probe") as sender:
-        for number in range(_PROBES):
+        for number in range(count):
             at = time.time()
             sender.send([_probe(number, at)])
             yield at

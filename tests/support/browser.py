@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -73,10 +75,34 @@ class Browser:
         """Wait until `predicate()` is true; when it never is, say what stands on the page."""
         eventually_sync(predicate, timeout_s, saw=self.text)
 
+    def sleep(self) -> None:
+        """Freeze all of its processes (SIGSTOP), as a laptop that is shut does, until `wake`."""
+        self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let them go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.driver.service.process
+        for process in psutil.Process(self.driver.service.process.pid).children(recursive=True):
+            process.send_signal(number)
+
     def complaints(self) -> list[str]:
         """Return the errors of its console since the last call."""
         entries = self.driver.get_log("browser")
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+
+    def frames(self) -> int:
+        """Return how many frames of a live page its socket brought since the last call."""
+        messages = [
+            json.loads(each["message"])["message"] for each in self.driver.get_log("performance")
+        ]
+        return sum(
+            each["method"] == "Network.webSocketFrameReceived"
+            and "yieldline_frame" in each["params"]["response"]["payloadData"]
+            for each in messages
+        )
 
     def hosts(self) -> set[str]:
         """Return the hosts of all requests since the last call, websockets too."""
