@@ -1,7 +1,7 @@
 """Rows 6 to 9 of the fault matrix: a database that is away, full, slow, locked or read-only.
 
-Row 10, a second service on one SQLite file, is in tests/integration/test_service.py, and so is a
-server that is stopped at once and started again.
+Row 10, a second service on one SQLite file, is in tests/integration/test_service_losses.py, and
+so is a server that is stopped at once and started again.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Row 33 of the fault matrix: an upgrade that is killed anywhere, and versions that meet.
 
-That an older version refuses what a newer one has written is in tests/integration/test_writer.py.
+That an older version refuses what a newer one has written is in tests/integration/test_schema.py.
 """
 
 import re
