@@ -111,6 +111,11 @@ def test_bad_toml_names_the_file_and_the_place(text: str) -> None:
     assert "line" in sentence or "end of document" in sentence
 
 
+def test_a_byte_order_mark_before_the_settings_is_no_trouble() -> None:
+    Path("yieldline.toml").write_bytes(b'\xef\xbb\xbf[plant]\nname = "North"\n')
+    assert load_settings().plant.name == "North"
+
+
 def test_a_file_that_is_not_utf_8_is_one_sentence() -> None:
     Path("yieldline.toml").write_bytes(b'[plant]\nname = "M\xfcnchen"\n')
     assert mistake() == "yieldline.toml is not UTF-8 text (byte 17). Save it as UTF-8."
