@@ -19,16 +19,16 @@ NOTES = (
         "**F29**, of the fault matrix, the page: Chromium has the floor open and is shown 200,000"
         " new states of its 50 tiles, real frames with new numbers, times and barcodes; what"
         " JavaScript holds after a garbage collection. The yardstick is the same before them, after"
-        " the first 25,000; the floor is 10 % above it. One round."
+        " the first 50,000; the floor is 10 % above it. One round."
     ),
     (
         "**F29**, the web app: resident memory after 200,000 results, while that page is open. The"
-        " yardstick is the same before them, after the first 100,000, when what has a limit is"
-        " full. One round."
+        " yardstick is the same before them, after another 200,000, when what has a limit is full:"
+        " so many units of a shift are kept. One round."
     ),
 )
 UPDATES: Final = 200_000
-_WARM_FRAMES, _WARM_RESULTS, _TOGETHER = 500, 100_000, 10_000
+_WARM_FRAMES, _WARM_RESULTS, _TOGETHER = 1_000, 200_000, 10_000
 _FRAMES: Final = UPDATES // MACHINES
 _MORE: Final = 1.1
 _SEEN_S: Final = 300
