@@ -24,8 +24,6 @@ from ui.seen import Seen
 Frame: TypeAlias = dict[str, Any]
 
 TILE_RUNS: Final = 30
-FAILS_IN_A_ROW: Final = 3
-NO_VERDICT_RUNS: Final = 3
 MARGINAL_SHARE: Final = 0.3
 _MARGINAL_RUNS_MIN: Final = 10
 _CANDIDATE_STEPS: Final = 5

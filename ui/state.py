@@ -57,11 +57,6 @@ class LiveHub:
         """Why it is not connected, in words; None while it is."""
         return next((feed.trouble for feed in self._feeds if feed.trouble), None)
 
-    @property
-    def listener_count(self) -> int:
-        """How many listen."""
-        return len(self._listeners)
-
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Have `callback(messages)` called for every burst, until the returned function is called.
 

@@ -1,7 +1,6 @@
-"""Histograms with limits, and quantiles of what was measured. Pure: no I/O."""
+"""Histograms, with limits, of what was measured. Pure: no I/O."""
 
 import math
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -71,18 +70,6 @@ def histogram_of(values: Values, bounds: Bounds, bins_max: int = BINS_MAX) -> Hi
         below_low_count=_count_below(array, bounds.low),
         above_high_count=_count_below(-array, None if bounds.high is None else -bounds.high),
     )
-
-
-def quantiles_of(values: Values, shares: Sequence[float]) -> tuple[float, ...] | None:
-    """Return the quantiles of values at `shares` (0 to 1 each), in their unit; None of no values.
-
-    Raises:
-        ValueError: A share is outside 0 to 1; or see `as_values`.
-
-    Source: Hyndman and Fan (1996), "Sample quantiles in statistical packages", definition 7.
-    """
-    array = as_values(values)
-    return tuple(np.quantile(array, shares).tolist()) if array.size else None
 
 
 def _count_below(array: FloatArray, limit: float | None) -> int:

@@ -83,10 +83,6 @@ class Rulebook:
         """Return the most specific rule that applies to what is sent; None if none does."""
         return self.scope(machine_id, product_id, procedure)[test_step]
 
-    def required_for(self, machine_id: str, product_id: str, procedure: str) -> tuple[Rule, ...]:
-        """Return the rules whose step has to be in every Run of these, in no order."""
-        return self.scope(machine_id, product_id, procedure).required
-
     def _find_scope(self, *texts: str) -> StepRules:
         matched = tuple(
             selectors.matching(text) for selectors, text in zip(self._selectors, texts, strict=True)

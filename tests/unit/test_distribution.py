@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.capability import Bounds
-from service.core.distribution import Histogram, histogram_of, quantiles_of
+from service.core.distribution import Histogram, histogram_of
 from service.core.moments import (
     NO_MOMENTS,
     VALUE_MAX,
@@ -285,9 +285,8 @@ def test_one_value_among_equal_ones_is_drawn() -> None:
     assert found.counts[0] == 50
 
 
-def test_nothing_has_no_histogram_and_no_quantiles() -> None:
+def test_nothing_has_no_histogram() -> None:
     assert histogram_of([], NO_BOUNDS) is None
-    assert quantiles_of([], [0.5]) is None
 
 
 def test_no_bins_are_refused() -> None:
@@ -313,9 +312,3 @@ def test_a_shift_moves_the_bins_and_keeps_the_counts(values: list[int], shift: i
     if len(set(values)) > 1:
         assert there.edges - shift == pytest.approx(here.edges, abs=1e-6)
     assert there.counts.tolist() == here.counts.tolist()
-
-
-def test_quantiles_are_those_of_definition_seven() -> None:
-    assert quantiles_of([4.0, 1.0, 3.0, 2.0], [0.0, 0.25, 0.5, 0.9, 1.0]) == pytest.approx(
-        (1.0, 1.75, 2.5, 3.7, 4.0)
-    )

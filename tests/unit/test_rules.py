@@ -190,7 +190,7 @@ def test_the_lookup_finds_what_matching_every_rule_finds(
             assert book.rule_for(*scope, step) is (applies if is_of_machine else None)
         found = [each for each in best.values() if each is not None]
         assert book.scope(*scope).expressions == tuple(each for each in found if each.expression)
-        assert set(book.required_for(*scope)) == {each for each in found if each.required}
+        assert set(book.scope(*scope).required) == {each for each in found if each.required}
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,8 +311,8 @@ def test_required_rules_are_those_of_the_product_procedure_and_machine() -> None
             rule("d", test_step="d", machine="OTHER", required=True),
         ],
     )
-    assert {each.id for each in book.required_for(*KEY[:3])} == {"a", "b"}
-    assert {each.id for each in book.required_for("M", "X", "ICT")} == set()
+    assert {each.id for each in book.scope(*KEY[:3]).required} == {"a", "b"}
+    assert {each.id for each in book.scope("M", "X", "ICT").required} == set()
 
 
 def test_a_more_specific_rule_that_is_not_required_lifts_the_requirement() -> None:
@@ -323,5 +323,5 @@ def test_a_more_specific_rule_that_is_not_required_lifts_the_requirement() -> No
             rule("not here", test_step="a", product="PROD-A"),
         ],
     )
-    assert book.required_for("M", "PROD-A", "FCT") == ()
-    assert [each.id for each in book.required_for("M", "PROD-B", "FCT")] == ["all"]
+    assert book.scope("M", "PROD-A", "FCT").required == ()
+    assert [each.id for each in book.scope("M", "PROD-B", "FCT").required] == ["all"]
