@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,13 +31,6 @@ def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real argon2, with less work: what it costs is no part of these tests."""
     hasher = passwords.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", hasher)
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def named(stored: Stored, name: str) -> Any:  # noqa: ANN401 - a row, or nothing
@@ -108,9 +100,9 @@ def test_there_is_always_an_admin(stored: Stored) -> None:
     ],
 )
 def test_what_is_not_taken_changes_nothing(
-    sqlite_url: str, name: str, password: str, sentence: str
+    sqlite_store_url: str, name: str, password: str, sentence: str
 ) -> None:
-    stored = Stored(sqlite_url)
+    stored = Stored(sqlite_store_url)
     users.add_user(stored.database, "ann", Role.ADMIN, PASSWORD, **BY)
     with pytest.raises(AccountError, match=sentence):
         users.add_user(stored.database, name, Role.ADMIN, password, **BY)
@@ -156,8 +148,8 @@ def test_of_a_token_only_its_hash_is_kept(stored: Stored) -> None:
 
 
 @pytest.mark.parametrize(("name", "days"), [("a b", 30), ("", 30), ("mes", 0), ("mes", 3_651)])
-def test_a_token_has_a_name_and_an_end(sqlite_url: str, name: str, days: int) -> None:
-    stored = Stored(sqlite_url)
+def test_a_token_has_a_name_and_an_end(sqlite_store_url: str, name: str, days: int) -> None:
+    stored = Stored(sqlite_store_url)
     with pytest.raises(AccountError):
         create_token(stored.database, name, Scope.VIEWER, days=days, **BY)
     assert trail(stored) == []

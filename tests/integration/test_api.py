@@ -1,7 +1,7 @@
 """The HTTP API, asked over a real port, on a real database and a real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,8 @@ from ui.api.shadows import ShadowPage
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Iterator[Stored]:
-    store = Stored(sqlite_url)
-    yield store
-    store.close()
+def store_url(sqlite_store_url: str) -> str:
+    return sqlite_store_url
 
 
 def settings_of(url: str, broker_port: int, root: str = "factory/v1") -> Settings:

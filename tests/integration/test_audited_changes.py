@@ -1,6 +1,6 @@
 """What cannot be recorded does not happen: the line of the trail alone fails, and so all does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -28,13 +28,6 @@ FULL_ON_SQLITE = (
     "CREATE TRIGGER no_line BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no line'); END"
 )
 FULL_ON_POSTGRES = "ALTER TABLE audit ADD CONSTRAINT no_line CHECK (false) NOT VALID"
-
-
-@pytest.fixture
-def stored(database_url: str) -> Iterator[Stored]:
-    store = Stored(database_url)
-    yield store
-    store.close()
 
 
 def changes(database: Database, rejection_id: int) -> dict[str, Callable[[], object]]:
