@@ -21,6 +21,14 @@ class ResultFeed(Feed):
     """One subscription to all results."""
 
     losses = (BrokerUnavailable, BrokerRefused)
+    _shall_renew = False
+
+    def renew(self) -> None:
+        """End this connection with the next result, and begin another.
+
+        Its session ends with it, and what the broker keeps for it: for who has fallen behind.
+        """
+        self._shall_renew = True
 
     async def _one_connection(self) -> AsyncIterator[list[LiveMessage]]:
         link = Connection(self._settings, f"yieldline-ui-{uuid.uuid4().hex[:12]}-results")
@@ -28,10 +36,13 @@ class ResultFeed(Feed):
             await link.open()
             await link.subscribe(self._template.subscription(Channel.RESULT))
             self._set(None)
+            self._shall_renew = False
             while batch := await link.next_batch(_BATCH_MAX):
                 # On arrival: a screen that dies reads the database when it starts again.
                 link.ack(batch)
                 yield self._shown(batch)
+                if self._shall_renew:
+                    raise BrokerUnavailable("too many results waited; what is stored is read anew")
                 await asyncio.sleep(0)
             raise BrokerUnavailable(LOST)
         finally:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from statistics import median
 from time import perf_counter
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from ui.books import add_up, balance_all
 from ui.figures import shift_label
 from ui.floor_model import FloorModel
 from ui.floor_view import Frame, floor_changes, floor_frame, line_part
+from ui.lag import Lag
 from ui.live_pages import may_watch
 from ui.machine_view import machine_frame
 from ui.meter import AgentWord, FeedFacts, Meter
@@ -103,7 +103,7 @@ class Feed:
         self._viewers: dict[str, _Viewer] = {}
         self._pending: deque[LiveMessage] | None = None
         """What arrives while the database is read; None: nothing is being read."""
-        self._lags_s: deque[float] = deque(maxlen=50)
+        self._lag = Lag()
         """From the service's hand to ours: judged, stored, published, shown."""
         self._taken = 0
         self._meter = Meter()
@@ -132,9 +132,17 @@ class Feed:
             stop_listening()
 
     async def _keep_seeded(self) -> None:
-        """Rebuild the model at start, and whenever messages may have been missed."""
+        """Rebuild the model at start, and whenever messages may have been missed.
+
+        Also when too many wait: a machine that was too busy to take them in would show what was
+        true minutes ago, and the database knows what is true now.
+        """
         while True:
             live = self.state.live
+            if self._lag.is_behind:
+                log.warning("floor_behind", lag_s=self._lag.usual_s, remedy="reads it anew")
+                self._lag.restart()
+                live.renew()
             is_new = self.seeded_at is None or (live.connected and live.changed_at > self.seeded_at)
             if is_new:
                 await self._seed()
@@ -234,7 +242,7 @@ class Feed:
                 result = Result.model_validate_json(message.payload)
                 if model.apply(result):
                     self._steps.take(result)
-                self._lags_s.append((datetime.now(UTC) - result.received_at).total_seconds())
+                    self._lag.note((datetime.now(UTC) - result.received_at).total_seconds())
             elif channel is Channel.STATE and message.payload:
                 state = State.model_validate_json(message.payload)
                 now = datetime.now(UTC)
@@ -383,6 +391,7 @@ class Feed:
     def status(self, now_s: float) -> Frame:
         """Return the status line and the pulse: also what is not well, in words."""
         live, newest, facts = self.state.live, self.model.live, self._status
+        lag_s = self._lag.usual_s
         return {
             "broker": live.connected,
             "broker_since": live.changed_at.timestamp(),
@@ -394,7 +403,7 @@ class Feed:
             "shift_end": self.model.end_s,
             "database": self._status_trouble is None and facts is not None,
             "database_trouble": self._status_trouble,
-            "lag_ms": round(max(0.0, median(self._lags_s)) * 1000, 1) if self._lags_s else None,
+            "lag_ms": None if lag_s is None else round(max(0.0, lag_s) * 1000, 1),
             **(_stored(facts, self._books) if facts else {}),
             **(_bell(self._alerts) if self._alerts else {}),
         }

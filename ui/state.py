@@ -57,6 +57,12 @@ class LiveHub:
         """Why it is not connected, in words; None while it is."""
         return next((feed.trouble for feed in self._feeds if feed.trouble), None)
 
+    def renew(self) -> None:
+        """Throw away what results wait for us at the broker; `changed_at` then says so."""
+        for feed in self._feeds:
+            if isinstance(feed, ResultFeed):
+                feed.renew()
+
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Have `callback(messages)` called for every burst, until the returned function is called.
 

@@ -116,6 +116,21 @@ async def test_it_comes_back_after_the_broker_was_away(
     await screen.close()
 
 
+async def test_who_fell_behind_throws_away_what_waits_and_hears_what_comes_then(
+    mosquitto: Mosquitto, topic_root: str, publish: Callable[..., object]
+) -> None:
+    screen = Screen(settings_of(mosquitto.port, topic_root))
+    await eventually(lambda: screen.hub.connected)
+    since = screen.hub.changed_at
+    screen.hub.renew()
+    await publish(*[("L1/M1/result", f"{number}".encode()) for number in range(20_000)])
+    await eventually(lambda: screen.hub.connected and screen.hub.changed_at > since)
+    assert len(screen.seen) < 20_000
+    await publish(("L1/M1/result", b"now"))
+    await eventually(lambda: bool(screen.seen) and screen.seen[-1].payload == b"now")
+    await screen.close()
+
+
 async def test_a_listener_that_fails_does_not_silence_the_others(
     mosquitto: Mosquitto, topic_root: str, publish: Callable[..., object]
 ) -> None:

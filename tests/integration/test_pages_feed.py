@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiomqtt
@@ -133,6 +133,24 @@ async def test_what_was_stored_while_the_broker_was_away_is_read_again(
         stored.save(now_run("A"), at=datetime.now(UTC))
         broker.start()
         await eventually(lambda: feed.model.total.units == 1)
+
+
+async def test_a_feed_that_falls_behind_reads_what_is_stored_instead_of_what_waits(
+    stored: Stored, broker: Mosquitto
+) -> None:
+    async with feeding(stored, broker) as feed:
+        stored.save(now_run("A"), at=datetime.now(UTC))  # and its result is never heard
+        await publish(broker, "result", result(900_000, "B0").model_dump_json())
+        old = datetime.now(UTC) - timedelta(minutes=3)
+        async with aiomqtt.Client(broker.host, broker.port) as client:
+            for number in range(1, 61):
+                late = result(900_000 + number, f"B{number}").model_copy(
+                    update={"received_at": old}
+                )
+                await client.publish("factory/v1/L1/M1/result", late.model_dump_json(), qos=1)
+            await eventually(lambda: feed.model.total.units == 61)
+            await publish(broker, "result", result(900_100, "C").model_dump_json())
+        await eventually(lambda: feed.model.total.units == 1)  # A alone is stored
 
 
 async def test_what_rings_is_on_the_floor_and_on_the_page_of_its_machine(
