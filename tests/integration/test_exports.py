@@ -208,8 +208,10 @@ def test_the_command_writes_the_same_file(
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_a_choice_is_understood_in_any_case(stored: Stored, tmp_path: Path) -> None:
+def test_a_choice_is_understood_in_any_case(sqlite_store_url: str, tmp_path: Path) -> None:
+    stored = Stored(sqlite_store_url)
     stored.save(run_message("A"), run_message("B", passes=False))
+    stored.close()
     for number, words in enumerate(
         (("--outcome", "fail"), ("--outcome", "Fail", "--rows", "Runs"))
     ):
