@@ -3,7 +3,9 @@
 Nothing is read "since last time": rows become visible in another order than their numbers, so that
 a reader with a position would pass over a row that commits late. Each look asks what is true now.
 Only the newest runs of a machine are kept between two looks, until the count of its stored runs,
-which is committed with them, says that there are others.
+which is committed with them, says that there are others. These are read alone where they are the
+newest, as they nearly always are: to read fifty of each machine takes a look's whole time, and
+who stores waits for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,8 +42,15 @@ _REREAD_MAX: Final = 100
 _REJECTIONS_MAX: Final = 10_000
 
 
+class _Found(NamedTuple):
+    run: RunFact
+    is_golden: bool
+
+
 class _Kept(NamedTuple):
     stored: int
+    newest: int | None
+    """The number of the newest run, golden or not."""
     runs: tuple[RunFact, ...]
     interval_s: float | None
 
@@ -108,27 +117,54 @@ class FactReader:
             if row.machine not in self._kept or self._kept[row.machine].stored != row.stored
         ]
         new = [row for row in changed if row.machine not in self._kept]
-        old = [row for row in changed if row.machine in self._kept]
-        wanted = (*new, *old[:_REREAD_MAX])
-        runs_of = self._runs(connection, [row.machine for row in wanted])
-        for row in wanted:
-            runs = runs_of[row.machine]
+        old = [row for row in changed if row.machine in self._kept][:_REREAD_MAX]
+        runs_of = self._followed(connection, old)
+        unclear = [row.machine for row in (*new, *old) if row.machine not in runs_of]
+        for machine, found in self._newest(connection, unclear, RUNS_READ).items():
+            runs_of[machine] = found, ()
+        for row in (*new, *old):
+            found, before = runs_of[row.machine]
+            counting = [each.run for each in found if not each.is_golden]
+            runs = (*counting, *before)[:RUNS_READ]
             interval_s = usual_interval_s(run.started_at for run in runs)
+            newest = found[0].run.run_id if found else None
             self._kept.pop(row.machine, None)
-            self._kept[row.machine] = _Kept(row.stored, tuple(runs), interval_s)
+            self._kept[row.machine] = _Kept(row.stored, newest, runs, interval_s)
 
-    def _runs(self, connection: Connection, machines: Sequence[int]) -> dict[int, list[RunFact]]:
-        """Return the newest runs of machines, newest first; without golden samples."""
+    def _followed(
+        self, connection: Connection, rows: Sequence[Row[Any]]
+    ) -> dict[int, tuple[list[_Found], tuple[RunFact, ...]]]:
+        """Return the new runs of machines with those from before, where it is clear how they join.
+
+        It is where below as many as were stored since comes the run that was the newest before: a
+        run that came late stands further down, and the machine is then left out.
+        """
+        counts = {row.machine: row.stored - self._kept[row.machine].stored for row in rows}
+        few = {machine: count for machine, count in counts.items() if 0 < count < RUNS_READ}
+        if not few:
+            return {}
+        joined = {}
+        for machine, found in self._newest(connection, list(few), max(few.values()) + 1).items():
+            kept, count = self._kept[machine], few[machine]
+            if count < len(found) and found[count].run.run_id == kept.newest:
+                joined[machine] = found[:count], kept.runs
+        return joined
+
+    def _newest(
+        self, connection: Connection, machines: Sequence[int], limit: int
+    ) -> dict[int, list[_Found]]:
+        """Return the newest runs of each machine, newest first, golden samples among them."""
+        if not machines:
+            return {}
         if self._database.is_sqlite:  # it knows no LATERAL, and is in this process
-            each = (connection.execute(_RUNS, {"of_machine": machine}) for machine in machines)
-            rows = [row for found in each for row in found]
+            wanted = ({"of_machine": machine, "limit": limit} for machine in machines)
+            rows = [row for each in wanted for row in connection.execute(_RUNS, each)]
         else:
-            rows = list(connection.execute(_RUNS_OF_ALL, {"machines": machines}))
+            rows = list(connection.execute(_RUNS_OF_ALL, {"machines": machines, "limit": limit}))
         names = self._names(connection, rows, ("product", "procedure", "first_failure"))
-        runs_of: dict[int, list[RunFact]] = {machine: [] for machine in machines}
+        runs_of: dict[int, list[_Found]] = {machine: [] for machine in machines}
         for row in rows:
-            if not row.is_golden:
-                runs_of[row.machine].append(_run_fact(row, names))
+            runs_of[row.machine].append(_Found(_run_fact(row, names), row.is_golden))
         return runs_of
 
     def _facts(self, row: Row[Any], names: Mapping[int | None, str]) -> MachineFacts:
@@ -211,7 +247,7 @@ _NEWEST: Final[Select[Any]] = (
     )
     .join(UNIT, UNIT.c.id == RUN.c.unit_id)
     .order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
-    .limit(RUNS_READ)
+    .limit(bindparam("limit", type_=Integer))
 )
 _RUNS: Final = _NEWEST.where(RUN.c.machine == bindparam("of_machine", type_=Integer))
 _OF_EACH: Final = _NEWEST.where(RUN.c.machine == MACHINE.c.machine).lateral()

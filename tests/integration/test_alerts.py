@@ -1,11 +1,12 @@
 """Alerts in the database: facts, what lives, what people do, and what is still to be told."""
 
+import random
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from broker.errors import AlertError, StoreUnavailable
 from broker.messages import AlertState, Severity
@@ -263,6 +264,48 @@ def test_a_run_that_comes_late_is_in_the_facts_in_its_place(stored: Stored) -> N
     (machine,) = read(stored, reader).values()
     assert [run.barcode for run in machine.runs] == ["U3", "LATE", "U1"]
     assert machine.runs[1].first_failure == "vcc"
+
+
+def test_whatever_comes_between_two_looks_the_facts_are_those_of_a_first_look(
+    stored: Stored,
+) -> None:
+    dice = random.Random(12)
+    reader, minutes = FactReader(stored.database, TEMPLATE), 0.0
+    for look in range(25):
+        for number in range(dice.choice((0, 1, 2, 7, 60))):
+            minutes += 1
+            late = dice.random() < 0.1
+            at = minutes - dice.uniform(1, 30) if late else minutes
+            machine_id = dice.choice(("M1", "M2", "M3"))
+            run = run_message(f"U{look}-{number}", minutes=at, passes=dice.random() < 0.9)
+            stored.save(run, machine_id=machine_id, is_golden=dice.random() < 0.05)
+        seen, fresh = read(stored, reader), read(stored, FactReader(stored.database, TEMPLATE))
+        for machine_id, machine in fresh.items():
+            # It leaves golden samples out of fifty; who followed has fifty without them.
+            assert seen[machine_id].runs[: len(machine.runs)] == machine.runs
+            assert seen[machine_id]._replace(runs=(), interval_s=None) == machine._replace(
+                runs=(), interval_s=None
+            )
+            assert len(seen[machine_id].runs) <= RUNS_READ
+
+
+def test_only_what_is_new_of_a_machine_is_read_again(stored: Stored) -> None:
+    reader, statements = FactReader(stored.database, TEMPLATE), []
+    stored.save(*(run_message(f"U{each}", minutes=each) for each in range(60)))
+    read(stored, reader)
+
+    @event.listens_for(stored.database.engine, "before_cursor_execute")
+    def _(_c: object, _u: object, statement: str, given: object, *_more: object) -> None:
+        if "ORDER BY" in statement and "started_us" in statement:
+            statements.append(given)
+
+    stored.save(run_message("NEW", minutes=60))
+    (machine,) = read(stored, reader).values()
+    assert machine.runs[0].barcode == "NEW"
+    assert len(machine.runs) == RUNS_READ
+    (given,) = statements
+    numbers = given.values() if isinstance(given, dict) else given
+    assert RUNS_READ not in list(numbers)
 
 
 def test_a_machine_of_which_nothing_was_understood_has_no_result(stored: Stored) -> None:
