@@ -54,7 +54,7 @@ def test_the_queue_of_a_replica_that_does_not_come_back_is_adopted(
         lost.process.kill()
         plc.send(sent[200:])
         keys = {(f"M{number % 9}", f"m-{number}") for number in range(300)}
-        eventually_sync(lambda: count(postgres_url) == 150)  # it takes its half, and no more
+        eventually_sync(lambda: count(postgres_url) >= 150)  # its half; the other one is adopted
         adopted = survivor.wait_until("adopted", timeout_s=30)
         assert adopted["service"] == "yieldline-service-1"
         assert adopted["messages"] == 150
