@@ -16,12 +16,12 @@ from service.commands.roles import Role, Scope
 from service.commands.tokens import create_token, revoke_token
 from service.commands.users import add_user
 from service.store.database import Database
+from tests.support.access import PASSWORD
 from tests.support.browser import Browser
 from tests.support.processes import YIELDLINE
 from tests.support.product import Product, measurement
 from tests.support.rules_page import RulesPage
 
-PASSWORD = "copper kettle on the moon"
 NEW_PASSWORD = "green lamps above the harbour"
 REASON = "tighter after the recall"
 

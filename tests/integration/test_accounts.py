@@ -11,26 +11,25 @@ from sqlalchemy import text
 
 from broker.errors import AccountError
 from broker.sections import DatabaseSettings
-from service.commands import passwords, users
+from service.commands import users
 from service.commands.passwords import is_password
 from service.commands.roles import Role, Scope
 from service.commands.tokens import create_token, revoke_token, token_hash
 from service.store.accounts import has_users, note_use, read_accounts
 from service.store.database import Database
 from service.store.queries.changes import list_changes
+from tests.support.access import PASSWORD, use_hashes
 from tests.support.processes import YIELDLINE
 from tests.support.stored import Stored
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 BY: dict[str, Any] = {"actor": "ann", "now": NOW}
-PASSWORD = "copper kettle on the moon"
 
 
 @pytest.fixture(autouse=True)
 def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real argon2, with less work: what it costs is no part of these tests."""
-    hasher = passwords.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_hasher", hasher)
+    use_hashes(monkeypatch)
 
 
 def named(stored: Stored, name: str) -> Any:  # noqa: ANN401 - a row, or nothing
@@ -116,8 +115,7 @@ def test_a_hash_that_took_too_little_work_is_made_anew_and_nothing_else_changes(
     users.add_user(stored.database, "ann", Role.ADMIN, PASSWORD, **BY)
     before = named(stored, "ann")
     assert not users.renew_hash(stored.database, before, PASSWORD)
-    harder = passwords.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
-    monkeypatch.setattr(passwords, "_hasher", harder)
+    use_hashes(monkeypatch, time_cost=2, memory_cost=16)
     assert users.renew_hash(stored.database, before, PASSWORD)
     after = named(stored, "ann")
     assert "m=16,t=2" in after.password_hash

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 
 from broker.errors import YieldlineError
 from broker.messages import Severity
-from service.commands import passwords, users
+from service.commands import users
 from service.commands.alerts import acknowledge_alerts, shelve_alerts
 from service.commands.resubmissions import close_rejections
 from service.commands.roles import Role, Scope
@@ -19,9 +19,9 @@ from service.commands.tokens import create_token, revoke_token
 from service.core.alerts import AlertKind, Finding, Subject, key_of
 from service.store.alerts import open_alert
 from service.store.database import Database
+from tests.support.access import PASSWORD, use_hashes
 from tests.support.stored import NOON, Stored
 
-PASSWORD = "copper kettle on the moon"
 BY: dict[str, Any] = {"actor": "ann", "now": NOON}
 DRAFT = Draft('[[rule]]\nid = "vcc"\ntest_step = "vcc"\nlow = 4.75\n', "draft", None)
 FULL_ON_SQLITE = (
@@ -64,8 +64,7 @@ def contents(stored: Stored) -> dict[str, list[str]]:
 def test_without_its_line_in_the_trail_no_change_happens(
     stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = passwords.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_hasher", quick)
+    use_hashes(monkeypatch)
     database = stored.database
     users.add_user(database, "ann", Role.ADMIN, PASSWORD, **BY)
     users.add_user(database, "cy", Role.VIEWER, PASSWORD, **BY)
