@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 import structlog
 
-from broker.link import backoff_s
+from broker.backoff import backoff_s
 from broker.sections import BrokerSettings
 from broker.settings import Settings
 from broker.topics import Topic, TopicTemplate

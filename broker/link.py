@@ -1,90 +1,29 @@
 """The lossless end of an MQTT connection: acknowledged by hand, confirmed by PUBACK.
 
-The only file that imports paho. paho's public external-loop calls (`loop_read`, `loop_write`)
-run it on the asyncio loop, so there is no network thread and no lock to wait for. It connects, logs
-in and subscribes; on MQTT 3.1.1 messages and their acknowledgements take the express lane past it.
+paho's public external-loop calls (`loop_read`, `loop_write`) run it on the asyncio loop, so there
+is no network thread and no lock to wait for. It connects, logs in and subscribes; on MQTT 3.1.1
+messages and their acknowledgements take the express lane past it.
 The keepalive is ours: to paho a ping that is answered behind a long backlog is lost.
 """
 
 import asyncio
-import random
-import socket
 import ssl
-from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+from typing import Any
 
 from broker.buffered import BufferedSocket
-from broker.errors import BrokerRefused, BrokerUnavailable, YieldlineError
+from broker.confirmations import Confirmations
+from broker.envelopes import Delivery, Outgoing
+from broker.errors import BrokerUnavailable, YieldlineError
 from broker.express import ExpressLane, PacketIds, puback_packet, publish_packet
+from broker.inbox import Inbox
+from broker.link_errors import connection_lost, connection_refused, filters_denied, no_answer
+from broker.paho_client import PahoClient, Reason, delivery_of, make_client
 from broker.sections import BrokerSettings
 from broker.tls import checked_context, handshake_trouble
 
 _IN_FLIGHT_MAX = 10_000  # packet ids end at 65,535, and each waits in memory for its PUBACK
-_NO_MATCHING_SUBSCRIBERS = 0x10
 _PINGREQ = b"\xc0\x00"
-_LOGIN_CODES = frozenset({4, 5, 134, 135, 138})  # bad login, not authorised, banned
-
-
-class Outgoing(NamedTuple):
-    """One message to publish, at QoS 1."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
-    correlation: bytes | None = None
-    """Correlation data of the question that it answers (MQTT 5 only)."""
-
-
-class Delivery(NamedTuple):
-    """One message that arrived and waits for `Connection.ack`."""
-
-    topic: str
-    payload: bytes
-    packet_id: int
-    retained: bool
-    response_topic: str | None = None
-    """Where the sender wants its answer (MQTT 5 only)."""
-    correlation: bytes | None = None
-    """What the answer is to carry (MQTT 5 only)."""
-
-
-def backoff_s(attempt: int, low_s: float, high_s: float) -> float:
-    """Return a wait in seconds: doubling from `low_s` with full jitter, at most `high_s`."""
-    return random.uniform(low_s / 2, min(high_s, low_s * 2 ** min(attempt, 30)))  # noqa: S311
-
-
-class _Client(mqtt.Client):
-    """paho, behind a socket that reads ahead: the one override of a private name.
-
-    A test says when paho renames it.
-    """
-
-    lane: ExpressLane | None = None
-    """Takes PUBLISH and PUBACK before paho sees them; None on MQTT 5."""
-    tls: ssl.SSLContext | None = None
-    """Not given to paho, which leaves a socket behind when a handshake fails."""
-
-    def _create_socket(self) -> BufferedSocket:
-        raw: Any = super()._create_socket()
-        try:
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self.tls:
-                raw = self.tls.wrap_socket(
-                    raw, server_hostname=self.host, do_handshake_on_connect=False
-                )
-                raw.settimeout(self.connect_timeout)
-                raw.do_handshake()
-        except BaseException:
-            raw.close()
-            raise
-        return BufferedSocket(raw, self.lane.take if self.lane else None)
 
 
 class Connection:
@@ -105,27 +44,19 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
         self._is_v5 = protocol == "5"
-        self._pending_count_max, self._pending_bytes_max = pending_count_max, pending_bytes_max
         self._clean_session = clean_session
         self._socket: BufferedSocket | None = None
-        self._arrived: deque[Delivery] = deque()
-        self._pending_count = self._pending_bytes = 0
-        self._acked_count = 0
-        self._something: asyncio.Event = asyncio.Event()  # a message, or the end
-        self._room: asyncio.Event = asyncio.Event()  # a PUBACK, or the end
-        self._unconfirmed: set[int] = set()
+        self._inbox = Inbox(pending_count_max, pending_bytes_max, self._pause)
+        self._confirmations = Confirmations()
         self._packet_ids = PacketIds()
-        self._refused: list[ReasonCode] = []
-        self._unheard = 0
-        self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
-        self._connack: asyncio.Future[tuple[bool, ReasonCode]] | None = None
+        self._answers: dict[int, asyncio.Future[list[Reason]]] = {}
+        self._connack: asyncio.Future[tuple[bool, Reason]] | None = None
         self._is_paused = False
         self._ticker: asyncio.Task[None] | None = None
-        self._is_finishing = False
         self.is_over = False
         self.was_closed_by_broker = False
         """It ended by no doing of ours: broker or cable are gone, or our client id is taken."""
-        self._client = self._make_client(clean_session=clean_session, will=will)
+        self._client = self._make_client(will)
 
     # -- opening and closing -------------------------------------------------------------------
 
@@ -154,13 +85,13 @@ class Connection:
             raise await asyncio.to_thread(handshake_trouble, self._settings, error) from error
         except (OSError, TimeoutError, ValueError) as error:
             self.abort()
-            raise self._silence(error) from error
+            raise no_answer(self._settings, error, is_connected=self._socket is not None) from error
         except YieldlineError:
             self.abort()
             raise
         if reason.is_failure:
             self.abort()
-            raise self._refusal(reason)
+            raise connection_refused(self._settings, reason.value, str(reason))
         self._ticker = self._loop.create_task(self._tick(), name=f"keepalive {self.client_id}")
         return session_present
 
@@ -194,10 +125,7 @@ class Connection:
         codes = await self._answer_to(packet_id)
         denied = [each for each, code in zip(filters, codes, strict=True) if code.is_failure]
         if denied:
-            raise BrokerRefused(
-                f"broker {self._where()} does not let {self._settings.username or 'anonymous'!r}"
-                f" read {', '.join(denied)}. Grant it in the broker's ACL."
-            )
+            raise filters_denied(self._settings, denied)
 
     async def unsubscribe(self, *filters: str) -> None:
         """Take subscriptions back; what the broker has queued for us comes all the same.
@@ -208,9 +136,9 @@ class Connection:
         _, packet_id = self._client.unsubscribe(list(filters))
         await self._answer_to(packet_id)
 
-    async def _answer_to(self, packet_id: int | None) -> list[ReasonCode]:
+    async def _answer_to(self, packet_id: int | None) -> list[Reason]:
         """Wait for the SUBACK or UNSUBACK of a packet."""
-        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        answer: asyncio.Future[list[Reason]] = self._loop.create_future()
         if packet_id is None or self.is_over:
             raise self._lost()
         self._answers[packet_id] = answer
@@ -228,46 +156,30 @@ class Connection:
         At least one message, then as many as fit `count_max` and `bytes_max`. Commits pace it, no
         timer: what arrives while one batch is stored is the next.
         """
-        while not self._arrived and not self.is_over and not self._is_finishing:
-            self._something.clear()
-            await self._something.wait()
-        if self.is_over or self._is_finishing:
-            return []  # what is left cannot be acknowledged here; the broker sends it again
-        batch: list[Delivery] = []
-        size = 0
-        while self._arrived and len(batch) < count_max:
-            size += len(self._arrived[0].payload)
-            if batch and size > bytes_max:
-                break
-            batch.append(self._arrived.popleft())
-        return batch
+        return await self._inbox.next_batch(count_max, bytes_max)
 
     @property
     def pending_count(self) -> int:
         """How many messages have arrived and are not acknowledged."""
-        return self._pending_count
+        return self._inbox.pending_count
 
     @property
     def acked_count(self) -> int:
         """How many messages were acknowledged, in order of arrival, since it was opened."""
-        return self._acked_count
+        return self._inbox.acked_count
 
     def finish(self) -> None:
         """Let `next_batch` return nothing more, while what it gave can still be acknowledged."""
-        self._is_finishing = True
-        self._something.set()
+        self._inbox.close()
 
     def ack(self, batch: Sequence[Delivery]) -> None:
         """Let the broker forget `batch`. Only after its rows are committed."""
         if self.is_over:
             return  # packet ids do not outlive their connection: the broker sends it all again
-        for delivery in batch:
-            self._pending_bytes -= len(delivery.payload)
         self._send_acks([each.packet_id for each in batch if each.packet_id])
-        self._pending_count -= len(batch)
-        self._acked_count += len(batch)
+        self._inbox.forget(batch)
         self._flush()
-        if self._pending_count <= self._pending_count_max // 2:
+        if self._inbox.is_half_empty():
             self._read_on()
 
     # -- sending -------------------------------------------------------------------------------
@@ -287,50 +199,37 @@ class Connection:
         Raises:
             BrokerUnavailable: The connection was lost or the broker is silent.
         """
-        self._refused.clear()
-        self._unheard = 0
+        self._confirmations.start()
         for start in range(0, len(messages), _IN_FLIGHT_MAX):
             await self._publish_some(messages[start : start + _IN_FLIGHT_MAX])
-        if must_be_heard and self._unheard:
+        if must_be_heard and self._confirmations.unheard_count:
             raise BrokerUnavailable(
                 "no service has subscribed at this broker yet: the message would be lost."
                 " Start `yieldline service`, then send it again."
             )
-        return [str(code) for code in self._refused]
+        return [str(code) for code in self._confirmations.refused]
 
     async def _publish_some(self, messages: Sequence[Outgoing]) -> None:
         link = self._socket
         if link is None or self.is_over:
             raise self._lost()
+        missing = self._confirmations.missing
         for message in messages:
             if self._is_v5:
-                self._unconfirmed.add(self._publish_v5(message))
+                missing.add(self._client.publish_v5(message))
                 continue
             packet_id = self._packet_ids.next()
-            self._unconfirmed.add(packet_id)
+            missing.add(packet_id)
             topic = message.topic.encode()
             link.send(publish_packet(topic, message.payload, packet_id, retain=message.retain))
         self._flush()
-        while self._unconfirmed and not self.is_over:
-            left = len(self._unconfirmed)
-            self._room.clear()
-            try:
-                async with asyncio.timeout(self._settings.publish_timeout_s):
-                    await self._room.wait()
-            except TimeoutError as error:
-                if len(self._unconfirmed) == left:  # slow is not silent
-                    self.abort()
-                    raise self._lost() from error
+        try:
+            await self._confirmations.wait(self._settings.publish_timeout_s)
+        except TimeoutError as error:
+            self.abort()
+            raise self._lost() from error
         if self.is_over:
             raise self._lost()
-
-    def _publish_v5(self, message: Outgoing) -> int:
-        properties = None
-        if message.correlation is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.CorrelationData = message.correlation
-        topic, payload, retain = message.topic, message.payload, message.retain
-        return self._client.publish(topic, payload, 1, retain, properties).mid
 
     # -- the machinery between paho and the loop -----------------------------------------------
 
@@ -341,33 +240,22 @@ class Connection:
         elif self._socket is not None:
             self._socket.send(b"".join(map(puback_packet, packet_ids)))
 
-    def _make_client(self, *, clean_session: bool, will: Outgoing | None) -> _Client:
-        settings = self._settings
-        options: dict[str, Any] = {} if self._is_v5 else {"clean_session": clean_session}
-        client = _Client(
-            CallbackAPIVersion.VERSION2,
+    def _make_client(self, will: Outgoing | None) -> PahoClient:
+        client = make_client(
+            self._settings,
             self.client_id,
-            protocol=mqtt.MQTTv5 if self._is_v5 else mqtt.MQTTv311,
-            manual_ack=True,
-            reconnect_on_failure=False,
-            **options,
+            is_v5=self._is_v5,
+            clean_session=self._clean_session,
+            will=will,
         )
-        client.connect_timeout = settings.connect_timeout_s
-        client.max_inflight_messages_set(0)  # no bound of paho's own: a batch is the bound
-        client.max_queued_messages_set(0)
-        if settings.username is not None:
-            client.username_pw_set(settings.username, settings.secret())
-        if will:
-            client.will_set(will.topic, will.payload, 1, will.retain)
         if not self._is_v5:
-            client.lane = ExpressLane(self._on_publish_packet, self._unconfirmed.discard)
+            client.lane = ExpressLane(self._inbox.take_packet, self._confirmations.missing.discard)
         client.on_connect = self._on_connect
         client.on_subscribe = client.on_unsubscribe = self._on_answer
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_disconnect = lambda *_: self._end()
         client.on_socket_close = self._on_socket_close
-        client.on_socket_register_write = lambda *_: None  # external loop: we flush ourselves
         return client
 
     def _connect(self) -> None:
@@ -379,6 +267,13 @@ class Connection:
         link = self._client.socket()
         if self.is_over and isinstance(link, BufferedSocket):
             link.shutdown()  # it took so long that `open` gave up
+
+    def _pause(self) -> None:
+        """Read no more, until half of what our memory is full of is acknowledged."""
+        # A kept session's backlog may come before the SUBACK: whoever waits for that must read on.
+        if not self._answers and self._socket is not None:
+            self._is_paused = True
+            self._loop.remove_reader(self._socket.fileno())
 
     def _read_on(self) -> None:
         """Read again, if we had stopped because our memory was full."""
@@ -403,20 +298,14 @@ class Connection:
     def _on_readable(self) -> None:
         link = self._socket
         while not self.is_over and not self._is_paused and link is not None:
-            try:
-                is_well = self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
-            except ConnectionError:
-                is_well = False
-            if not is_well:
+            if not self._client.can_read_on():
                 self.was_closed_by_broker = True
                 self.abort()
                 return
             if not link.buffered():
                 break
-        if self._arrived:
-            self._something.set()
-        if not self._unconfirmed:
-            self._room.set()
+        self._inbox.announce()
+        self._confirmations.announce()
         self._flush()
 
     def _flush(self) -> None:
@@ -458,8 +347,8 @@ class Connection:
 
     def _end(self) -> None:
         self.is_over = True
-        self._something.set()
-        self._room.set()
+        self._inbox.close()
+        self._confirmations.close()
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(self._lost())
@@ -480,67 +369,15 @@ class Connection:
         if answer is not None and not answer.done():
             answer.set_result(codes)
 
-    def _on_message(self, _client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = "\N{REPLACEMENT CHARACTER}"  # fits no template: becomes a bad_topic rejection
-        wanted = message.properties  # None on MQTT 3.1.1
-        response_topic = getattr(wanted, "ResponseTopic", None)
-        correlation = getattr(wanted, "CorrelationData", None)
-        payload, mid, retained = bytes(message.payload), message.mid, message.retain
-        self._take(Delivery(topic, payload, mid, retained, response_topic, correlation))
-
-    def _on_publish_packet(self, topic: bytes, payload: bytes, mid: int, retained: bool) -> None:  # noqa: FBT001
-        self._take(Delivery(topic.decode(errors="replace"), payload, mid, retained))
-
-    def _take(self, delivery: Delivery) -> None:
-        self._arrived.append(delivery)
-        self._pending_count += 1
-        self._pending_bytes += len(delivery.payload)
-        is_full = (
-            self._pending_count >= self._pending_count_max
-            or self._pending_bytes >= self._pending_bytes_max
-        )
-        # A kept session's backlog may come before the SUBACK: whoever waits for that must read on.
-        if is_full and not self._answers and self._socket is not None:
-            self._is_paused = True  # the socket is not read until half of it is acknowledged
-            self._loop.remove_reader(self._socket.fileno())
+    def _on_message(self, *event: Any) -> None:  # noqa: ANN401
+        self._inbox.take(delivery_of(event[-1]))
 
     def _on_publish(self, *event: Any) -> None:  # noqa: ANN401
         _, _, packet_id, reason, _ = event
-        self._unconfirmed.discard(packet_id)
-        if reason.value:
-            if reason.is_failure:
-                self._refused.append(reason)
-            elif reason.value == _NO_MATCHING_SUBSCRIBERS:
-                self._unheard += 1
+        self._confirmations.note(packet_id, reason)
 
-    def _on_socket_close(self, _client: mqtt.Client, _: object, link: Any) -> None:  # noqa: ANN401
-        self._unwatch(link)
-
-    # -- sentences -----------------------------------------------------------------------------
-
-    def _where(self) -> str:
-        return f"{self._settings.host}:{self._settings.port}"
+    def _on_socket_close(self, *event: Any) -> None:  # noqa: ANN401
+        self._unwatch(event[-1])
 
     def _lost(self) -> BrokerUnavailable:
-        return BrokerUnavailable(f"the connection of {self.client_id} to {self._where()} was lost.")
-
-    def _silence(self, error: Exception) -> BrokerUnavailable:
-        said = f"broker {self._where()} does not answer ({str(error) or 'timeout'})."
-        if self._settings.tls and self._socket is not None:  # it does speak TLS: a doubt about us
-            return BrokerUnavailable(
-                f"{said} If it asks for certificates: check broker.cert_file, and that the broker"
-                " trusts the CA that signed it."
-            )
-        return BrokerUnavailable(f"{said} Is it running? Check YIELDLINE_BROKER__HOST and __PORT.")
-
-    def _refusal(self, reason: ReasonCode) -> Exception:
-        if reason.value in _LOGIN_CODES:
-            user = self._settings.username
-            return BrokerRefused(
-                f"broker {self._where()} refused the login of {user or 'anonymous'!r} ({reason})."
-                " Check YIELDLINE_BROKER__USERNAME and YIELDLINE_BROKER__PASSWORD."
-            )
-        return BrokerUnavailable(f"broker {self._where()} refused the connection ({reason}).")
+        return connection_lost(self._settings, self.client_id)

@@ -9,9 +9,10 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 
+from broker.envelopes import Delivery
 from broker.errors import BrokerRefused, BrokerUnavailable
 from broker.feed import LOST, Feed, LiveMessage
-from broker.link import Connection, Delivery
+from broker.link import Connection
 from broker.topics import Channel
 
 _BATCH_MAX = 1_000  # some ten milliseconds of the loop, then a viewer's turn

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerUnavailable, YieldlineError
-from broker.link import Connection, Delivery, Outgoing
+from broker.link import Connection
 from broker.sections import BrokerSettings
 from broker.topics import TopicTemplate
 

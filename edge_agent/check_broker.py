@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from broker.envelopes import Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.link import Connection, Outgoing
+from broker.link import Connection
 from broker.tls import own_validity
 from broker.topics import Channel, TopicTemplate
 from edge_agent.config import Config, SourceSettings

@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import structlog
 
+from broker.backoff import backoff_s
+from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable, SpoolFull
-from broker.link import Connection, Delivery, Outgoing, backoff_s
+from broker.link import Connection
 from broker.topics import Channel
 from edge_agent.config import Config, SourceSettings
 from edge_agent.receipts import Answer, answer_of, message_ids_of

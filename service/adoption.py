@@ -15,8 +15,9 @@ from typing import Any, Final, TypeAlias
 
 import structlog
 
+from broker.envelopes import Delivery
 from broker.errors import BrokerRefused, BrokerUnavailable, StoreRefused, StoreUnavailable
-from broker.link import Connection, Delivery
+from broker.link import Connection
 from broker.settings import Settings
 from service.caution import Caution
 from service.pipeline import Pipeline

@@ -6,8 +6,9 @@ from typing import Final
 
 import structlog
 
+from broker.envelopes import Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.link import Connection, Outgoing
+from broker.link import Connection
 from broker.settings import Settings
 from service.pipeline import Pipeline
 from service.vitals import Vitals

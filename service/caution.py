@@ -9,8 +9,8 @@ from typing import Final
 
 import structlog
 
+from broker.envelopes import Delivery
 from broker.errors import YieldlineError
-from broker.link import Delivery
 from service.pipeline import Pipeline, Understood
 from service.store.batches import Committed
 

@@ -17,8 +17,10 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from broker.backoff import backoff_s
+from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable, StoreRefused, StoreUnavailable
-from broker.link import Connection, Delivery, Outgoing, backoff_s
+from broker.link import Connection
 from broker.messages import Check, Verdict
 from broker.settings import Settings
 from broker.topics import Channel

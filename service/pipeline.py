@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import structlog
 
-from broker.link import Delivery, Outgoing
+from broker.envelopes import Delivery, Outgoing
 from broker.messages import RejectionCode
 from broker.settings import Settings
 from broker.topics import UNASSIGNED_LINE, Channel, TopicTemplate

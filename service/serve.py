@@ -10,9 +10,9 @@ from typing import Final
 
 import structlog
 
+from broker.backoff import backoff_s
 from broker.errors import RulebookConflict, RulebookError, StoreUnavailable
 from broker.files import trouble_of
-from broker.link import backoff_s
 from broker.settings import Settings
 from service import rules_in_force
 from service.checker import Checker

@@ -17,8 +17,10 @@ from typing import TypeAlias, TypeVar
 
 import structlog
 
+from broker.backoff import backoff_s
+from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreUnavailable, YieldlineError
-from broker.link import Connection, Outgoing, backoff_s
+from broker.link import Connection
 from broker.settings import Settings
 from service import failpoints, retention
 from service.adoption import Adoption

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
-from broker.link import Outgoing
 from broker.messages import MachineStatus
 from broker.settings import Settings
 from broker.topics import Channel

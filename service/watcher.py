@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
+from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
-from broker.link import Outgoing
 from broker.messages import Alert, AlertSubject
 from broker.settings import Settings
 from broker.targets import targets_of

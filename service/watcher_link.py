@@ -8,8 +8,10 @@ from typing import Final, NamedTuple
 import structlog
 from pydantic import ValidationError
 
+from broker.backoff import backoff_s
+from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.link import Connection, Delivery, Outgoing, backoff_s
+from broker.link import Connection
 from broker.messages import State
 from broker.sections import BrokerSettings
 from broker.topics import Channel, TopicTemplate

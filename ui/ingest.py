@@ -5,8 +5,9 @@ import time
 import uuid
 from collections.abc import Sequence
 
+from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable
-from broker.link import Connection, Outgoing
+from broker.link import Connection
 from broker.settings import Settings
 from broker.topics import UNASSIGNED_LINE, Channel, TopicTemplate
 from service.store.database import Database

@@ -11,8 +11,10 @@ from typing import Final
 import orjson
 import structlog
 
+from broker.backoff import backoff_s
+from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable
-from broker.link import Connection, Outgoing, backoff_s
+from broker.link import Connection
 from broker.messages import format_time
 from broker.settings import Settings
 from broker.topics import Channel

@@ -11,7 +11,7 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy import text
 
-from broker.link import Outgoing
+from broker.envelopes import Outgoing
 from service.store import outbox
 from service.store.database import Database
 from service.store.lease import LOCK_CLASS, SERVICE_NAME, try_lock

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from broker.link import Outgoing
+from broker.envelopes import Outgoing
 from broker.messages import RejectionCode
 from service.core.payload import split_array
 from service.core.records import JudgedRun, Refused

@@ -7,7 +7,7 @@ broker has lost our session too, and with it the message that would make us answ
 import struct
 from collections.abc import Iterable, Iterator
 
-from broker.link import Outgoing
+from broker.envelopes import Outgoing
 from service.store.drivers import table
 
 OUTBOX = table("outbox", id="int8", service="text", body="bytea")

@@ -11,8 +11,8 @@ from datetime import datetime
 
 import psycopg
 
+from broker.envelopes import Outgoing
 from broker.errors import StoreRefused, StoreUnavailable
-from broker.link import Outgoing
 from service.core.records import JudgedRun
 from service.core.shadow import Shadowed
 from service.store import lease, outbox, retention

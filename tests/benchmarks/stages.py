@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import SecretStr
 
-from broker.link import Delivery
+from broker.envelopes import Delivery
 from broker.sections import DatabaseSettings
 from broker.settings import Settings
 from service.core.lookup import Rulebook

@@ -11,7 +11,8 @@ import orjson
 import pytest
 import websockets
 
-from broker.link import Connection, Outgoing
+from broker.envelopes import Outgoing
+from broker.link import Connection
 from broker.messages import Rejection, Result
 from broker.settings import Settings
 from service.store.audit import Change, record

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from broker.link import Connection, Outgoing
+from broker.envelopes import Outgoing
+from broker.link import Connection
 from broker.messages import format_time
 from broker.settings import Settings
 from service.commands.backups import Asked, back_up

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
+from broker.envelopes import Delivery
 from broker.identity import content_hash
-from broker.link import Connection, Delivery
+from broker.link import Connection
 from broker.settings import Settings
 from tests.integration.test_api import problem_of
 from tests.support.mosquitto import Mosquitto

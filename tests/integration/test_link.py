@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable
-from broker.link import Connection, Outgoing
+from broker.link import Connection
 from tests.support.links import (
     Brokers,
     Script,

@@ -9,8 +9,10 @@ from typing import Any
 import paho.mqtt.client as mqtt
 import pytest
 
+from broker.envelopes import Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.link import Connection, Outgoing, _Client
+from broker.link import Connection
+from broker.paho_client import PahoClient
 from broker.sections import BrokerSettings
 from tests.support.links import (
     Brokers,
@@ -99,7 +101,7 @@ async def test_what_does_not_speak_mqtt_is_said() -> None:
 
 def test_the_one_private_name_that_we_override_is_still_there() -> None:
     assert "_create_socket" in vars(mqtt.Client)
-    assert "_create_socket" in vars(_Client)
+    assert "_create_socket" in vars(PahoClient)
 
 
 # -- TLS -------------------------------------------------------------------------------------------

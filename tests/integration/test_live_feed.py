@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from broker.envelopes import Outgoing
 from broker.feed import LiveMessage
-from broker.link import Connection, Outgoing
+from broker.link import Connection
 from broker.settings import Settings
 from broker.topics import Channel
 from tests.support.mosquitto import Mosquitto

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from broker.link import Outgoing
+from broker.envelopes import Outgoing
 from broker.messages import RejectionCode
 from broker.topics import UNASSIGNED_LINE
 from service.store import names

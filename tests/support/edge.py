@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from broker.link import Connection, Delivery, Outgoing
+from broker.envelopes import Delivery, Outgoing
+from broker.link import Connection
 from broker.sections import BrokerSettings
 from broker.topics import Channel, TopicTemplate
 from edge_agent.spool import Books, Spool

@@ -7,7 +7,8 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from broker.link import Connection, Delivery, Outgoing
+from broker.envelopes import Delivery, Outgoing
+from broker.link import Connection
 from broker.sections import BrokerSettings
 from tests.support.mosquitto import Mosquitto
 from tests.support.tcp_proxy import TcpProxy

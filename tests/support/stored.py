@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
-from broker.link import Outgoing
+from broker.envelopes import Outgoing
 from broker.sections import DatabaseSettings
 from broker.topics import TopicTemplate
 from service.core.decode import DecodeSettings, decode

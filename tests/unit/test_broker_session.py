@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable
-from broker.link import Delivery, Outgoing
 from broker.settings import Settings
 from service import broker_session
 from service.broker_session import BrokerSession

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.link import Outgoing
+from broker.envelopes import Outgoing
 from service.store.outbox import pack, unpack
 
 messages = st.tuples(st.text(min_size=1, max_size=80), st.binary(max_size=300)).map(

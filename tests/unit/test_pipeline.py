@@ -3,7 +3,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from broker.link import Delivery
+from broker.envelopes import Delivery
 from broker.plant_sections import MachineSettings
 from broker.sections import DatabaseSettings, TopicsSettings
 from broker.settings import Settings
