@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup system up test check format bench chaos agent sbom lock clean
+.PHONY: help setup system up test check format bench chaos agent sbom packages release lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help.
@@ -62,6 +62,14 @@ sbom: setup  ## What is in it, as CycloneDX: dist/yieldline.cdx.json.
 	@mkdir -p dist
 	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application \
 	  --output-reproducible --output-format JSON --output-file dist/yieldline.cdx.json requirements/all.txt
+
+packages: setup  ## The project itself, as pip installs it: dist/yieldline-*.whl and .tar.gz.
+	@$(BIN)/python -m hatchling build -t sdist -t wheel -d dist
+
+release: setup  ## All three of this commit, summed and signed: RELEASE_KEY=~/.ssh/id_ed25519.
+	@[ -n "$(RELEASE_KEY)" ] || \
+	  { echo "A release is signed. Name the key: make release RELEASE_KEY=~/.ssh/id_ed25519"; exit 2; }
+	@$(BIN)/python -m tests.support.release "$(RELEASE_KEY)"
 
 lock:  ## Compile requirements/*.txt again (needs uv).
 	@for target in agent: all:--extra=all dev:"--extra=all --group=dev"; do \

@@ -1,18 +1,22 @@
 """Build yieldline-agent.pyz for the Python and the machine that run this: `make agent`.
 
-`python -m edge_agent.pack.build [--output FILE] [--installed]`. Standard library and pip only.
+`python -m edge_agent.pack.build [--output FILE] [--installed]`. Standard library and pip only. The
+same sources and lock make the same bytes, wherever they are built; `SOURCE_DATE_EPOCH` dates them.
 """
 
 import argparse
 import hashlib
 import json
+import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
-import zipapp
+import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
@@ -23,6 +27,11 @@ ROOT: Final = Path(__file__).parents[2]
 REQUIREMENTS: Final = ROOT / "requirements/agent.txt"
 OUTPUT: Final = ROOT / "dist/yieldline-agent.pyz"
 _OURS: Final = ("broker", "edge_agent")
+_OF_THE_BUILDER: Final = ("RECORD", "direct_url.json")
+"""Files of a package's metadata that say where and by what it was installed."""
+_ZIP_EPOCH_S: Final = 315_532_800
+"""1980-01-01: a zip knows nothing older."""
+_RUNNABLE: Final = 0o755
 _LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "pack")
 
 _as_requirement = re.compile(r"^([A-Za-z0-9._-]+)==[^ ]+( ;)?", re.MULTILINE).finditer
@@ -41,11 +50,14 @@ def build(output: Path, *, is_installed: bool = False) -> None:
         site = folder / bootstrap.SITE
         site.mkdir()
         (_copy_installed if is_installed else _download)(site)
+        for file in _files(site):
+            if file.name in _OF_THE_BUILDER and file.parent.suffix == ".dist-info":
+                file.unlink()
         _add_ours(site)
         shutil.copy(bootstrap.__file__, folder / "__main__.py")
         facts = {"key": _hash(site), "abi": bootstrap.abi()}
         (folder / bootstrap.BUILD).write_text(json.dumps(facts), "utf-8")
-        zipapp.create_archive(folder, output, "/usr/bin/env python3", compressed=True)
+        _pack(folder, output)
 
 
 def _download(site: Path) -> None:
@@ -81,14 +93,34 @@ def _add_ours(site: Path) -> None:
     metadata.write_text("\n".join(lines) + "\n", "utf-8")
 
 
+def _pack(folder: Path, output: Path) -> None:
+    """Write what zipapp would, in one order, with one date and without the files' own modes."""
+    made_s = max(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), _ZIP_EPOCH_S)
+    date = time.gmtime(made_s)[:6]
+    with output.open("wb") as file:
+        file.write(b"#!/usr/bin/env python3\n")
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            for path in _files(folder):
+                member = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date)
+                member.compress_type = zipfile.ZIP_DEFLATED
+                member.external_attr = (stat.S_IFREG | 0o644) << 16
+                packed.writestr(member, path.read_bytes())
+    output.chmod(_RUNNABLE)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return all files below, in an order that is the same everywhere."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
+
+
 def _hash(site: Path) -> str:
     """Return what names the unpacked folder: a hash of all it holds."""
     digest = hashlib.sha256()
-    for file in sorted(site.rglob("*")):
-        if file.is_file():
-            content = file.read_bytes()
-            digest.update(f"{file.relative_to(site).as_posix()}\0{len(content)}\0".encode())
-            digest.update(content)
+    for file in _files(site):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(site).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
     return digest.hexdigest()[:24]
 
 

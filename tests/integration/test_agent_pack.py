@@ -117,6 +117,18 @@ def test_half_an_unpacking_is_never_seen(
         assert bootstrap.unpacked(archive, target) == site
 
 
+def test_the_same_sources_are_the_same_bytes(packed: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.pyz"
+    before = os.umask(0o077)
+    try:
+        build(again, is_installed=True)
+    finally:
+        os.umask(before)
+    assert again.read_bytes() == packed.read_bytes()
+    with zipfile.ZipFile(packed) as archive:
+        assert not [name for name in archive.namelist() if name.endswith("/RECORD")], "has paths"
+
+
 def test_it_holds_nothing_of_the_service_or_the_web_app(packed: Path) -> None:
     with zipfile.ZipFile(packed) as archive:
         tops = {name.split("/")[1] for name in archive.namelist() if name.startswith("site/")}
