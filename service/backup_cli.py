@@ -69,7 +69,7 @@ def restore(
     """
     from service.commands.backups import restore as put_back
     from service.progress_bar import ProgressBar
-    from service.store.schema import is_current
+    from service.store.revision import is_current
 
     database = database_of(config)
     with ProgressBar("parts") as bar:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from broker.addresses import is_loopback, without_password
 from broker.embedded import (
     BrokerKind,
@@ -24,9 +22,6 @@ from broker.embedded import (
 )
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
 from broker.settings import Settings, as_environment, load_settings
-from service.store.accounts import has_users
-from service.store.database import Database
-from service.store.transport import ADVICE
 from service.supervisor import EXIT_USAGE, Child, Program
 from service.up_plan import (
     Address,
@@ -43,6 +38,7 @@ from service.up_plan import (
 )
 
 _LOOPBACK = "127.0.0.1"
+_FILE = "sqlite:///"
 _POLL_S = 0.05
 _BROKER_START_S = 15.0
 # Together below the ten seconds after which whoever asked us to stop loses patience.
@@ -97,11 +93,7 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     check_options(options, settings, shown)
     host = options.host or settings.http.host
     must_log_in = needs_users(options, settings)
-    chosen = Database(
-        settings.database.model_copy(update={"url": SecretStr(shown), "url_file": None})
-    )
-    if must_log_in:
-        _check_users(chosen, host)
+    warnings = _check_database(settings, shown, host if must_log_in else None)
     _make_folder(options.data_dir)
     if not port_is_free(host, 0):  # any port at all
         raise SettingsError(
@@ -118,12 +110,7 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
             "Other users of this machine can read the password that stands in --database."
             " YIELDLINE_DATABASE__URL, or database.url_file, is safe from them."
         )
-    if chosen.is_exposed:
-        sentences.append(
-            "What goes to the database can be read and changed on its way (database.no_tls)."
-            f" {ADVICE}."
-        )
-    sentences += [moved] if moved else []
+    sentences += [*warnings, moved] if moved else warnings
     http = Address(host, port)
     if not is_loopback(host) and not must_log_in:
         sentences.append(
@@ -136,16 +123,12 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     return _Plan(http, variables, broker, at, sentences)
 
 
-def _check_users(database: Database, host: str) -> None:
-    try:
-        if not has_users(database):
-            raise SettingsError(
-                f"--host {host} lets others reach the pages, which needs a login, and database"
-                f" {database.label} has no users yet. Add one, then start again:"
-                " yieldline users add NAME --role admin. Or let everyone look with --no-login."
-            )
-    finally:
-        database.dispose()
+def _check_database(settings: Settings, url: str, host: str | None) -> list[str]:
+    if host is None and url.startswith(_FILE):
+        return []  # a file on this machine, and nobody who would have to log in
+    from service.up_database import check_database  # noqa: PLC0415 - it loads the drivers
+
+    return check_database(settings.database, url, host)
 
 
 def _make_folder(folder: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event, func, select, text
@@ -37,17 +36,6 @@ def upgrade(database: Database) -> None:
                 f"database {database.label} was written by a newer Yieldline ({error})."
                 " Start that version, or use another database."
             ) from error
-
-
-def is_current(database: Database) -> bool:
-    """Tell whether the tables are those of this version; False too while they do not exist.
-
-    Raises:
-        StoreUnavailable: The database is away.
-    """
-    with database.translated(), database.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    return found == ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _config(connection: Connection | None = None) -> Config:

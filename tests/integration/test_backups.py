@@ -23,6 +23,7 @@ from service.store.backups.manifest import fingerprint, manifest_file, read_mani
 from service.store.database import Database
 from service.store.queries.backups import last_backup
 from service.store.queries.changes import first_forged_change, list_changes
+from service.store.revision import is_current
 from tests.support.postgres import server_binaries
 from tests.support.processes import PYTHON, YIELDLINE, Process
 from tests.support.stored import Stored, run_message
@@ -295,7 +296,7 @@ def test_a_backup_of_an_older_version_is_put_back_and_then_upgraded(
     said = run(other_url, "restore", taken.file).output
     assert "the service upgrades it at its start" in said
     newer = Stored(other_url)
-    assert schema.is_current(newer.database)
+    assert is_current(newer.database)
     assert len(newer.save(run_message("A")).saved.duplicates) == 1
     newer.close()
 

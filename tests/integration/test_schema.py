@@ -16,7 +16,8 @@ from service.core.rules import Rule
 from service.store import schema
 from service.store.codes import HOUR_US
 from service.store.database import Database
-from service.store.schema import is_current, upgrade
+from service.store.revision import is_current, newest
+from service.store.schema import upgrade
 from service.store.unit_states import UNIT_STATE
 from tests.support.processes import PYTHON, Process
 from tests.support.stored import Stored, one, run_message
@@ -203,6 +204,10 @@ def test_an_upgrade_may_be_repeated(database_url: str) -> None:
         upgrade(database)
         assert is_current(database)
     database.dispose()
+
+
+def test_the_newest_revision_is_the_one_that_an_upgrade_ends_at(stored: Stored) -> None:
+    assert one(stored, "SELECT version_num FROM alembic_version") == newest()
 
 
 def test_processes_that_upgrade_at_once_wait_for_each_other(database_url: str) -> None:

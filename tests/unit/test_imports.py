@@ -194,3 +194,17 @@ def test_a_command_of_the_agent_loads_only_what_it_needs(words: list[str]) -> No
     assert "edge_agent.config" in loaded, ended.stderr
     tools = {f"edge_agent.{name}" for name in ("check", "init", "replay", "status")}
     assert {*AGENT_LIVES_WITHOUT, "rich.progress", *tools} & loaded == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "spared"),
+    [("service.up", ["sqlalchemy", "psycopg", "alembic"]), ("ui.app", ["alembic", "nicegui"])],
+)
+def test_a_start_waits_for_no_library_that_it_may_not_need(module: str, spared: list[str]) -> None:
+    listing = f"import sys, {module}; print(*sys.modules)"
+    ended = subprocess.run(
+        [PYTHON, "-c", listing], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    loaded = set(ended.stdout.split())
+    assert module in loaded, ended.stderr
+    assert not set(spared) & loaded

@@ -12,7 +12,7 @@ from broker.errors import YieldlineError
 from broker.messages import format_time
 from service.store.queries.health import books, overview, services
 from service.store.queries.held import why_held
-from service.store.schema import is_current
+from service.store.revision import is_current
 from ui.api.answers import answer
 from ui.api.parameters import State
 from ui.api.problems import answers, problem_response

@@ -12,6 +12,7 @@ import pytest
 from alembic import command
 
 from service.store import schema
+from service.store.revision import is_current
 from tests.support.dying_upgrade import contents
 from tests.support.keeper import Keeper, assert_all_once, message
 from tests.support.mosquitto import Mosquitto
@@ -65,7 +66,7 @@ def test_an_upgrade_killed_at_any_statement_has_changed_nothing_and_the_next_one
     Stored(untouched).close()
     assert contents(url) == contents(untouched), "as one that nobody killed"
     stored = Stored(url)
-    assert schema.is_current(stored.database)
+    assert is_current(stored.database)
     again = stored.save(run_message("U0", minutes=0, passes=False), machine_id="M0")
     assert len(again.saved.duplicates) == 1
     stored.close()
