@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from broker.errors import BrokerUnavailable, SettingsError
+from broker.handles import raise_handle_limit
 
 PACKET_BYTES_MAX = 1_310_720
 """Largest MQTT packet a broker of ours takes: 1 MiB of payload, its topic and room to spare."""
@@ -28,7 +29,6 @@ _MOSQUITTO_PLACES = (
     "/opt/homebrew/sbin",
     r"C:\Program Files\mosquitto",
 )
-_FILES_MAX = 65_536
 _PROBE_TIMEOUT_S = 1.0
 _CONNACK = 0x20
 
@@ -210,21 +210,10 @@ def run_broker(wanted: str, port: int, data_dir: Path) -> int:
     if kind is BrokerKind.EMBEDDED:
         return _run_embedded(port)
     command = [str(find_mosquitto()), "-c", str(write_mosquitto_conf(port, data_dir))]
+    raise_handle_limit()
     if os.name == "posix":
-        _take_file_handles()
         os.execv(command[0], command)  # noqa: S606 - we become Mosquitto, there is no shell
     return subprocess.run(command, check=False).returncode  # noqa: S603 - our own command line
-
-
-def _take_file_handles() -> None:
-    """Allow us, and so the broker, a connection for each machine: shells give 1,024 files only."""
-    import resource  # noqa: PLC0415 - POSIX alone has it
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(ValueError, OSError):  # macOS says no limit and has one: then less
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _run_embedded(port: int) -> int:

@@ -21,6 +21,7 @@ from broker.embedded import (
     write_mosquitto_conf,
 )
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
+from broker.handles import raise_handle_limit
 from broker.settings import Settings, as_environment, load_settings
 from service.supervisor import EXIT_USAGE, Child, Program
 from service.up_plan import (
@@ -70,6 +71,7 @@ def up(options: UpOptions) -> int:
         plan = _decide(options, load_settings())
         for sentence in plan.sentences:
             _say(sentence)
+        raise_handle_limit()  # Mosquitto, our child, asks for no more than it is given
         return asyncio.run(_Floor(options, plan).run())
     except (SettingsError, StoreRefused) as error:
         sys.stderr.write(f"{error}\n")

@@ -16,6 +16,7 @@ import typer
 
 from broker.addresses import is_loopback
 from broker.errors import SettingsError, StoreUnavailable, YieldlineError
+from broker.handles import raise_handle_limit
 from broker.logs import configure_logging
 from broker.origins import Layers
 from broker.sections import HttpSettings
@@ -60,6 +61,7 @@ def run(
     layers = read_layers(config, flags)
     configure_logging(settings.log)
     _check_login(settings)
+    raise_handle_limit()
     # Before the slow imports: who chose a taken port hears it at once.
     with contextlib.closing(_bound(settings.http)) as bound:
         failure = asyncio.run(_serve(settings, layers, bound))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.handles import few_handles, handles_of, needs_limits
 from tests.support.ports import free_port
 from tests.support.processes import YIELDLINE, Process
 from tests.support.waiting import eventually_sync
@@ -56,6 +57,15 @@ def test_pages_answer_without_a_broker_and_without_tables(web_app: WebApp) -> No
     assert web_app.status("/docs") == web_app.status("/docs", "HEAD") == 200
     assert web_app.status("/readyz") == 503
     assert "Traceback" not in web_app.process.output
+
+
+@needs_limits
+def test_it_may_open_more_files_than_the_shell_that_started_it(tmp_path: Path) -> None:
+    with few_handles() as allowed:
+        web_app = WebApp(tmp_path)
+    with web_app.process as process:
+        process.wait_for("web_app_starting", 30)
+        assert handles_of(process.pid) == allowed
 
 
 @pytest.mark.parametrize("way", ["interrupt", "stop"])

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from broker.embedded import broker_answers
+from tests.support.handles import few_handles, handles_of, needs_limits
 from tests.support.mosquitto import EXECUTABLE, Mosquitto
 from tests.support.ports import free_port, listens
 from tests.support.processes import PYTHON, Process
@@ -250,6 +251,15 @@ def test_mosquitto_is_started_where_no_broker_answers(floor: Floor) -> None:
     assert up.stop() == 0
     assert not listens(floor.mqtt_port)
     assert (floor.folder / "data" / "broker" / "mosquitto.db").exists()
+
+
+@needs_limits
+@pytest.mark.skipif(EXECUTABLE is None, reason="Mosquitto is not installed")
+def test_mosquitto_may_open_more_files_than_the_shell_that_started_up(floor: Floor) -> None:
+    with few_handles() as allowed:
+        up = floor.up_and_open()
+    (broker,) = [each for each in psutil.Process(up.pid).children() if each.name() == "mosquitto"]
+    assert handles_of(broker.pid) == allowed
 
 
 @pytest.mark.parametrize("flag", ["http_port", "mqtt_port"])
