@@ -39,6 +39,13 @@ _KEYS: Final = (
 _LIMITS: Final = frozenset({"comparator", "low", "high", "nominal"})
 _DEFAULTS: Final[Mapping[str, object]] = {each.name: each.default for each in fields(Rule)}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_KEY_PARTS_MAX: Final = 20
+_KEY_PART: Final = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_DEEP_KEY: Final = re.compile(
+    rf"(?<![\w\\-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{_KEY_PARTS_MAX}}}"
+)
+"""Of a key like `a.b.c` tomllib takes time and memory by the square of its parts, or worse: one of
+50,000 would end the process. Matched in linear time."""
 
 
 def parse_rulebook(text: str, origin: str) -> tuple[Rule, ...]:
@@ -54,6 +61,11 @@ def parse_rulebook(text: str, origin: str) -> tuple[Rule, ...]:
     Raises:
         RulebookError: One sentence: the origin, the rule's id, what is wrong and what to do.
     """
+    if _DEEP_KEY.search(text):
+        raise RulebookError(
+            f"{origin}: more than {_KEY_PARTS_MAX} names hang together by dots. Write each rule"
+            " below [[rule]]."
+        )
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, deep nesting

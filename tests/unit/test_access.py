@@ -103,6 +103,7 @@ def test_the_host_of_an_address_is_found(netloc: str, host: str) -> None:
         ("POST", "/ingest", Need(Role.ADMIN, Scope.INGEST)),
         ("GET", "/api/v1/results/7", Need(Role.VIEWER)),
         ("GET", "/api/v1/tokens", Need(Role.ADMIN)),
+        ("GET", "/api/v1/tokens\n", Need(Role.ADMIN)),
         ("GET", "/units/a/b", Need(Role.VIEWER)),
         ("GET", "/wall", Need(Role.VIEWER, Scope.WALL)),
         ("GET", "/wallpaper", Need(Role.VIEWER)),

@@ -171,6 +171,10 @@ def test_a_fault_names_the_file_the_rule_and_what_to_do(body: str, words: str) -
         ("[[rule]\n", "rules.toml is not TOML: "),
         ("x = " + "[" * 10_000, "rules.toml is not TOML: "),
         ("x = " + "1" * 5_000, "rules.toml is not TOML: "),
+        ("a." * 50_000 + "b = 1", "rules.toml: more than 20 names hang together by dots."),
+        ("[" + '"\\"" . ' * 50_000 + "b]", "rules.toml: more than 20 names hang together"),
+        ("a." * 20 + "b = 1", "rules.toml: more than 20 names hang together by dots."),
+        ("a." * 19 + "b = 1", "rules.toml: 'a' is not known. Write each rule below [[rule]]."),
         ("rules = 1", "rules.toml: 'rules' is not known. Write each rule below [[rule]]."),
         ("[rule]\nid = 'a'", "rules.toml: rule is no list of tables."),
         ("rule = [1]", "rules.toml: rule is no list of tables."),
@@ -188,6 +192,12 @@ def test_a_fault_names_the_file_the_rule_and_what_to_do(body: str, words: str) -
 )
 def test_a_fault_of_the_whole_names_the_file(text: str, words: str) -> None:
     assert complaint(text).startswith(words)
+
+
+def test_a_value_may_hold_as_many_dots_as_it_likes() -> None:
+    numbers = ", ".join(["0.1"] * 500)
+    (rule,) = parse_rulebook(f"[[rule]]\nid='a'\ncomparator='IN'\nnominal=[{numbers}]", "x")
+    assert rule.nominal == (0.1,) * 500
 
 
 def test_no_rules_are_a_rulebook() -> None:

@@ -97,6 +97,7 @@ def _compiled() -> tuple[tuple[frozenset[str], re.Pattern[str], Need | None], ..
 def find_need(method: str, path: str) -> Found:
     """Return what a call needs; HEAD is as GET, and a path that does not exist as one that does."""
     method = "GET" if method == "HEAD" else method
+    path = path.removesuffix("\n")  # Starlette's routes end in $, which looks over a last one
     for methods, pattern, need in _compiled():
         if method in methods and pattern.fullmatch(path):
             return Found(need, is_known=True)

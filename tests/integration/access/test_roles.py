@@ -4,12 +4,15 @@ import asyncio
 import json
 import re
 import subprocess
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 import websockets
+from starlette.routing import Match
 
 from broker.settings import Settings
 from service.commands import users
@@ -31,6 +34,8 @@ from tests.support.stored import Stored
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
 from ui.access.routes import RULES, SOCKET, find_need
+from ui.app import create_api
+from ui.state import AppState
 
 # -- routes ----------------------------------------------------------------------------------------
 
@@ -80,6 +85,28 @@ def test_every_route_says_which_role_it_needs(tmp_path: Path) -> None:
     for methods, path, need in RULES:
         if need and "POST" in methods and "*" not in path:
             assert path in named, f"{path} is in ui/access/routes.py, and nowhere else"
+
+
+def test_no_other_spelling_of_a_call_opens_it_to_a_lower_role() -> None:
+    app = create_api(AppState(Settings()))
+    routes = [each for each in app.router.routes if getattr(each, "name", "") != "end"]
+    reached = 0
+    for path, operations in app.openapi()["paths"].items():
+        named = re.sub(r"\{\w+\}", "1", path)
+        for method, spelled in product(map(str.upper, operations), spellings(named)):
+            scope = {"type": "http", "method": method, "path": spelled, "headers": []}
+            if any(route.matches(scope)[0] is Match.FULL for route in routes):
+                assert find_need(method, spelled).need == find_need(method, named).need, spelled
+                reached += spelled != named
+    assert reached, "Starlette takes none of them any more"
+
+
+def spellings(path: str) -> Iterator[str]:
+    """Yield a path, and what a router may take for it."""
+    yield path
+    yield from (f"{path}{end}" for end in ("\n", "/", "\0", " ", "\r\n", "\n\n", ";a", "."))
+    yield from (f"{start}{path}" for start in ("/", "/.", "\n", "/assets/.."))
+    yield from (path.upper(), path.replace("/", "//"), path.replace("/", "\n/"))
 
 
 async def test_the_openapi_document_says_which_role_a_call_needs(web: Web) -> None:
