@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -12,6 +12,7 @@ from tests.benchmarks.costs import spent_s
 from tests.benchmarks.figures import Figure, Yardstick
 from tests.benchmarks.load import Message, flat_results, take
 from tests.benchmarks.parts import Plant, plant
+from tests.benchmarks.quota import limited
 from tests.benchmarks.throughput import until_receipted
 from tests.support.processes import YIELDLINE, Process
 
@@ -22,8 +23,17 @@ NOTES: Final = (
         " its session at the database a part of one: where fewer are free while one process is at"
         " work with its broker, its database and the sender, the row says so and no target applies."
     ),
+    (
+        "**P10, at a quarter of a core each**: the same two plants while the kernel gives each"
+        " service process no more than that, so that two find a broker and a database with room, as"
+        " they would on more cores. It tells what two processes keep each other from, and not how"
+        " far one broker or one database goes. It takes Linux and root."
+    ),
 )
 _COUNT: Final = 20_000
+_SHARE: Final = 0.25
+_COUNT_LIMITED: Final = 6_000
+"""Takes one process at a quarter of a core as long as the others at a whole one."""
 _FLOOR, _GOAL = 1.5, 1.9
 """Of two processes, in rates of one."""
 
@@ -36,50 +46,84 @@ class _Round(NamedTuple):
     """Of the database's processor time, in the service's."""
 
 
+class _Site(NamedTuple):
+    place: Plant
+    services: Sequence[Process]
+    messages: Iterator[Message]
+
+
 def replicas(rounds: int) -> Iterator[Figure]:
     """Measure P10."""
     cores = os.cpu_count() or 1
     counts = sorted({1, 2, cores})
-    seen: dict[int, list[_Round]] = {count: [] for count in counts}
     with contextlib.ExitStack() as stack:
-        places = {count: stack.enter_context(_plant_of(count)) for count in counts}
-        messages = {count: flat_results() for count in counts}
-        for _ in range(rounds + 1):
-            for count, place in places.items():
-                seen[count].append(_measured(place, take(messages[count], _COUNT)))
-    alone = seen[1][1:]
+        sites = {count: stack.enter_context(_site_of(count)) for count in counts}
+        yield from _with_whole_cores(sites, rounds, cores)
+        limits = [stack.enter_context(limited(sites[n].services, _SHARE)) for n in (1, 2)]
+        if all(limits):
+            yield _with_a_share_each(sites, rounds)
+
+
+def _with_whole_cores(sites: Mapping[int, _Site], rounds: int, cores: int) -> Iterator[Figure]:
+    seen = _rounds_of(sites, rounds, _COUNT)
+    alone = seen[1]
     rate = median(each.rate for each in alone)
     free = cores - median(each.busy_cores for each in alone)
-    for count in counts[1:]:
+    for count in sorted(sites)[1:]:
         needed = (count - 1) * (1 + median(each.database_share for each in alone))
         what, has_room = f"flat results through {count} service processes", free >= needed
         if not has_room:
             what += f" (they need {needed:.1f} cores more than one, {free:.1f} of {cores} are free)"
-        yield Figure(
-            "P10",
-            what,
-            "PostgreSQL",
-            "/s",
-            [each.rate for each in seen[count][1:]],
-            Yardstick("one process", [each.rate for each in alone]),
-            floor=_FLOOR * rate if has_room and count == 2 else None,
-            goal=_GOAL * rate if has_room and count == 2 else None,
-            is_rate=True,
-        )
+        targets = (_FLOOR * rate, _GOAL * rate) if has_room and count == 2 else (None, None)
+        yield _figure(what, seen[count], Yardstick("one process", _rates(alone)), targets)
+
+
+def _with_a_share_each(sites: Mapping[int, _Site], rounds: int) -> Figure:
+    seen = _rounds_of({count: sites[count] for count in (1, 2)}, rounds, _COUNT_LIMITED)
+    yardstick = Yardstick("one process at a quarter", _rates(seen[1]))
+    rate = median(yardstick.values)
+    what = "flat results through 2 service processes at a quarter of a core each"
+    return _figure(what, seen[2], yardstick, (_FLOOR * rate, _GOAL * rate))
+
+
+def _figure(
+    what: str,
+    seen: Sequence[_Round],
+    yardstick: Yardstick,
+    targets: tuple[float | None, float | None],
+) -> Figure:
+    floor, goal = targets
+    values = _rates(seen)
+    return Figure("P10", what, "PostgreSQL", "/s", values, yardstick, floor, goal, is_rate=True)
+
+
+def _rates(seen: Sequence[_Round]) -> list[float]:
+    return [each.rate for each in seen]
+
+
+def _rounds_of(sites: Mapping[int, _Site], rounds: int, size: int) -> dict[int, list[_Round]]:
+    """Measure each site in turn, so many rounds after one that warms up."""
+    seen: dict[int, list[_Round]] = {count: [] for count in sites}
+    for _ in range(rounds + 1):
+        for count, site in sites.items():
+            seen[count].append(_measured(site.place, take(site.messages, size)))
+    return {count: found[1:] for count, found in seen.items()}
 
 
 @contextlib.contextmanager
-def _plant_of(count: int) -> Iterator[Plant]:
+def _site_of(count: int) -> Iterator[_Site]:
     """Start a plant with so many service processes."""
     with plant("PostgreSQL") as place, contextlib.ExitStack() as stack:
         environment = {
             "YIELDLINE_BROKER__PORT": str(place.mqtt_port),
             "YIELDLINE_DATABASE__URL": place.url,
         }
+        services = [place.service]
         for _ in range(count - 1):
             more = Process([YIELDLINE, "service"], environment=environment, directory=place.folder)
-            stack.enter_context(more).wait_for("connected", 30)
-        yield place
+            services.append(stack.enter_context(more))
+            more.wait_for("connected", 30)
+        yield _Site(place, services, flat_results())
 
 
 def _measured(place: Plant, messages: Sequence[Message]) -> _Round:
