@@ -9,6 +9,7 @@ import socket
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import aiomqtt
@@ -20,11 +21,12 @@ from broker.tls import client_context
 from broker.topics import Channel, TopicTemplate
 
 _WAITING_MESSAGES_MAX = 50_000  # a screen that stalls loses the oldest, never the newest
+DROPPED: Final = "publish/messages/dropped"
 COUNTERS: Final = (
     "version",
     "uptime",
     "clients/connected",
-    "publish/messages/dropped",
+    DROPPED,
     "store/messages/count",
     "heap/current",
     "load/messages/received/1min",
@@ -105,6 +107,9 @@ class CounterFeed(Feed):
         super().__init__(settings, template)
         self.counters: dict[str, str] = {}
         """By name, see COUNTERS; empty while nothing is known."""
+        self.dropped_at: datetime | None = None
+        """When the count of dropped messages last rose under our eyes; None: it never did."""
+        self._dropped: str | None = None
 
     async def run(self) -> None:
         """Keep the counters up to date until cancelled."""
@@ -130,6 +135,14 @@ class CounterFeed(Feed):
             name = str(message.topic).removeprefix(_COUNTERS_ROOT)
             if name in COUNTERS and isinstance(message.payload, bytes):
                 self.counters[name] = message.payload[:_COUNTER_BYTES_MAX].decode(errors="replace")
+        self._note_dropped(self.counters.get(DROPPED))
+
+    def _note_dropped(self, count: str | None) -> None:
+        if count is None or count == self._dropped:
+            return
+        if self._dropped is not None and count != "0":  # what it was at first is of old
+            self.dropped_at = datetime.now(UTC)
+        self._dropped = count
 
 
 def _is_refused(code: Any) -> bool:  # noqa: ANN401 - an int, or paho's reason code on MQTT 5

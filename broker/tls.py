@@ -75,7 +75,7 @@ def handshake_trouble(
         )
     said = f"the certificate of broker {where} is not trusted ({error.verify_message})"
     if error.verify_code in _CERTIFICATE_TIMES:
-        words = _out_of_date(span) if (span := _shown_by(settings)) else ""
+        words = _out_of_date(span) if (span := shown_validity(settings)) else ""
         dated = f"{said}: it {words}" if words else said
         return BrokerUnavailable(f"{dated}. Renew it on the broker, or set this machine's clock.")
     return BrokerRefused(
@@ -94,7 +94,7 @@ def _out_of_date(span: Validity) -> str:
     return ""
 
 
-def _shown_by(settings: BrokerSettings) -> Validity | None:
+def shown_validity(settings: BrokerSettings) -> Validity | None:
     """Return when the certificate that the broker shows is valid; None when it cannot be had."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent over it

@@ -5,7 +5,7 @@ import json
 import urllib.error
 import urllib.request
 
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 10.0  # a database that hangs is said by the web app after five
 
 
 def ask(url: str) -> tuple[bool, list[str]]:

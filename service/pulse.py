@@ -52,6 +52,8 @@ class Pulse:
     """How long a batch took, by stage."""
     looked_at: datetime | None = None
     """When this process last looked for alerts; None: another one watches, or none."""
+    rules_trouble: str | None = None
+    """Why the newest rules are not in force, in a sentence; None: they are."""
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -76,5 +78,6 @@ class Pulse:
                 }
                 for stage, times in self.stages.items()
             },
+            "rules_trouble": self.rules_trouble,
             "looked_at": self.looked_at and format_time(self.looked_at),
         }

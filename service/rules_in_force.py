@@ -9,6 +9,7 @@ from broker.errors import RulebookError, StoreUnavailable
 from service.core.lookup import Rulebook
 from service.core.shadow import Shadow
 from service.pipeline import Pipeline
+from service.pulse import Pulse
 from service.rulebook import parse_rulebook
 from service.store.database import Database
 from service.store.rulebooks import StoredRulebook, active_rulebook, active_version
@@ -28,7 +29,13 @@ def as_rulebook(stored: StoredRulebook) -> Rulebook:
     return Rulebook(stored.version, parse_rulebook(stored.body, f"rulebook {stored.version}"))
 
 
-async def follow(database: Database, pipeline: Pipeline) -> None:
+def note_refused(pulse: Pulse, error: RulebookError, in_force: int) -> None:
+    """Say, in the log and to the web app, why the newest rules are not in force."""
+    log.error("rulebook_refused", reason=str(error), in_force=in_force)
+    pulse.rules_trouble = f"{error} Rulebook {in_force} decides meanwhile."
+
+
+async def follow(database: Database, pipeline: Pipeline, pulse: Pulse) -> None:
     """Give `pipeline` each new version, and the shadow that runs, until cancelled.
 
     Between two batches. One that cannot be read is logged once, and the old one goes on.
@@ -37,7 +44,7 @@ async def follow(database: Database, pipeline: Pipeline) -> None:
     while True:
         try:
             if await asyncio.to_thread(active_version, database) != seen:
-                seen = await _follow_active(database, pipeline) or seen
+                seen = await _follow_active(database, pipeline, pulse) or seen
             shadow = await asyncio.to_thread(running_shadow, database)
         except StoreUnavailable:
             pass  # the batches say so already
@@ -49,16 +56,16 @@ async def follow(database: Database, pipeline: Pipeline) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
-async def _follow_active(database: Database, pipeline: Pipeline) -> int | None:
+async def _follow_active(database: Database, pipeline: Pipeline, pulse: Pulse) -> int | None:
     stored = await asyncio.to_thread(active_rulebook, database)
     if stored is None:
         return None
     try:
         pipeline.rulebook = await asyncio.to_thread(as_rulebook, stored)
     except RulebookError as error:
-        in_force = pipeline.rulebook.version
-        log.error("rulebook_refused", reason=str(error), in_force=in_force)  # noqa: TRY400 - a sentence for a person
+        note_refused(pulse, error, pipeline.rulebook.version)
     else:
+        pulse.rules_trouble = None
         log.info("rulebook_in_force", version=stored.version, author=stored.author)
     return stored.version
 

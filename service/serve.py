@@ -40,13 +40,13 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         YieldlineError: A person must act: settings, rulebook, login or rights are wrong.
     """
-    database = Database(settings.database)
+    database, pulse = Database(settings.database), Pulse()
     if database.is_exposed:
         warn_exposed(database.label)
     attempt = 0
     while not stop.is_set():
         try:
-            rulebook = await asyncio.to_thread(prepare, settings, database)
+            rulebook = await asyncio.to_thread(prepare, settings, database, pulse)
             break
         except StoreUnavailable as error:
             attempt += 1
@@ -63,10 +63,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     sys.setswitchinterval(_SWITCH_S)
     log.info("serving", database=database.label, rulebook_version=rulebook.version)
     pipeline = Pipeline(settings, database, rulebook)
-    pulse = Pulse()
     subscriber = Subscriber(settings, pipeline, stop, pulse)
     async with asyncio.TaskGroup() as group:
-        beside = [group.create_task(rules_in_force.follow(database, pipeline), name="rulebook")]
+        beside = [
+            group.create_task(rules_in_force.follow(database, pipeline, pulse), name="rulebook")
+        ]
         if settings.alerts.enabled or settings.service.summary_s:
             watcher = Watcher(settings, database, pulse)
             beside.append(group.create_task(watcher.run(), name="watcher"))
@@ -79,8 +80,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     database.dispose()
 
 
-def prepare(settings: Settings, database: Database) -> Rulebook:
-    """Bring the schema up to date and load the rulebook in force.
+def prepare(settings: Settings, database: Database, pulse: Pulse) -> Rulebook:
+    """Bring the schema up to date and load the rulebook in force; `pulse` learns what is wrong.
 
     Raises:
         StoreUnavailable: The database is away; call again.
@@ -94,9 +95,7 @@ def prepare(settings: Settings, database: Database) -> Rulebook:
     except RulebookError as error:
         if stored is None:
             raise
-        log.error(  # noqa: TRY400 - a sentence for a person, not a trace
-            "rulebook_refused", reason=str(error), in_force=stored.version
-        )
+        rules_in_force.note_refused(pulse, error, stored.version)
     if stored is None:
         log.warning(
             "no_rulebook",

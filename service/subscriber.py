@@ -30,7 +30,7 @@ from service.pipeline import Pipeline, Understood
 from service.pulse import Pulse
 from service.store.batches import Committed
 from service.store.lease import SERVICE_NAME
-from service.vitals import Vitals
+from service.vitals import Backlog, Vitals
 
 log = structlog.get_logger()
 
@@ -51,6 +51,7 @@ class Subscriber:
         self._stop = stop
         self._worker = ThreadPoolExecutor(1, "writer")  # the one thread that owns the writer
         self._consumer: Connection | None = None
+        self._backlog = Backlog()
         self._caution = Caution(pipeline, settings.service.batch_count_max)
         self._vitals = Vitals()
         self._pulse = pulse
@@ -153,7 +154,10 @@ class Subscriber:
             await session.prove_rights(publisher)
             session.look(is_present=await consumer.open())
             await consumer.subscribe(self._pipeline.shared_filter)
-            self._consumer, self._vitals.trouble, self._vitals.has_session = consumer, "", True
+            if self._pipeline.former_filters:
+                await consumer.unsubscribe(*self._pipeline.former_filters)
+            self._consumer, self._backlog = consumer, Backlog()
+            self._vitals.trouble, self._vitals.has_session = "", True
             await self._consume(consumer, publisher)
             if not self._stop.is_set():
                 await session.note_theft(consumer, publisher)
@@ -316,8 +320,11 @@ class Subscriber:
     def _report(self) -> None:
         """Write it; in the writer's thread."""
         consumer = self._consumer
+        pending = consumer.pending_count if consumer else None
+        acked = consumer.acked_count if consumer else 0
         facts = self._vitals.facts(
-            pending=consumer.pending_count if consumer else None,
+            pending=pending,
+            lag_s=self._backlog.age_s(acked, pending or 0, time.monotonic()),
             rulebook_version=self._pipeline.rulebook.version,
             crashes=self._caution.crashes,
             beside=self._pulse.facts(),

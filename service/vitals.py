@@ -41,6 +41,33 @@ class Thefts:
         return is_session_gone or len(self._at) == _THEFTS_MAX
 
 
+class Backlog:
+    """How long messages wait here, from a glance at the counts every now and then.
+
+    No message carries a time for it: a glance that saw more arrive than is acknowledged by now
+    tells how long the oldest has waited, at least.
+    """
+
+    def __init__(self) -> None:
+        self._glances: deque[tuple[int, float]] = deque()
+        """How many had arrived, and when; only while they are not all acknowledged."""
+
+    def age_s(self, acked_count: int, pending_count: int, now: float) -> float:
+        """Return for how many seconds at least the oldest has waited; 0 while none does.
+
+        Args:
+            acked_count: Messages of this connection that are stored, answered and acknowledged.
+            pending_count: Messages that have arrived and are not.
+            now: Monotonic, in seconds.
+        """
+        glances, arrived_count = self._glances, acked_count + pending_count
+        while glances and glances[0][0] <= acked_count:
+            glances.popleft()
+        if arrived_count > (glances[-1][0] if glances else acked_count):
+            glances.append((arrived_count, now))
+        return now - glances[0][1] if glances else 0.0
+
+
 class Vitals:
     """The facts of one process. It outlives connections; a row in the database outlives it."""
 
@@ -74,6 +101,7 @@ class Vitals:
         self,
         *,
         pending: int | None,
+        lag_s: float,
         rulebook_version: int,
         crashes: int,
         beside: Mapping[str, object],
@@ -82,6 +110,7 @@ class Vitals:
 
         Args:
             pending: Messages that have arrived and are not acknowledged; None: not connected.
+            lag_s: For how long the oldest of them has waited, at least.
             rulebook_version: The one in force here.
             crashes: Starts in a row that ended in a bug.
             beside: What the other parts of the process say.
@@ -92,6 +121,7 @@ class Vitals:
             "connected": pending is not None and not self.trouble,
             "trouble": self.trouble,
             "pending": pending or 0,
+            "lag_s": round(lag_s, 1),
             "rulebook_version": rulebook_version,
             "crashes": crashes,
             "has_session": self.has_session,

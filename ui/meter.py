@@ -27,6 +27,8 @@ class AgentWord(NamedTuple):
     """When, in seconds since 1970."""
     is_offline: bool
     """Its last will was heard, and nothing since."""
+    skew_s: float | None = None
+    """How far its clock is ahead of ours; None: it cannot be told."""
 
 
 class FeedFacts(NamedTuple):

@@ -24,6 +24,7 @@ from broker.settings import Settings
 from broker.topics import Channel
 from service.store.database import Database
 from ui.access.access import Access
+from ui.certificate_dates import CertificateDates
 from ui.ingest import IngestLink
 from ui.jobs import Jobs
 from ui.meter import FeedFacts
@@ -124,6 +125,7 @@ class AppState:
         self.template = settings.template()
         self.live = live_hub(settings)
         self.counters = CounterFeed(settings, self.template)
+        self.certificates = CertificateDates(settings.broker)
         self.ingest = IngestLink(settings, self.template, self.database)
         self.jobs = Jobs()
         self.access = Access(settings.http, self.database)
@@ -149,6 +151,7 @@ class AppState:
         tasks = [
             self.keep(self.live.run(), "live feed"),
             self.keep(self.counters.run(), "broker counters"),
+            self.keep(self.certificates.keep(), "certificate dates"),
             self.keep(self.access.watch(), "users and tokens"),
         ]
         try:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from prometheus_client import ProcessCollector
 
 from broker.errors import YieldlineError
+from broker.live import DROPPED
 from broker.messages import format_time
 from broker.origins import explain_settings
 from service.store.database import Database
@@ -179,7 +180,7 @@ def broker_counters(said: Mapping[str, str]) -> Facts:
         "version": release or None,
         "uptime_s": _whole(said.get("uptime", "").partition(" ")[0]),
         "clients": _whole(said.get("clients/connected")),
-        "dropped": _whole(said.get("publish/messages/dropped")),
+        "dropped": _whole(said.get(DROPPED)),
         "held": _whole(said.get("store/messages/count")),
         "heap_bytes": _whole(said.get("heap/current")),
         "received_per_minute": _number(said.get("load/messages/received/1min")),

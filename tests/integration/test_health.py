@@ -10,9 +10,11 @@ from typing import Any
 
 import orjson
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
+from broker.live import COUNTERS
 from broker.messages import Severity
 from broker.settings import Settings
 from service import health
@@ -26,6 +28,7 @@ from tests.support.ports import free_port
 from tests.support.stored import Stored, run_message
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
+from ui.meter import AgentWord, FeedFacts
 
 
 @pytest.fixture
@@ -131,18 +134,25 @@ async def test_nobody_at_the_url_is_said() -> None:
 
 # -- the dashboard ---------------------------------------------------------------------------------
 
-DASHBOARD = Path(__file__).parents[2] / "docs/deploy/grafana-yieldline.json"
+DEPLOY = Path(__file__).parents[2] / "docs/deploy"
+DASHBOARD = DEPLOY / "grafana-yieldline.json"
+ALERTS = DEPLOY / "yieldline-alerts.yml"
 _NAME = re.compile(r"\b(?:yieldline|process|python)_\w+")
-_LABELS = re.compile(r"(?:by|on) \(([^)]*)\)|\{\{(\w+)\}\}|[{,] *(\w+)=")
+_LABELS = re.compile(r"(?:by|on) \(([^)]*)\)|\{\{ *\$?(?:labels\.)?(\w+) *\}\}|[{,] *(\w+)=")
 _OF_PROMETHEUS = {"instance", "job", "le"}
 
 
-def queries(board: dict[str, Any]) -> list[dict[str, str]]:
-    """Return every query of a dashboard."""
-    return [target for panel in board["panels"] for target in panel["targets"]]
+def queries() -> list[tuple[str, str]]:
+    """Return every query of the dashboard and of the alert rules, and the words beside it."""
+    panels = orjson.loads(DASHBOARD.read_bytes())["panels"]
+    targets = [target for panel in panels for target in panel["targets"]]
+    (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+    return [(each["expr"], each["legendFormat"]) for each in targets] + [
+        (each["expr"], each["annotations"]["summary"]) for each in group["rules"]
+    ]
 
 
-async def test_the_dashboard_asks_only_for_metrics_that_are_there(
+async def test_dashboard_and_alert_rules_ask_only_for_metrics_that_are_there(
     stored: Stored, mosquitto: Mosquitto
 ) -> None:
     stored.save(run_message("A"))
@@ -153,30 +163,64 @@ async def test_the_dashboard_asks_only_for_metrics_that_are_there(
         open_alert(connection, finding, "factory/v1/L1/M1/alert", now, notify=False)
         record(connection, Change("ann", "backup", "a.db", "", {"ok": True}), now)
     async with web_of(stored.url, mosquitto.port) as web:
+        await eventually(lambda: len(web.state.counters.counters) == len(COUNTERS))
+        word = AgentWord(
+            "M1", "L1", "live", {"spool_depth": 3, "lag_s": 0.5}, now.timestamp(), is_offline=False
+        )
+        web.state.feed_facts = lambda: FeedFacts(agents=[word])
+        web.state.certificates.ends = {"broker": now + timedelta(days=90)}
         text = (await web.get("/metrics")).text
     samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
     names = {each.name for each in samples}
     labels = {label for each in samples for label in each.labels} | _OF_PROMETHEUS
-    board = orjson.loads(DASHBOARD.read_bytes())
-    for query in queries(board):
-        asked = set(_NAME.findall(query["expr"]))
-        assert asked
-        assert asked <= names, query["expr"]
-        said = f"{query['expr']} {query['legendFormat']}"
+    for expression, words in queries():
+        asked = set(_NAME.findall(expression))
+        assert asked or expression.startswith('up{job="yieldline"}')
+        assert asked <= names, expression
+        said = f"{expression} {words}"
         used = {
             each.strip() for found in _LABELS.findall(said) for each in ",".join(found).split(",")
         }
-        assert used - {""} <= labels, said
+        assert used - {"", "value"} <= labels, said
     ours = {
         each for each in names if each.startswith("yieldline_") and not each.endswith("_bucket")
     }
-    shown = {each for query in queries(board) for each in _NAME.findall(query["expr"])}
+    shown = {each for expression, _ in queries() for each in _NAME.findall(expression)}
     left_out = {re.sub(r"_(sum|count)$", "_bucket", each) for each in ours} - shown
-    assert left_out == {"yieldline_received_total", "yieldline_backup_ok"}, "is it worth a panel?"
+    assert not left_out, "is it worth a panel?"
 
 
-def test_the_panels_of_the_dashboard_say_what_they_mean_and_do_not_overlap() -> None:
-    panels = orjson.loads(DASHBOARD.read_bytes())["panels"]
+def test_alert_rules_say_what_is_wrong_and_what_to_do_and_each_is_tried() -> None:
+    (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+    tries = (DEPLOY / "yieldline-alerts.test.yml").read_text("utf-8")
+    guide = (DEPLOY / "README.md").read_text("utf-8")
+    for rule in group["rules"]:
+        assert rule["labels"]["severity"] in {"critical", "warning"}
+        assert set(rule["annotations"]) == {"summary", "description"}
+        assert all(each.endswith(".") for each in rule["annotations"].values()), rule["alert"]
+        assert re.search(rf"\b{rule['alert']}\b", tries), rule["alert"]
+    assert {f"({each.name})" for each in (DASHBOARD, ALERTS)} <= set(re.findall(r"\(\S+\)", guide))
+
+
+def test_the_panels_of_the_dashboard_are_as_grafana_wants_them_and_do_not_overlap() -> None:
+    board = orjson.loads(DASHBOARD.read_bytes())
+    panels, (source,) = board["panels"], board["templating"]["list"]
+    assert (source["type"], source["name"], source["query"]) == (
+        "datasource",
+        "datasource",
+        "prometheus",
+    )
+    assert board["schemaVersion"] >= 36, "from then on a data source is an object"
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        parts = [panel, *panel["targets"]]
+        assert {each["datasource"]["uid"] for each in parts} == {"${datasource}"}
+        assert panel["fieldConfig"]["defaults"]["unit"] in {"short", "none", "s", "cps", "bytes"}
+        letters = [each["refId"] for each in panel["targets"]]
+        assert letters == list("ABCDEF"[: len(letters)])
+    for expression, _ in queries():
+        for name in re.findall(r"(\w+_bucket)", expression):
+            assert re.search(rf"by \([^)]*\ble\b[^)]*\) \(rate\({name}\[", expression)
     assert all(panel["title"] and panel["description"].endswith(".") for panel in panels)
     places = [panel["gridPos"] for panel in panels]
     cells = [

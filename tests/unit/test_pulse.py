@@ -27,6 +27,11 @@ def samples(metric: Metric) -> dict[str, float]:
     }
 
 
+def said_by(service: dict[str, Any]) -> dict[str, float]:
+    """Return the samples of all metrics that a service's heartbeat becomes."""
+    return {name: value for each in of_services([service]) for name, value in samples(each).items()}
+
+
 @pytest.mark.parametrize(
     ("seconds", "place"),
     [(-1.0, 0), (0.0, 0), (0.001, 0), (0.0011, 1), (10.0, 12), (10.01, 13)],
@@ -48,8 +53,7 @@ def test_stage_times_are_a_histogram_to_prometheus() -> None:
         pulse.stages["store"].add(seconds)
     with pytest.raises(ZeroDivisionError), pulse.timed("publish"):
         raise ZeroDivisionError
-    *_, stages = of_services([heartbeat(**pulse.facts())])
-    found = samples(stages)
+    found = said_by(heartbeat(**pulse.facts()))
     assert found["yieldline_stage_seconds_bucket,judge,0.001"] == 1.0
     assert found["yieldline_stage_seconds_bucket,store,0.0025"] == 1.0
     assert found["yieldline_stage_seconds_bucket,store,10.0"] == 2.0
@@ -60,25 +64,32 @@ def test_stage_times_are_a_histogram_to_prometheus() -> None:
 
 
 def test_a_service_of_an_older_version_says_less() -> None:
-    ages, connected, pending, checks, stages = of_services([heartbeat(connected=True, pending=7)])
-    assert samples(ages) == {"yieldline_service_heartbeat_age_seconds": 1.5}
-    assert samples(connected) == {"yieldline_service_connected": 1.0}
-    assert samples(pending) == {"yieldline_service_pending_messages": 7.0}
-    assert samples(checks) == samples(stages) == {}
+    found = said_by(heartbeat(connected=True, pending=7))
+    assert {name.removeprefix("yieldline_"): value for name, value in found.items()} == {
+        "service_heartbeat_age_seconds": 1.5,
+        "service_connected": 1.0,
+        "service_pending_messages": 7.0,
+        "service_lag_seconds": 0.0,
+        "service_rulebook_version": 0.0,
+        "service_rules_refused": 0.0,
+        "answers_refused_total": 0.0,
+    }
 
 
 def test_a_service_that_is_silent_is_at_work_no_more() -> None:
-    silent = heartbeat(connected=True, pending=7) | {"age_s": 11.0}
-    _, connected, pending, *_ = of_services([silent])
-    assert samples(connected) == {"yieldline_service_connected": 0.0}
-    assert samples(pending) == {"yieldline_service_pending_messages": 0.0}
+    facts = {"pending": 7, "lag_s": 3.5, "rulebook_version": 4, "rules_trouble": "low above high."}
+    found = said_by(heartbeat(connected=True, answers_refused=2, **facts))
+    names = ("connected", "pending_messages", "lag_seconds", "rulebook_version", "rules_refused")
+    assert [found[f"yieldline_service_{name}"] for name in names] == [1.0, 7.0, 3.5, 4.0, 1.0]
+    gone = said_by(heartbeat(connected=True, answers_refused=2, **facts) | {"age_s": 11.0})
+    assert [gone[f"yieldline_service_{name}"] for name in names] == [0.0] * 5
+    assert gone["yieldline_answers_refused_total"] == 2.0, "a counter does not go back"
 
 
 def test_answered_checks_and_living_alerts_are_counted() -> None:
     pulse = Pulse()
     pulse.checks["refused"] = 3
-    checks = list(of_services([heartbeat(**pulse.facts())]))[3]
-    assert samples(checks)["yieldline_checks_total,refused"] == 3.0
+    assert said_by(heartbeat(**pulse.facts()))["yieldline_checks_total,refused"] == 3.0
     alerts = of_alerts([("silent", "major", "open", 2), ("silent", "major", "shelved", 1)])
     assert samples(alerts) == {
         "yieldline_alerts,silent,major,open": 2.0,

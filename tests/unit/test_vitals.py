@@ -1,8 +1,8 @@
-"""When it is certain that somebody uses our client id, and how crashes make a service careful."""
+"""When it is certain that somebody uses our client id, and how long messages wait."""
 
 import pytest
 
-from service.vitals import Thefts
+from service.vitals import Backlog, Thefts
 
 
 def test_once_is_certain_only_if_our_queue_went_with_it() -> None:
@@ -28,3 +28,19 @@ def test_a_number_that_was_not_ours_in_between_may_have_been_a_twins() -> None:
     assert not thefts.are_certain(3, 2, is_session_gone=True)
     thefts.note(3, 2)
     assert not thefts.are_certain(3, 2, is_session_gone=False)
+
+
+def test_a_backlog_is_as_old_as_the_first_glance_at_what_is_not_acknowledged() -> None:
+    backlog = Backlog()
+    assert backlog.age_s(0, 0, now=0.0) == 0.0
+    assert backlog.age_s(0, 10, now=2.0) == 0.0  # they came since the last glance
+    assert backlog.age_s(4, 6, now=4.0) == 2.0
+    assert backlog.age_s(10, 5, now=6.0) == 0.0  # the ten are done; five came since
+    assert backlog.age_s(12, 3, now=8.0) == 2.0
+    assert backlog.age_s(15, 0, now=10.0) == 0.0
+
+
+def test_a_backlog_under_steady_traffic_is_no_older_than_what_waits() -> None:
+    backlog = Backlog()
+    for second in range(100):  # 10 a second, each acknowledged within half a second
+        assert backlog.age_s(second * 10, 5, now=float(second)) == 0.0

@@ -12,13 +12,16 @@ from broker.errors import YieldlineError
 from broker.messages import format_time
 from service.store.queries.health import books, overview, services
 from service.store.queries.held import why_held
+from service.store.queries.strain import read_strain
 from service.store.revision import is_current
+from ui import troubles
 from ui.api.answers import answer
 from ui.api.parameters import State
 from ui.api.problems import answers, problem_response
 from ui.books import balance, books_trouble
 from ui.lights import HEARTBEAT_AGE_MAX_S
 from ui.state import AppState
+from ui.system import broker_counters
 from ui.watching import watcher_trouble, watching
 
 router = APIRouter(tags=["health"])
@@ -44,7 +47,9 @@ class Ready(BaseModel):
 
     status: str = Field(description="ready")
     checks: dict[str, Check] = Field(
-        description="broker, database, service; and watcher, books, without which results flow too."
+        description="broker, database, service; and what results flow without too: watcher, books,"
+        " services, rules, outbox, disk, clocks (while the database answers), broker_queues,"
+        " agents, certificates."
     )
     warnings: list[str] = Field(description="What is wrong although results flow, and what to do.")
     rulebook_version: int = Field(description="The active rulebook; 0: none.")
@@ -66,12 +71,12 @@ async def get_ready(state: State) -> Response:
     """
     broker = _broker_trouble(state)
     known: dict[str, Any] = {}
-    minor: dict[str, str | None] = {}
+    minor = _troubles_we_see(state)
     try:
         async with asyncio.timeout(_DATABASE_WAIT_S):
             known = await asyncio.to_thread(_ask_database, state)
             if known["trouble"] is None:
-                minor = await asyncio.to_thread(_minor_troubles, state, known["services"])
+                minor |= await asyncio.to_thread(_stored_troubles, state, known["services"])
         database = known.pop("trouble")
         service = _service_trouble(known["services"], known.pop("held", None))
     except YieldlineError as error:
@@ -94,11 +99,38 @@ def _sentences(troubles: dict[str, str | None]) -> list[str]:
     return [each for each in troubles.values() if each is not None]
 
 
-def _minor_troubles(state: AppState, heartbeats: list[dict[str, Any]]) -> dict[str, str | None]:
-    """Return what is wrong although results flow, by check; None: nothing."""
-    found = watching(state.settings, heartbeats, datetime.now(UTC))
+def _troubles_we_see(state: AppState) -> dict[str, str | None]:
+    """Return what is wrong although results flow, by check; what this process knows by itself."""
+    now, counters = datetime.now(UTC), state.counters
+    dropped = broker_counters(counters.counters)["dropped"]
+    return {
+        "broker_queues": troubles.dropped_trouble(dropped, counters.dropped_at, now),
+        "agents": _agents_trouble(state, now),
+        "certificates": troubles.certificate_trouble(state.certificates.ends, now),
+    }
+
+
+def _agents_trouble(state: AppState, now: datetime) -> str | None:
+    if not state.live.connected:
+        return None  # then none is heard, whatever it says
+    forget_s = state.settings.alerts.silent_forget_s
+    return troubles.agents_trouble(state.feed_facts().agents, now, forget_s=forget_s)
+
+
+def _stored_troubles(state: AppState, heartbeats: list[dict[str, Any]]) -> dict[str, str | None]:
+    """Return likewise what the database tells."""
+    now, strain = datetime.now(UTC), read_strain(state.database)
     items = [balance(each, state.agent_of(each["machine_id"])) for each in books(state.database)]
-    return {"watcher": watcher_trouble(found), "books": books_trouble(items)}
+    agents = state.feed_facts().agents
+    return {
+        "watcher": watcher_trouble(watching(state.settings, heartbeats, now)),
+        "books": books_trouble(items),
+        "services": troubles.services_trouble(heartbeats),
+        "rules": troubles.rules_trouble(heartbeats),
+        "outbox": troubles.outbox_trouble(strain.outbox_count),
+        "disk": troubles.disk_trouble(strain.free_bytes),
+        "clocks": troubles.clock_trouble(strain.clock_ahead_s, heartbeats, agents, now),
+    }
 
 
 def _broker_trouble(state: AppState) -> str | None:
@@ -149,5 +181,8 @@ def _service_trouble(heartbeats: list[dict[str, Any]], held: str | None) -> str 
         silence = f"{last['service']} has been silent for {last['age_s']:.0f} s"
         if held is not None:
             return f"{silence}: {held} Results wait at the broker."
-        return f"{silence}. Results wait at the broker. Start `yieldline service`."
+        return (
+            f"{silence}. Results wait at the broker. Start `yieldline service`; if it runs, its"
+            " clock is behind, or its log says what it waits for."
+        )
     return "no service has ever reported. Results wait at the broker. Start `yieldline service`."

@@ -13,9 +13,12 @@ from broker.errors import YieldlineError
 from service.store.queries.alerts import count_living
 from service.store.queries.backups import last_backup
 from service.store.queries.health import books, services
+from service.store.queries.strain import read_strain
+from ui.api.house_metrics import of_agents, of_broker, of_certificates, of_strain
 from ui.api.service_metrics import of_alerts, of_services, of_watcher
 from ui.books import balance
 from ui.state import AppState
+from ui.system import broker_counters
 from ui.watching import watching
 
 _BOOKS = {
@@ -39,17 +42,25 @@ class _Floor(Collector):
         yield _gauge(
             "yieldline_broker_connected", "1 while the broker passes on.", state.live.connected
         )
-        published = CounterMetricFamily(
-            "yieldline_ingest_published", "Elements that POST /ingest handed to the broker."
-        )
-        published.add_metric([], state.ingest.published_count)
-        yield published
+        yield from self._seen()
         try:
             kept = list(self._stored())
         except YieldlineError:
             kept = []
         yield _gauge("yieldline_database_up", "1 while the database answers.", bool(kept))
         yield from kept
+
+    def _seen(self) -> Iterator[Metric]:
+        """Yield what this process knows without the database."""
+        state = self._state
+        said = "Elements that POST /ingest handed to the broker."
+        published = CounterMetricFamily("yieldline_ingest_published", said)
+        published.add_metric([], state.ingest.published_count)
+        yield published
+        yield from of_broker(broker_counters(state.counters.counters))
+        agents, forget_s = state.feed_facts().agents, state.settings.alerts.silent_forget_s
+        yield from of_agents(agents, datetime.now(UTC), forget_s=forget_s)
+        yield of_certificates(state.certificates.ends)
 
     def _stored(self) -> Iterator[Metric]:
         state, now = self._state, datetime.now(UTC)
@@ -59,6 +70,7 @@ class _Floor(Collector):
         yield from of_watcher(watching(state.settings, heartbeats, now))
         yield of_alerts(count_living(state.database))
         yield from self._backups()
+        yield from of_strain(read_strain(state.database))
 
     def _books(self) -> Iterator[Metric]:
         entries = books(self._state.database)

@@ -17,6 +17,8 @@ from ui.watching import Watching
 _GAUGES: Final = {
     "yieldline_service_connected": ("connected", "1 while a service takes in results."),
     "yieldline_service_pending_messages": ("pending", "Messages in its memory, not stored yet."),
+    "yieldline_service_lag_seconds": ("lag_s", "For how long the oldest of them has waited."),
+    "yieldline_service_rulebook_version": ("rulebook_version", "What it judges by; 0: no rules."),
 }
 
 
@@ -34,6 +36,8 @@ def of_services(heartbeats: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
             value = each["facts"].get(fact) if is_alive else 0  # else it is what was once
             gauge.add_metric([each["service"]], float(value or 0))
         yield gauge
+    yield _rules_refused(heartbeats)
+    yield _answers_refused(heartbeats)
     yield _checks(heartbeats)
     yield _stages(heartbeats)
 
@@ -60,6 +64,25 @@ def of_alerts(living: Iterable[tuple[str, str, str, int]]) -> Metric:
     for kind, severity, state, count in living:
         gauge.add_metric([kind, severity, state], count)
     return gauge
+
+
+def _rules_refused(heartbeats: Sequence[Mapping[str, Any]]) -> Metric:
+    said = "1 while the newest rules are wrong, and older ones decide."
+    gauge = GaugeMetricFamily("yieldline_service_rules_refused", said, labels=["service"])
+    for each in heartbeats:
+        is_alive = each["age_s"] <= HEARTBEAT_AGE_MAX_S
+        gauge.add_metric(
+            [each["service"]], float(is_alive and bool(each["facts"].get("rules_trouble")))
+        )
+    return gauge
+
+
+def _answers_refused(heartbeats: Sequence[Mapping[str, Any]]) -> Metric:
+    said = "Answers that the broker's access list denied."
+    counter = CounterMetricFamily("yieldline_answers_refused", said, labels=["service"])
+    for each in heartbeats:
+        counter.add_metric([each["service"]], each["facts"].get("answers_refused") or 0)
+    return counter
 
 
 def _checks(heartbeats: Sequence[Mapping[str, Any]]) -> Metric:

@@ -37,6 +37,7 @@ AUDIT: Final[Table] = _TABLES["audit"]
 ALERT: Final[Table] = _TABLES["alert"]
 ALERT_EVENT: Final[Table] = _TABLES["alert_event"]
 SERVICE: Final[Table] = _TABLES["service"]
+OUTBOX: Final[Table] = _TABLES["outbox"]
 USER_ACCOUNT: Final[Table] = _TABLES["user_account"]
 API_TOKEN: Final[Table] = _TABLES["api_token"]
 
