@@ -1,6 +1,7 @@
 """The machine-readable contract: JSON Schema per message, AsyncAPI for the topics. Pure: no I/O.
 
-Generated from the models of `broker.messages` and the topic template, so it cannot fall behind.
+Generated from the models of `broker.messages` and `broker.answers` and from the topic template, so
+it cannot fall behind.
 """
 
 import re
@@ -11,19 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
-from broker.messages import (
-    ELEMENTS_MAX,
-    Alert,
-    Check,
-    MachineSummary,
-    Measurement,
-    Receipt,
-    Rejection,
-    Result,
-    Run,
-    State,
-    Verdict,
-)
+from broker.answers import Alert, MachineSummary, Receipt, Rejection, Result, Verdict
+from broker.messages import ELEMENTS_MAX, Check, Measurement, Run, State
 from broker.topics import ID_PATTERN, Channel, TopicTemplate
 
 JsonObject = dict[str, Any]

@@ -17,11 +17,12 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from broker.answers import Verdict
 from broker.backoff import backoff_s
 from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable, StoreRefused, StoreUnavailable
 from broker.link import Connection
-from broker.messages import Check, Verdict
+from broker.messages import Check
 from broker.settings import Settings
 from broker.topics import Channel
 from service.core.checks import BadCheck, read_check, verdict_topic

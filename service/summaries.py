@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from broker.answers import MachineStatus
 from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
-from broker.messages import MachineStatus
 from broker.settings import Settings
 from broker.topics import Channel
 from service.core.alert_facts import MachineFacts, still_offline

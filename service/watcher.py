@@ -14,9 +14,9 @@ from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
+from broker.answers import Alert, AlertSubject
 from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
-from broker.messages import Alert, AlertSubject
 from broker.settings import Settings
 from broker.targets import targets_of
 from broker.topics import Channel

@@ -18,9 +18,10 @@ import structlog
 from nicegui import Client, core
 from pydantic import ValidationError
 
+from broker.answers import Rejection, Result
 from broker.errors import StoreRefused, StoreUnavailable, YieldlineError
 from broker.feed import LiveMessage
-from broker.messages import Rejection, Result, State
+from broker.messages import State
 from broker.topics import Channel
 from service.store.queries.alerts import AlertPulse, alert_pulse, list_living
 from service.store.queries.health import books

@@ -16,7 +16,8 @@ from statistics import fmean
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from broker.messages import Outcome, Rejection, Result, State
+from broker.answers import Rejection, Result
+from broker.messages import Outcome, State
 from broker.plant_sections import LineSettings, MachineSettings, PlantSettings, ProductSettings
 from broker.targets import Targets, target_fpy_percent
 from service.store.queries.arithmetic import Shift, shift_at

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from broker.messages import Outcome, Result, ResultMeasurement
+from broker.answers import Result, ResultMeasurement
+from broker.messages import Outcome
 from service.store.queries.pages_seed import StoredRun
 from ui.wording import Scale, Telling, explain, limits_text
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, Final, TypeAlias
 
-from broker.messages import Result, ResultMeasurement
+from broker.answers import Result, ResultMeasurement
 
 Frame: TypeAlias = dict[str, Any]
 RESULTS_MAX: Final = 8

@@ -1,6 +1,6 @@
 """Encode what the service says: results, rejections, receipts. Pure: no I/O.
 
-Straight from the tuples to JSON, without the models of broker/messages.py, which only describe it:
+Straight from the tuples to JSON, without the models of broker/answers.py, which only describe it:
 validating what we made ourselves would double the price of a result.
 """
 
@@ -42,7 +42,7 @@ def encode_result(
         bytes_max: Largest result in bytes.
 
     Returns:
-        JSON that `broker.messages.Result` validates.
+        JSON that `broker.answers.Result` validates.
     """
     every = judged.measurements
     lists_all = len(every) <= LISTED_ALL_MAX
@@ -83,7 +83,7 @@ def encode_stored(result: Mapping[str, Any], *, bytes_max: int = _BYTES_MAX) -> 
     """Encode a Result that comes from the store, already cut to what the topic carries.
 
     Args:
-        result: As `broker.messages.Result` describes it, times as text.
+        result: As `broker.answers.Result` describes it, times as text.
         bytes_max: Largest result in bytes; beyond it fewer measurements are listed.
     """
     encoded = orjson.dumps(result)

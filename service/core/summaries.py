@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from broker.messages import MachineStatus, MachineSummary
+from broker.answers import MachineStatus, MachineSummary
 from service.core.alert_facts import MachineFacts
 from service.core.intervals import estimate_share
 

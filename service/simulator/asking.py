@@ -10,9 +10,9 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from broker.answers import Verdict
 from broker.envelopes import Outgoing
 from broker.link import Connection
-from broker.messages import Verdict
 from broker.topics import Channel, TopicTemplate
 from service.simulator.life import Event, Message
 

@@ -11,9 +11,9 @@ import orjson
 import pytest
 import websockets
 
+from broker.answers import Rejection, Result
 from broker.envelopes import Outgoing
 from broker.link import Connection
-from broker.messages import Rejection, Result
 from broker.settings import Settings
 from service.store.audit import Change, record
 from service.store.queries.results import results_by_ids

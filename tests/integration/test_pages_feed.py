@@ -9,7 +9,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from broker.messages import Counts, Outcome, Result, Severity
+from broker.answers import Counts, Result
+from broker.messages import Outcome, Severity
 from broker.settings import load_settings
 from service.core.alerts import AlertKind, Finding, Subject, key_of
 from service.store.alerts import open_alert

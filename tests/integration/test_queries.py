@@ -7,7 +7,8 @@ import orjson
 import pytest
 from sqlalchemy import select, text
 
-from broker.messages import Outcome, Rejection, RejectionCode, Result
+from broker.answers import Rejection, Result
+from broker.messages import Outcome, RejectionCode
 from service.core.results import encode_result
 from service.store.queries.base import RUN, connected
 from service.store.queries.filters import Filters, run_conditions

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from broker.messages import MachineSummary
+from broker.answers import MachineSummary
 from broker.sections import DatabaseSettings
 from service.store.database import Database
 from service.store.queries.machines import machines

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from broker.messages import Comparator, Counts, Outcome, Result, ResultMeasurement
+from broker.answers import Counts, Result, ResultMeasurement
+from broker.messages import Comparator, Outcome
 from broker.plant_sections import PlantSettings
 from ui.floor_model import FloorModel, Machine
 

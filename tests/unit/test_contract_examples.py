@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from broker.messages import Comparator, Outcome, Result, Severity
+from broker.answers import Result
+from broker.messages import Comparator, Outcome, Severity
 from service.core.judge import judge
 from service.core.lookup import NO_RULES, Rulebook
 from service.core.records import DecodedRun

@@ -12,6 +12,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+import broker.answers
 import broker.messages
 from broker.messages import Comparator, RejectionCode
 from broker.settings import Settings, load_settings, setting_names
@@ -88,10 +89,11 @@ def test_every_setting_of_the_agent_is_on_its_page() -> None:
 
 def public_messages() -> Iterator[str]:
     """Yield the name of every message class of the wire contract."""
-    for name, value in vars(broker.messages).items():
-        is_ours = isinstance(value, type) and value.__module__ == broker.messages.__name__
-        if is_ours and issubclass(value, BaseModel) and not name.startswith("_"):
-            yield name
+    for module in (broker.messages, broker.answers):
+        for name, value in vars(module).items():
+            is_ours = isinstance(value, type) and value.__module__ == module.__name__
+            if is_ours and issubclass(value, BaseModel) and not name.startswith("_"):
+                yield name
 
 
 @pytest.mark.parametrize(

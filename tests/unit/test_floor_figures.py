@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from broker.messages import Result
+from broker.answers import Result
 from broker.plant_sections import LineSettings, PlantSettings
 from service.store.queries.machine_history import ProgramChange
 from service.store.queries.retests import RetestTime

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from broker.messages import ReportedOutcome, ResultMeasurement, State
+from broker.answers import ResultMeasurement
+from broker.messages import ReportedOutcome, State
 from broker.plant_sections import MachineSettings
 from tests.support.live_floor import NOW, PLANT, measured, model_of, only, result
 from ui import floor_model

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from broker.messages import Comparator, Outcome, Result
+from broker.answers import Result
+from broker.messages import Comparator, Outcome
 from service.core.records import JudgedRun
 from service.core.results import encode_result
 from service.core.rules import Rule

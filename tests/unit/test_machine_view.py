@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from broker.messages import Counts, Outcome, Result, State
+from broker.answers import Counts, Result
+from broker.messages import Outcome, State
 from tests.support.live_floor import NOW, measured, model_of, only, result
 from ui.alert_view import alert_cards, cards_of
 from ui.machine_view import beyond, machine_frame, skew_s

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.messages import Comparator, Receipt, Rejection, Result
+from broker.answers import Receipt, Rejection, Result
+from broker.messages import Comparator
 from service.core.judge import judge
 from service.core.lookup import NO_RULES
 from service.core.records import JudgedRun

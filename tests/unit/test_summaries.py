@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from broker.messages import Check, MachineSummary, Verdict
+from broker.answers import MachineSummary, Verdict
+from broker.messages import Check
 from broker.settings import Settings
 from service.core.alert_facts import MachineFacts
 from service.core.intervals import wilson_interval

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from broker.messages import Alert, AlertState, Outcome, Severity, Timestamp
+from broker.answers import Alert
+from broker.messages import AlertState, Outcome, Severity, Timestamp
 from service.commands.alerts import ACTOR_CHARS_MAX, ALERTS_MAX, NOTE_CHARS_MAX
 from service.store.queries.results import LIMIT_MAX
 from ui.api.parameters import Time

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from broker.messages import Counts, Outcome, Rejection, ReportedOutcome, Result, Timestamp
+from broker.answers import Counts, Rejection, Result
+from broker.messages import Outcome, ReportedOutcome, Timestamp
 
 
 class ResultPage(BaseModel):

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
+from broker.answers import Counts
 from broker.errors import RulebookError
-from broker.messages import Counts, Outcome, Value
+from broker.messages import Outcome, Value
 from service.commands.rejudge import VERSIONS_MAX, judge_again
 from ui.api.answers import answer
 from ui.api.parameters import State

@@ -54,7 +54,7 @@ class ResultCount:
 def results_by_ids(database: Database, run_ids: Collection[int]) -> dict[int, Facts]:
     """Return Results with all their measurements by run id; ids that are not stored are left out.
 
-    Each has exactly the fields of `broker.messages.Result`, ready for JSON. `as_message` cuts one
+    Each has exactly the fields of `broker.answers.Result`, ready for JSON. `as_message` cuts one
     to what the result topic carries.
     """
     found: dict[int, Facts] = {}
