@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from broker.answers import Rejection, Result
 from broker.messages import Outcome, RejectionCode
 from service.core.results import encode_result
-from service.store.queries.base import RUN, connected
+from service.store.queries.base import OUTBOX, RUN, connected
 from service.store.queries.filters import Filters, run_conditions
 from service.store.queries.health import books, overview, services
 from service.store.queries.machines import line_of, machine, machines
@@ -29,6 +29,7 @@ from service.store.queries.results import (
 )
 from service.store.queries.run_details import raw_message, run_details
 from service.store.queries.steps import failing_steps
+from service.store.queries.strain import read_strain
 from service.store.queries.units import unit_life
 from tests.support.stored import NOON, Stored, run_message
 
@@ -376,3 +377,14 @@ def test_the_step_that_fails_first_most_often_leads(stored: Stored) -> None:
         {"machine_id": "M2", "first_failures": 1, "failures": 2},
         {"machine_id": "M1", "first_failures": 0, "failures": 1},
     ]
+
+
+def test_answers_that_wait_are_counted_and_clocks_of_one_computer_agree(stored: Stored) -> None:
+    before = read_strain(stored.database)
+    with stored.database.changing() as connection:
+        connection.execute(insert(OUTBOX).values(id=1, service="yieldline-service-0", body=b""))
+    strain = read_strain(stored.database)
+    assert (before.outbox_count, strain.outbox_count) == (0, 1)
+    assert abs(strain.clock_ahead_s) < 2
+    assert (strain.free_bytes is None) is not stored.database.is_sqlite
+    assert strain.free_bytes != 0
