@@ -78,12 +78,16 @@ def yield_low(machine: MachineFacts, fact: YieldFact, target_percent: float) -> 
         Severity.MAJOR,
         machine,
         f"First pass yield of {fact.procedure} at {machine.machine_id} is"
-        f" {fact.passed / fact.units:.1%} of {fact.units} units this shift ({low:.1%} to"
-        f" {high:.1%}), below the target of {target_percent:g}%.",
+        f" {_percent(fact.passed / fact.units)} of {fact.units} units this shift"
+        f" ({_percent(low)} to {_percent(high)}), below the target of {target_percent:g} %.",
         Subject(machine.machine_id, procedure=fact.procedure),
         runs=failing,
         key=(machine.machine_id, fact.procedure),
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def step_repeats(machine: MachineFacts, streak: Sequence[RunFact]) -> Finding:

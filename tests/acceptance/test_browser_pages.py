@@ -1,5 +1,6 @@
 """The whole product in a real browser: from a POST to what a person sees."""
 
+import re
 import time
 from typing import Any
 from urllib.parse import quote
@@ -83,6 +84,18 @@ def test_html_in_a_barcode_is_shown_as_text(product: Product, browser: Browser) 
     assert "<b>bold</b>" in browser.text(".run")
     assert browser.count(".app img, .app td b b") == 0
     assert browser.run("return document.title") != "1"
+
+
+def test_the_bar_of_a_failing_step_has_a_name_for_who_does_not_see_it(
+    product: Product, browser: Browser
+) -> None:
+    for number in (1, 2):
+        product.post(measurement(f"SN-BAR-{number}", "MACH-02", measured_value=1.0))
+    bars = "return [...document.querySelectorAll('.stp a.sb')].map((bar) => bar.ariaLabel)"
+    browser.open(product.url)
+    browser.eventually(lambda: "voltage_test: 2 units" in browser.run(bars))
+    for bar in browser.driver.find_elements("css selector", ".stp a.sb"):
+        assert re.fullmatch(r".+: \d+ units?", bar.accessible_name)
 
 
 def test_an_unknown_unit_says_so_and_names_the_nearest(product: Product, browser: Browser) -> None:

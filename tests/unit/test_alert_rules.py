@@ -231,12 +231,13 @@ def test_a_yield_alert_takes_the_target_of_the_machine_of_the_product_or_of_the_
 
     def below(targets: Targets) -> str:
         rules = Rules(AlertsSettings(), plant, targets.machines, targets=targets)
-        return only(rules.assess(yields(200, 50, "P1"), [], NOW)).message.rsplit(" ", 1)[1]
+        found = only(rules.assess(yields(200, 50, "P1"), [], NOW))
+        return found.message.partition(" target of ")[2]
 
-    assert below(Targets(plant)) == "60%."
-    assert below(Targets(plant, lines={"L1": of_line})) == "70%."
-    assert below(Targets(plant, lines={"L1": of_line}, products={"P1": of_product})) == "80%."
-    assert below(Targets(plant, of_machine, {"P1": of_product}, {"L1": of_line})) == "90%."
+    assert below(Targets(plant)) == "60 %."
+    assert below(Targets(plant, lines={"L1": of_line})) == "70 %."
+    assert below(Targets(plant, lines={"L1": of_line}, products={"P1": of_product})) == "80 %."
+    assert below(Targets(plant, of_machine, {"P1": of_product}, {"L1": of_line})) == "90 %."
 
 
 def test_a_yield_is_low_when_its_whole_interval_is_below_the_target() -> None:
@@ -249,8 +250,8 @@ def test_a_yield_is_low_when_its_whole_interval_is_below_the_target() -> None:
 def test_a_yield_alert_says_the_figures_and_has_the_failing_runs_as_evidence() -> None:
     found = only(assess(yields(40, 30)))
     assert found.message == (
-        "First pass yield of FCT at M1 is 75.0% of 40 units this shift (59.8% to 85.8%), below the"
-        " target of 95%."
+        "First pass yield of FCT at M1 is 75.0 % of 40 units this shift (59.8 % to 85.8 %), below"
+        " the target of 95 %."
     )
     assert found.evidence == (1,)
 

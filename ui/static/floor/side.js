@@ -41,7 +41,7 @@ export const StepsPanel = {
   template: `
 <Panel class="stp" title="Failing steps" :note="(line ? line + ' · ' : '') + 'last 60 min · units'" :what="what" :of="of" :url="url" :rows="rows" :csv="csv">
   <template #head><a class="lnk" :href="why">Why?</a></template>
-  <div class="steps"><p v-for="([step, units, where, there], i) in steps" :key="step" class="sr"><a class="mono" :href="runs(step)" :title="step">{{ step }}</a><a class="sb" :href="runs(step)" tabindex="-1" aria-hidden="true"><i :style="{width: units / steps[0][1] * 100 + '%'}" :class="{hot: i === 0 && units >= hotFrom}"></i></a><b>{{ units }}</b><a class="t3" :href="machineLink(where)">{{ there }} at {{ where }}</a></p>
+  <div class="steps"><p v-for="([step, units, where, there], i) in steps" :key="step" class="sr"><a class="mono" :href="runs(step)" :title="step">{{ step }}</a><a class="sb" :href="runs(step)" tabindex="-1" :aria-label="step + ': ' + units + (units === 1 ? ' unit' : ' units')"><i :style="{width: units / steps[0][1] * 100 + '%'}" :class="{hot: i === 0 && units >= hotFrom}"></i></a><b>{{ units }}</b><a class="t3" :href="machineLink(where)">{{ there }} at {{ where }}</a></p>
   <p v-if="!steps.length" class="none t3">No unit failed {{ line ? 'on ' + line + ' ' : '' }}in the last hour.</p></div>
 </Panel>`,
   data: () => ({ hotFrom: HOT_FROM }),
