@@ -5,14 +5,18 @@ generated from it). The plant's own sections are in `broker/plant_sections.py`.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from broker.errors import SettingsError
 from broker.topics import TopicTemplate
+
+_SHARED_GROUP: Final = "yieldline"
+_GROUP_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class Section(BaseModel):
@@ -145,6 +149,34 @@ class ServiceSettings(Section):
         le=3_600,
         description="Seconds between two summaries of a machine that changed; 0: none.",
     )
+    shared_group_file: Path | None = Field(
+        default=None,
+        description="File with the name of the group in which services share what machines send,"
+        " to be kept as a password is: who knows it can have a share that is then lost. On further"
+        " lines, names it had before. Default: `yieldline`.",
+    )
+
+    def shared_groups(self) -> tuple[str, ...]:
+        """Return the group that services share, and those of before, which they leave.
+
+        Raises:
+            SettingsError: The file cannot be read, or holds no such name.
+        """
+        if self.shared_group_file is None:
+            return (_SHARED_GROUP,)
+        where = f"service.shared_group_file {str(self.shared_group_file)!r}"
+        try:
+            names = self.shared_group_file.read_text("utf-8").split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"{where} cannot be read ({error}). Check the path and its rights."
+            ) from error
+        if not names or not all(_GROUP_NAME.fullmatch(each) for each in names):
+            raise SettingsError(
+                f"{where} holds no name of a group: letters, digits, - and _, one name a line."
+                " Make one with: openssl rand -hex 16"
+            )
+        return tuple(dict.fromkeys([*names, _SHARED_GROUP]))
 
 
 class DatabaseSettings(Section):

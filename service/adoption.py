@@ -116,7 +116,8 @@ class Adoption:
         count = 0
         try:
             await consumer.open()
-            await consumer.unsubscribe(self._pipeline.shared_filter)
+            pipeline = self._pipeline
+            await consumer.unsubscribe(pipeline.shared_filter, *pipeline.former_filters)
             while batch := await self._next_batch(consumer):
                 await self._handle(batch, consumer, publisher)
                 count += len(batch)

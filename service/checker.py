@@ -71,6 +71,7 @@ class Checker:
         self._pulse = pulse
         self._caught_up = caught_up
         self._template = settings.template()
+        self._group = settings.service.shared_groups()[0]
         self._age_max_s = settings.service.check_age_max_s
         self._waiting: deque[_Question] = deque()
         self._something = asyncio.Event()
@@ -101,7 +102,7 @@ class Checker:
         try:
             await connection.open()
             topics = self._template.subscription(Channel.CHECK)
-            await connection.subscribe(f"$share/yieldline/{topics}")
+            await connection.subscribe(f"$share/{self._group}/{topics}")
             log.info("answering_checks", client_id=client_id)
             async with asyncio.TaskGroup() as group:
                 waking = group.create_task(self._stay_awake(connection), name="check clock")

@@ -40,7 +40,6 @@ log = structlog.get_logger()
 _RECEIPT_IDS_MAX = 1_000  # at 128 characters of six bytes each it still fits a packet
 _REPEATED_MAX = 5_000  # results read at once; a batch of arrays can repeat tens of thousands
 _MESSAGE_ID_MAX = 128
-_SHARED_GROUP = "yieldline"
 _PROBE = "_check"  # no id starts like this
 _RETAINED_WARNINGS_MAX = 10  # a machine that retains does it always; its name once is enough
 
@@ -63,6 +62,12 @@ class Pipeline:
         self._settings = settings
         self.database = database
         self.template = TopicTemplate(settings.topics.template)
+        topics = self.template.subscription(Channel.TEST)
+        shared, *former = (f"$share/{each}/{topics}" for each in settings.service.shared_groups())
+        self.shared_filter = shared
+        """What all service processes subscribe to: each message goes to one of them."""
+        self.former_filters = former
+        """What they may have subscribed to before; a session remembers it."""
         self._decode_settings = DecodeSettings(
             self.template, settings.service.payload_bytes_max, self._zone_of
         )
@@ -127,11 +132,6 @@ class Pipeline:
             delivery.topic, self._line_of(delivery.topic), delivery.payload, [refused]
         )
         return Understood([delivery], [arrival], datetime.now(UTC), None)
-
-    @property
-    def shared_filter(self) -> str:
-        """What all service processes subscribe to: each message goes to one of them."""
-        return f"$share/{_SHARED_GROUP}/{self.template.subscription(Channel.TEST)}"
 
     def probe_topic(self, client_id: str) -> str:
         """Return a test topic that no machine can have, for a service to prove its rights with."""

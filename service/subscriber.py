@@ -156,6 +156,8 @@ class Subscriber:
             await consumer.subscribe(self._pipeline.shared_filter)
             if self._pipeline.former_filters:
                 await consumer.unsubscribe(*self._pipeline.former_filters)
+            if self._pipeline.former_filters:
+                await consumer.unsubscribe(*self._pipeline.former_filters)
             self._consumer, self._backlog = consumer, Backlog()
             self._vitals.trouble, self._vitals.has_session = "", True
             await self._consume(consumer, publisher)

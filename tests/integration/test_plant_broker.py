@@ -156,7 +156,7 @@ def test_what_is_acknowledged_survives_a_kill(plant: Plant) -> None:
 
 def test_the_guide_makes_every_secret_that_compose_mounts(plant: Plant) -> None:
     mounted = re.findall(r"file: (secrets/\S+?)}", (ROOT / "docker-compose.yml").read_text("utf-8"))
-    assert len(mounted) == 12
+    assert len(mounted) == 13
     for name in mounted:
         assert (plant.folder / name).read_bytes().strip(), name
     url = (plant.secrets / "database_url").read_text()

@@ -7,7 +7,9 @@ import re
 import socket
 import ssl
 import threading
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import paho.mqtt.client as mqtt
@@ -15,6 +17,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.authority import Authority
+from broker.settings import Settings
 from broker.topics import Channel
 from tests.support.mosquitto import EXECUTABLE
 from tests.support.plant_broker import ACL, MACHINE, OTHER, ROOT, Plant
@@ -258,6 +261,30 @@ def test_no_machine_can_take_the_client_id_of_a_service(plant: Plant, thief: Log
             assert client.publish(topic(Channel.TEST, thief.name)) == TAKEN
         service.subscribe("factory/v1/+/+/test")
         assert service.connection_count == 1
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["unknown", "known"])
+def test_who_knows_the_group_of_the_services_has_a_share_that_is_lost(
+    plant: Plant, tmp_path: Path, *, is_known: bool
+) -> None:
+    name = uuid.uuid4().hex
+    (tmp_path / "group").write_text(f"{name}\n", "utf-8")
+    settings = Settings.model_validate({"service": {"shared_group_file": tmp_path / "group"}})
+    group = settings.service.shared_groups()[0]
+    tests = f"factory/v1/+/+/{Channel.TEST}"
+    with (
+        Client(plant, SERVICE, "yieldline-service-0") as service,
+        Client(plant, MACHINES[0]) as machine,
+        Client(plant, MACHINES[1]) as thief,
+    ):
+        service.subscribe(f"$share/{group}/{tests}")
+        guesses = (group,) if is_known else ("yieldline", "yieldline-service", "%u", "service")
+        thief.subscribe(*(f"$share/{each}/{tests}" for each in guesses), f"$share/{guesses[0]}/#")
+        for _ in range(20):
+            assert machine.publish(topic(Channel.TEST)) == TAKEN
+        service.subscribe("fence")
+        assert (len(service.heard) == 20) is not is_known
+        assert thief.heard == []
 
 
 def test_a_certificate_of_another_authority_does_not_come_in(plant: Plant) -> None:

@@ -116,6 +116,23 @@ def test_a_retained_message_is_ignored_with_one_warning_and_never_comes_again(
     eventually_sync(lambda: again.stored() == {"m-2": 1, "m-3": 1}, saw=again.stored)
 
 
+def test_a_service_that_shares_under_another_name_leaves_the_group_of_before(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str, tmp_path: Path
+) -> None:
+    broker = mosquitto_factory()
+    assert start(broker, sqlite_url).process.stop() == 0
+    (tmp_path / "group").write_text("0f3a9c\n", "utf-8")
+    file = {"YIELDLINE_SERVICE__SHARED_GROUP_FILE": str(tmp_path / "group")}
+    start(broker, sqlite_url, **file)
+    with Ear(broker) as ear:
+        send(broker, on("M1", flat("by then it has left")))
+        ear.wait_for("receipt", 1)
+    former = "$share/yieldline/factory/v1/+/+/test"
+    with Listener(broker.port, "alone", former) as alone:
+        send(broker, *(on("M1", flat(number)) for number in range(4)))
+        eventually_sync(lambda: len(alone.heard) == 4, saw=lambda: alone.heard)
+
+
 @pytest.mark.parametrize(
     "template",
     [

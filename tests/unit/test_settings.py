@@ -50,6 +50,21 @@ def test_a_named_file_is_read_by_flag_and_by_environment(monkeypatch: pytest.Mon
     assert load_settings().http.port == 81
 
 
+def test_the_group_of_the_services_stands_in_a_file_with_those_of_before() -> None:
+    assert load_settings().service.shared_groups() == ("yieldline",)
+    file = write("0f3a\nformer\n0f3a\n", "group")
+    service = load_settings(flags={"service": {"shared_group_file": file}}).service
+    assert service.shared_groups() == ("0f3a", "former", "yieldline")
+    for text in ("", " \n", "a/b", "#", "a\n+"):
+        write(text, "group")
+        with pytest.raises(SettingsError, match="holds no name of a group: letters") as caught:
+            service.shared_groups()
+        assert text.strip() not in str(caught.value) or not text.strip()
+    file.unlink()
+    with pytest.raises(SettingsError, match=r"shared_group_file 'group' cannot be read"):
+        service.shared_groups()
+
+
 def test_a_misspelt_key_in_the_file_names_the_closest_one() -> None:
     write('[broker]\nhosst = "x"\n')
     assert mistake() == ("yieldline.toml: broker.hosst is not a setting. Did you mean broker.host?")
