@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from edge_agent.batch import Batch, Refusal
 from edge_agent.config import SourceSettings
 from edge_agent.filebook import KnownFile, Place
 from edge_agent.formats import (
@@ -26,7 +27,7 @@ from edge_agent.formats import (
 from edge_agent.looks import Ending
 from edge_agent.payload import first_record_hash, line_payload, message_id, run_payload
 from edge_agent.recognise import recognise
-from edge_agent.spool import Batch, Refusal, Spool
+from edge_agent.spool import Spool
 from edge_agent.tail import HEAD_BYTES, Changed, LogFile, Mark
 
 BATCH_RECORDS_MAX: Final = 200

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from broker.errors import SpoolFull
+from edge_agent.batch import Batch
 from edge_agent.config import Config, SourceSettings
 from edge_agent.filebook import KnownFile, Place, text_of
 from edge_agent.folders import Listing, list_files
@@ -16,7 +17,7 @@ from edge_agent.formats import Options
 from edge_agent.intake import Intake, Live
 from edge_agent.looks import Ending, Key, Moment, Seen, ending_of, in_turn, key_of
 from edge_agent.lost import Folder, Lost, is_given_up
-from edge_agent.spool import Batch, Spool
+from edge_agent.spool import Spool
 from edge_agent.tail import Changed, Signature, signature
 from edge_agent.troubles import FileOf, FolderOf, Troubles
 from edge_agent.watch import Watch

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import typer
 
 from broker.errors import SpoolFull
+from edge_agent.batch import Batch
 from edge_agent.config import Config, SourceSettings
 from edge_agent.errors import NotDone
 from edge_agent.filebook import KnownFile, Place
@@ -28,7 +29,7 @@ from edge_agent.reader import Reader
 from edge_agent.run import configure_logs, signals
 from edge_agent.sender import Sender
 from edge_agent.span import Span
-from edge_agent.spool import Batch, Spool
+from edge_agent.spool import Spool
 from edge_agent.tail import find, signature
 from edge_agent.words import counted, size
 

@@ -4,64 +4,22 @@ A transaction holds the messages, the refused records and the file's offset toge
 between them does not exist. The books balance: records read = refused + spooled.
 """
 
-import contextlib
 import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from broker.errors import SettingsError, SpoolFull
-from edge_agent import filebook
-from edge_agent.diskroom import lacking_bytes
+from broker.errors import SpoolFull
+from edge_agent.batch import Batch
 from edge_agent.filebook import FileBook, KnownFile, Place
-from edge_agent.filelock import FileLock
-from edge_agent.payload import Numbering, Payload
+from edge_agent.payload import Numbering
+from edge_agent.spool_file import SpoolFile
 
-_VERSION: Final = 2
-_SCHEMA: Final = f"""
-{filebook.SCHEMA}
-CREATE TABLE messages (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, machine_id TEXT NOT NULL, spooled_at REAL NOT NULL,
-  payload BLOB NOT NULL);
-CREATE INDEX messages_by_machine ON messages (machine_id, id);
-CREATE TABLE awaiting (
-  machine_id TEXT NOT NULL, message_id TEXT NOT NULL, message INTEGER NOT NULL,
-  PRIMARY KEY (machine_id, message_id, message)) WITHOUT ROWID;
-CREATE INDEX awaiting_by_message ON awaiting (message);
-CREATE TABLE refused (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, machine_id TEXT NOT NULL, file TEXT NOT NULL,
-  byte_start INTEGER NOT NULL, byte_end INTEGER NOT NULL, reason TEXT NOT NULL,
-  refused_at REAL NOT NULL, content BLOB);
-CREATE TABLE books (
-  machine_id TEXT PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT NULL DEFAULT 0,
-  read INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
-  spooled INTEGER NOT NULL DEFAULT 0, receipted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
-"""
 _RECEIPTS_WITHOUT_ROOM: Final = 20
 _RECEIPT_BYTES: Final = 24_576
 """What one may write to SQLite's log: the pages of a message, its ids and their indexes."""
-_PAGE_BYTES: Final = 4_096
-_LOG_PAGES: Final = 4_000
-"""Two of the largest batches are written to the database together."""
-_DISK_ERRORS: Final = (
-    "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY",
-)  # fmt: skip
-_DAMAGE_ERRORS: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-_MOVE_AWAY: Final = "Move it away; the agent then reads the logs again, the service drops repeats."
-
-
-class Refusal(NamedTuple):
-    """A record that is not sent: it was not understood, or is too large."""
-
-    byte_start: int
-    byte_end: int
-    reason: str
-    content: bytes
-    """Its bytes, of a very long one the first."""
 
 
 class Books(NamedTuple):
@@ -85,32 +43,6 @@ class Waiting(NamedTuple):
     payload: bytes
 
 
-@dataclass
-class Batch:
-    """What one transaction adds: up to 200 records of one file."""
-
-    machine_id: str
-    numbering: Numbering
-    messages: list[Payload] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    read_count: int = 0
-    payload_bytes: int = 0
-    refused_bytes: int = 0
-
-    def add(self, payload: Payload) -> None:
-        """Take a message and the sequence numbers it used."""
-        self.messages.append(payload)
-        self.payload_bytes += len(payload.body)
-        epoch, seq = self.numbering
-        self.numbering = Numbering(epoch, seq + payload.numbers_used)
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Take a record that is not sent."""
-        self.read_count += 1
-        self.refusals.append(refusal)
-        self.refused_bytes += len(refusal.content)
-
-
 class Spool:
     """The spool file, for one agent at a time. Safe to use from several threads.
 
@@ -125,41 +57,21 @@ class Spool:
 
     def __init__(self, file: Path, bytes_max: int, refused_bytes_max: int = 67_108_864) -> None:
         self._bytes_max, self._refused_bytes_max = bytes_max, refused_bytes_max
-        self._guard = threading.Lock()
-        self._file = file
-        self.files = FileBook(self._transaction)
+        self._folder = file.parent
+        self._file = SpoolFile(file)
+        self._bytes, self._refused_bytes = self._file.payload_bytes, self._file.refused_bytes
+        self.files = FileBook(self._file.transaction)
         """What is remembered of the log files."""
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(file.with_name(f"{file.name}.lock"))
-        except OSError as error:
-            raise SettingsError(
-                f"agent.spool_file {str(file)!r} cannot be used ({error.strerror or error})."
-                " Is another agent running? Else check the path and its rights."
-            ) from error
-        try:
-            self._connection = _open(file)
-            self._bytes = self._total("SELECT total(length(payload)) FROM messages")
-            self._refused_bytes = self._total("SELECT total(length(content)) FROM refused")
-        except (sqlite3.Error, SettingsError) as error:
-            self._lock.release()
-            if isinstance(error, SettingsError):
-                raise
-            raise SettingsError(
-                f"agent.spool_file {str(file)!r} cannot be used ({error}). {_MOVE_AWAY}"
-            ) from error
 
     def close(self) -> None:
         """Close the file and let another agent use it."""
-        with self._guard:
-            self._connection.close()
-        self._lock.release()
+        self._file.close()
 
     # -- the reader's side ---------------------------------------------------------------------
 
     def batch(self, machine_id: str) -> Batch:
         """Return an empty batch that goes on counting where the last one stopped."""
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             row = db.execute(
                 "SELECT epoch, seq FROM books WHERE machine_id = ?", (machine_id,)
             ).fetchone()
@@ -179,7 +91,7 @@ class Spool:
         Raises:
             SpoolFull: The disk takes no more.
         """
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             if is_anew:
                 db.execute(
                     "UPDATE books SET epoch = ?, seq = 0 WHERE machine_id = ?",
@@ -209,7 +121,7 @@ class Spool:
             refused_bytes += len(refusal.content) if has_room else 0
             content = refusal.content if has_room else None
             refusals.append((batch.machine_id, place.path, *refusal[:3], content, now))
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             self._add_messages(db, batch, now)
             db.executemany(
                 "INSERT INTO refused (machine_id, file, byte_start, byte_end, reason, content,"
@@ -236,7 +148,7 @@ class Spool:
     ) -> list[Waiting]:
         """Return a machine's oldest messages with an id above `after`, at least one if any."""
         found: list[Waiting] = []
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             size = 0
             for row in db.execute(
                 "SELECT id, payload FROM messages WHERE machine_id = ? AND id > ? ORDER BY id"
@@ -251,7 +163,7 @@ class Spool:
 
     def message(self, identity: int) -> Waiting | None:
         """Return one message again, None when its receipt has come."""
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             row = db.execute(
                 "SELECT id, payload FROM messages WHERE id = ?", (identity,)
             ).fetchone()
@@ -270,7 +182,7 @@ class Spool:
     def _forget(self, machine_id: str, message_ids: Sequence[str]) -> list[int]:
         done: list[int] = []
         freed = 0
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             for message_id in message_ids:
                 for (message,) in db.execute(
                     "DELETE FROM awaiting WHERE machine_id = ? AND message_id = ?"
@@ -298,7 +210,7 @@ class Spool:
     def books(self, machine_id: str | None = None) -> Books:
         """Return the counts of a machine, or of all."""
         where, values = ("WHERE machine_id = ?", (machine_id,)) if machine_id else ("", ())
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             row = db.execute(
                 f"SELECT sum(read), sum(refused), sum(spooled), sum(receipted) FROM books {where}",  # noqa: S608 - a literal
                 values,
@@ -307,7 +219,7 @@ class Spool:
 
     def lag_s(self, machine_id: str) -> float:
         """Return the age of the oldest message without receipt, in seconds; 0 without one."""
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             row = db.execute(
                 "SELECT spooled_at FROM messages WHERE machine_id = ? ORDER BY id LIMIT 1",
                 (machine_id,),
@@ -319,40 +231,28 @@ class Spool:
         """Bytes of all messages without receipt."""
         return self._bytes
 
-    def _total(self, query: str) -> int:
-        return int(self._connection.execute(query).fetchone()[0])
-
     def _check_room(self, payload_bytes: int) -> None:
         if self._bytes and self._bytes + payload_bytes > self._bytes_max:
             raise SpoolFull(
                 f"the spool holds {self._bytes} of {self._bytes_max} bytes without receipt."
                 " Reading stops until the service takes them."
             )
-        if self._lacking_bytes(payload_bytes) > 0:
-            self._shorten_log()
-        if (lacking := self._lacking_bytes(payload_bytes)) > 0:
+        if self._file.lacking_bytes(payload_bytes) > 0:
+            self._file.shorten_log()
+        if (lacking := self._file.lacking_bytes(payload_bytes)) > 0:
             raise SpoolFull(
-                f"the disk of the spool, {self._file.parent}, lacks {lacking} bytes."
+                f"the disk of the spool, {self._folder}, lacks {lacking} bytes."
                 " Free some space; until then reading stops and nothing is lost."
             )
 
-    def _lacking_bytes(self, payload_bytes: int) -> int:
-        with self._guard:
-            (spare_pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        return lacking_bytes(self._file, payload_bytes, spare_pages * _PAGE_BYTES)
-
     def _as_room_allows(self, message_ids: Sequence[str]) -> Iterator[Sequence[str]]:
         """Yield all, or few at a time where the disk has no room for the log of more."""
-        if self._lacking_bytes(len(message_ids) * _RECEIPT_BYTES) <= 0:
+        if self._file.lacking_bytes(len(message_ids) * _RECEIPT_BYTES) <= 0:
             yield message_ids
             return
         for at in range(0, len(message_ids), _RECEIPTS_WITHOUT_ROOM):
-            self._shorten_log()
+            self._file.shorten_log()
             yield message_ids[at : at + _RECEIPTS_WITHOUT_ROOM]
-
-    def _shorten_log(self) -> None:
-        with self._guard, contextlib.suppress(sqlite3.OperationalError):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @staticmethod
     def _add_messages(db: sqlite3.Connection, batch: Batch, now: float) -> None:
@@ -374,51 +274,4 @@ class Spool:
                 for message, payload in enumerate(batch.messages, first)
                 for message_id in payload.message_ids
             ],
-        )
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Begin, then commit to the disk or roll back; what ails the disk becomes SpoolFull."""
-        with self._guard:
-            try:
-                with self._connection:
-                    yield self._connection
-            except sqlite3.DatabaseError as error:
-                name = getattr(error, "sqlite_errorname", "")
-                if name.startswith(_DISK_ERRORS):
-                    raise SpoolFull(
-                        f"the spool cannot be written ({error}). Free some space on its disk, check"
-                        " its rights; until then reading stops and nothing is lost."
-                    ) from error
-                if name.startswith(_DAMAGE_ERRORS):
-                    raise SettingsError(
-                        f"agent.spool_file {str(self._file)!r} is damaged ({error}). {_MOVE_AWAY}"
-                    ) from error
-                raise
-
-
-def _open(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=30, check_same_thread=False)
-    try:
-        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = OFF")  # on, it writes all it deletes once more
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-        _prepare(connection, file)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, file: Path) -> None:
-    """Make the tables in a new file; refuse those of another release."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-    elif version != _VERSION:
-        raise SettingsError(
-            f"agent.spool_file {str(file)!r} was made by another release (version {version})."
-            " Use that release, or name another file."
         )

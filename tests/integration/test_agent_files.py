@@ -321,7 +321,7 @@ def test_lag_is_what_is_not_read_of_the_files_that_are_there(
 def test_where_files_stand_is_in_the_spool_for_others_to_read(floor: Floor) -> None:
     floor.log.write_bytes(line(1) + b"{half")
     watching(floor).read_all()
-    (row,) = floor.spool._connection.execute(
+    (row,) = floor.spool._file._connection.execute(
         "SELECT machine_id, path, offset, size, is_current FROM files"
     ).fetchall()
     assert row == ("M1", str(floor.log), len(line(1)), len(line(1)) + 5, 1)
@@ -332,7 +332,7 @@ def test_where_files_stand_is_in_the_spool_for_others_to_read(floor: Floor) -> N
 
 def test_thousands_of_old_files_cost_little(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = Counter[str]()
-    floor.spool._connection.execute("PRAGMA synchronous = OFF")  # to be here sooner
+    floor.spool._file._connection.execute("PRAGMA synchronous = OFF")  # to be here sooner
     for number in range(1_200):
         floor.log.with_name(f"{number}.log").write_bytes(b"\n\n")
     own = watching(floor)
@@ -351,7 +351,7 @@ def test_thousands_of_old_files_cost_little(floor: Floor, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(reader, "open_log", counted("open", reader.open_log))
     monkeypatch.setattr(reader, "signature", counted("stat", reader.signature))
-    floor.spool._connection.set_trace_callback(
+    floor.spool._file._connection.set_trace_callback(
         lambda statement: calls.update(["write"] if statement.startswith("COMMIT") else [])
     )
     for _ in range(5):

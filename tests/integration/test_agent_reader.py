@@ -55,7 +55,7 @@ def test_a_growing_file_is_read_as_it_grows(floor: Floor) -> None:
 
 
 def test_an_agent_that_starts_anew_after_every_byte_reads_each_line_once(floor: Floor) -> None:
-    floor.spool._connection.execute("PRAGMA synchronous = OFF")  # to be here sooner
+    floor.spool._file._connection.execute("PRAGMA synchronous = OFF")  # to be here sooner
     content = b"".join(line(number) for number in range(3))
     with floor.log.open("ab", buffering=0) as file:
         for at in range(len(content)):
@@ -120,7 +120,9 @@ def test_bad_lines_are_refused_with_their_place_and_the_books_balance(floor: Flo
     books = floor.spool.books("M1")
     assert books == (5, 3, 2, 0)
     assert books.read == books.refused + books.spooled
-    rows = floor.spool._connection.execute("SELECT byte_start, content FROM refused").fetchall()
+    rows = floor.spool._file._connection.execute(
+        "SELECT byte_start, content FROM refused"
+    ).fetchall()
     content = floor.log.read_bytes()
     assert [content[start : start + len(kept)] for start, kept in rows] == [
         b"{bad}\n", b"\xff\n", b"{half",
@@ -238,7 +240,7 @@ def test_garbage_without_end_is_refused_with_its_first_bytes_in_little_memory(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10_000_000
-    ((start, end, kept),) = floor.spool._connection.execute(
+    ((start, end, kept),) = floor.spool._file._connection.execute(
         "SELECT byte_start, byte_end, length(content) FROM refused"
     ).fetchall()
     assert (start, end, kept) == (0, 60_000_000, 1_048_576)
@@ -284,7 +286,7 @@ def test_what_is_no_utf16_is_refused_with_its_place(floor: Floor) -> None:
     floor.log.write_bytes(content + line(2).decode().encode("utf-16-le") + b"x")
     floor.reader().read_all(is_final=True)
     assert floor.barcodes() == ["S1", "S2"]
-    rows = floor.spool._connection.execute(
+    rows = floor.spool._file._connection.execute(
         "SELECT byte_start, byte_end, content, reason FROM refused"
     ).fetchall()
     start = 2 * len(good)

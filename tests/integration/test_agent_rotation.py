@@ -414,7 +414,7 @@ def test_a_file_that_gets_a_deleted_ones_inode_starts_at_its_start(floor: Floor)
     again = signature(floor.log)
     assert again
     if again.node != found.node:  # ext4 gives it again at once, others do not
-        floor.spool._connection.execute("UPDATE files SET node = ?", (again.node,))
+        floor.spool._file._connection.execute("UPDATE files SET node = ?", (again.node,))
     reader.read_all()
     assert read_once_each(floor, 1, 2, 3, 4, 5)
 

@@ -44,7 +44,9 @@ class Floor:
 
     def refused(self) -> list[tuple[str, bytes]]:
         """Reason and bytes of what was refused, in order."""
-        rows = self.spool._connection.execute("SELECT reason, content FROM refused ORDER BY id")
+        rows = self.spool._file._connection.execute(
+            "SELECT reason, content FROM refused ORDER BY id"
+        )
         return rows.fetchall()
 
     def barcodes(self) -> list[str]:

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from broker.errors import SettingsError, SpoolFull
+from edge_agent.batch import Refusal
 from edge_agent.filebook import KnownFile, Place
 from edge_agent.payload import Payload
-from edge_agent.spool import Refusal, Spool
+from edge_agent.spool import Spool
 from edge_agent.tail import Mark, Signature, hash_of
 
 NOWHERE = KnownFile(0, Mark.nothing())
@@ -164,8 +165,8 @@ def test_a_spool_of_another_release_is_refused(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_a_full_spool(spool: Spool) -> None:
     keep(spool, "a")
-    (pages,) = spool._connection.execute("PRAGMA page_count").fetchone()
-    spool._connection.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = spool._file._connection.execute("PRAGMA page_count").fetchone()
+    spool._file._connection.execute(f"PRAGMA max_page_count = {pages}")
     spool._bytes_max = 10**9
     with pytest.raises(SpoolFull, match="Free some space"):
         keep(spool, "b", offset=20, body=b"x" * 100_000)
@@ -241,10 +242,10 @@ def test_a_damaged_spool_is_said_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_written_is_waited_for(spool: Spool) -> None:
-    spool._connection.execute("PRAGMA query_only = 1")
+    spool._file._connection.execute("PRAGMA query_only = 1")
     with pytest.raises(SpoolFull, match="cannot be written"):
         keep(spool, "a")
-    spool._connection.execute("PRAGMA query_only = 0")
+    spool._file._connection.execute("PRAGMA query_only = 0")
     keep(spool, "a")
     assert bodies(spool) == [1]
 
