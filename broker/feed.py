@@ -6,14 +6,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import ClassVar, NamedTuple
 
-import structlog
-
 from broker.backoff import backoff_s
+from broker.outage import Outage
 from broker.sections import BrokerSettings
 from broker.settings import Settings
 from broker.topics import Topic, TopicTemplate
-
-log = structlog.get_logger()
 
 LOST = "the connection was lost"
 _KNOWN_TOPICS_MAX = 20_000
@@ -43,6 +40,7 @@ class Feed(ABC):
         """The broker has confirmed the subscriptions, and the connection lives."""
         self.changed_at = datetime.now(UTC)
         """Since when `connected` is what it is."""
+        self._away = Outage("live_feed_lost", "live_feed_back")
         self.trouble: str | None = "not connected yet"
         """Why it is not connected, in words; None while it is."""
 
@@ -65,7 +63,9 @@ class Feed(ABC):
             wait_s = backoff_s(
                 attempt, self._settings.retry_delay_min_s, self._settings.retry_delay_max_s
             )
-            log.warning("live_feed_lost", trouble=self.trouble, retry_in_s=round(wait_s, 1))
+            self._away.note(
+                str(self.trouble), feed=type(self).__name__, retry_in_s=round(wait_s, 1)
+            )
             await asyncio.sleep(wait_s)
             attempt += 1
 
@@ -85,3 +85,5 @@ class Feed(ABC):
         if connected != self.connected:
             self.connected, self.changed_at = connected, datetime.now(UTC)
         self.trouble = trouble
+        if connected:
+            self._away.over(feed=type(self).__name__)

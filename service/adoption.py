@@ -18,6 +18,7 @@ import structlog
 from broker.envelopes import Delivery
 from broker.errors import BrokerRefused, BrokerUnavailable, StoreRefused, StoreUnavailable
 from broker.link import Connection
+from broker.outage import Outage
 from broker.settings import Settings
 from service.caution import Caution
 from service.pipeline import Pipeline
@@ -45,6 +46,7 @@ class Adoption:
         self._in_worker = in_worker
         self._after_s = settings.service.adopt_after_s
         self._free_since: dict[tuple[int, int], float] = {}
+        self._put_off = Outage("adoption_put_off", "adoption_goes_on")
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
@@ -54,7 +56,9 @@ class Adoption:
                 for number in await self._due():
                     await self._adopt(number)
             except (StoreUnavailable, StoreRefused, BrokerUnavailable, BrokerRefused) as error:
-                log.warning("adoption_put_off", reason=str(error))
+                self._put_off.note(str(error))
+            else:
+                self._put_off.over()
 
     async def _due(self) -> list[int]:
         """Return the numbers that have been free for long enough, as we have seen ourselves."""

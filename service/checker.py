@@ -23,6 +23,7 @@ from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable, StoreRefused, StoreUnavailable
 from broker.link import Connection
 from broker.messages import Check
+from broker.outage import Outage
 from broker.settings import Settings
 from broker.topics import Channel
 from service.core.checks import BadCheck, read_check, verdict_topic
@@ -77,6 +78,7 @@ class Checker:
         self._something = asyncio.Event()
         self._awake_at_s = 0.0
         self._warned: set[str] = set()
+        self._away = Outage("checks_unheard", "checks_heard")
 
     async def run(self) -> None:
         """Connect, and connect again after losses."""
@@ -88,7 +90,7 @@ class Checker:
                     await self._one_connection(worker)
                     attempt = 0
                 except (BrokerUnavailable, BrokerRefused) as error:
-                    log.warning("checks_unheard", reason=str(error))
+                    self._away.note(str(error))
                 attempt += 1
                 low_s, high_s = broker.retry_delay_min_s, broker.retry_delay_max_s
                 await asyncio.sleep(backoff_s(attempt, low_s, high_s))
@@ -104,6 +106,7 @@ class Checker:
             topics = self._template.subscription(Channel.CHECK)
             await connection.subscribe(f"$share/{self._group}/{topics}")
             log.info("answering_checks", client_id=client_id)
+            self._away.over()
             async with asyncio.TaskGroup() as group:
                 waking = group.create_task(self._stay_awake(connection), name="check clock")
                 group.create_task(self._hear(connection), name="check hearing")

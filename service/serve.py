@@ -13,6 +13,7 @@ import structlog
 from broker.backoff import backoff_s
 from broker.errors import RulebookConflict, RulebookError, StoreUnavailable
 from broker.files import trouble_of
+from broker.outage import Outage
 from broker.settings import Settings
 from service import rules_in_force
 from service.checker import Checker
@@ -43,15 +44,16 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     database, pulse = Database(settings.database), Pulse()
     if database.is_exposed:
         warn_exposed(database.label)
-    attempt = 0
+    attempt, away = 0, Outage("database_lost", "database_back")
     while not stop.is_set():
         try:
             rulebook = await asyncio.to_thread(prepare, settings, database, pulse)
+            away.over()
             break
         except StoreUnavailable as error:
             attempt += 1
             wait_s = backoff_s(attempt, 0.1, settings.service.retry_delay_max_s)
-            log.warning("database_lost", reason=str(error), retry_in_s=round(wait_s, 1))
+            away.note(str(error), retry_in_s=round(wait_s, 1))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await stop.wait()

@@ -21,6 +21,7 @@ from broker.backoff import backoff_s
 from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreUnavailable, YieldlineError
 from broker.link import Connection
+from broker.outage import Outage, Repeats
 from broker.settings import Settings
 from service import failpoints, retention
 from service.adoption import Adoption
@@ -52,6 +53,9 @@ class Subscriber:
         self._worker = ThreadPoolExecutor(1, "writer")  # the one thread that owns the writer
         self._consumer: Connection | None = None
         self._backlog = Backlog()
+        self._broker_away = Outage("broker_lost", "broker_back")
+        self._refusals = Repeats()
+        self._database_away = Outage("database_lost", "database_back")
         self._caution = Caution(pipeline, settings.service.batch_count_max)
         self._vitals = Vitals()
         self._pulse = pulse
@@ -125,7 +129,7 @@ class Subscriber:
                 attempt = 0 if time.monotonic() - started > _HEALTHY_AFTER_S else attempt + 1
                 broker = self._settings.broker
                 wait_s = backoff_s(attempt, broker.retry_delay_min_s, broker.retry_delay_max_s)
-                log.warning("broker_lost", reason=str(error), retry_in_s=round(wait_s, 1))
+                self._broker_away.note(str(error), retry_in_s=round(wait_s, 1))
                 await self._sleep(wait_s)
 
     async def _serve_one_connection(self) -> None:
@@ -156,10 +160,9 @@ class Subscriber:
             await consumer.subscribe(self._pipeline.shared_filter)
             if self._pipeline.former_filters:
                 await consumer.unsubscribe(*self._pipeline.former_filters)
-            if self._pipeline.former_filters:
-                await consumer.unsubscribe(*self._pipeline.former_filters)
             self._consumer, self._backlog = consumer, Backlog()
             self._vitals.trouble, self._vitals.has_session = "", True
+            self._broker_away.over()
             await self._consume(consumer, publisher)
             if not self._stop.is_set():
                 await session.note_theft(consumer, publisher)
@@ -259,13 +262,22 @@ class Subscriber:
             failpoints.hit("after_publish", batch)
             if refused:
                 self._vitals.refused_count += len(refused)
-                log.error("answers_refused", reasons=sorted(set(refused)), count=len(refused))
+                self._say_refused(sorted(set(refused)))
             self._pipeline.writer.published(committed.outbox_ids)
             failpoints.hit("before_acknowledge", batch)
             consumer.ack(batch.deliveries)  # last of all: a crash above only repeats the batch
             failpoints.hit("after_acknowledge", batch)
             self._vitals.count(committed.saved)
             self._pulse.acknowledged(batch.received_at)
+
+    def _say_refused(self, reasons: list[str]) -> None:
+        if self._refusals.is_worth_a_line(" ".join(reasons)):
+            log.error(
+                "answers_refused",
+                reasons=reasons,
+                count=self._vitals.refused_count,
+                remedy="grant the service its topics in the broker's ACL, see mosquitto.acl",
+            )
 
     async def _stored(self, batch: Understood, consumer: Connection) -> Committed | None:
         """Store one batch, however long the database is away; None when the broker left first."""
@@ -277,14 +289,10 @@ class Subscriber:
                 if self._stop.is_set() or self._pipeline.writer.is_number_taken:
                     consumer.abort()  # we cannot finish it; the broker keeps it for who can
                     return None
-                self._vitals.trouble = str(error)
                 attempt += 1
-                wait_s = backoff_s(attempt, 0.1, self._settings.service.retry_delay_max_s)
-                log.warning("database_lost", reason=str(error), retry_in_s=round(wait_s, 1))
-                await self._sleep(wait_s)
+                await self._wait_for_database(error, attempt)
             else:
-                if attempt:
-                    log.info("database_back", held_messages=len(batch.deliveries))
+                self._database_away.over(held_messages=len(batch.deliveries))
                 self._vitals.trouble = ""
                 return committed
         return None
@@ -298,15 +306,21 @@ class Subscriber:
         attempt = 0
         while True:
             try:
-                return await self._in_worker(work)
+                answer = await self._in_worker(work)
             except StoreUnavailable as error:
                 if self._stop.is_set():
                     raise BrokerUnavailable("stopped while the database was away.") from error
-                self._vitals.trouble = str(error)
                 attempt += 1
-                wait_s = backoff_s(attempt, 0.1, self._settings.service.retry_delay_max_s)
-                log.warning("database_lost", reason=str(error), retry_in_s=round(wait_s, 1))
-                await self._sleep(wait_s)
+                await self._wait_for_database(error, attempt)
+            else:
+                self._database_away.over()
+                return answer
+
+    async def _wait_for_database(self, error: StoreUnavailable, attempt: int) -> None:
+        self._vitals.trouble = str(error)
+        wait_s = backoff_s(attempt, 0.1, self._settings.service.retry_delay_max_s)
+        self._database_away.note(str(error), retry_in_s=round(wait_s, 1))
+        await self._sleep(wait_s)
 
     async def _heartbeat(self) -> None:
         """Leave a line on our health in the database, for the web app's /readyz."""
@@ -322,11 +336,12 @@ class Subscriber:
     def _report(self) -> None:
         """Write it; in the writer's thread."""
         consumer = self._consumer
-        pending = consumer.pending_count if consumer else None
-        acked = consumer.acked_count if consumer else 0
+        now = time.monotonic()
         facts = self._vitals.facts(
-            pending=pending,
-            lag_s=self._backlog.age_s(acked, pending or 0, time.monotonic()),
+            pending=consumer.pending_count if consumer else None,
+            lag_s=self._backlog.age_s(consumer.acked_count, consumer.pending_count, now)
+            if consumer
+            else 0.0,
             rulebook_version=self._pipeline.rulebook.version,
             crashes=self._caution.crashes,
             beside=self._pulse.facts(),

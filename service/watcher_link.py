@@ -13,6 +13,7 @@ from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable
 from broker.link import Connection
 from broker.messages import State
+from broker.outage import Outage
 from broker.sections import BrokerSettings
 from broker.topics import Channel, TopicTemplate
 from service.core.alert_facts import Offline
@@ -45,6 +46,7 @@ class WatcherLink:
     def __init__(self, settings: BrokerSettings, template: TopicTemplate) -> None:
         self._settings = settings
         self._template = template
+        self._away = Outage("watcher_unheard", "watcher_heard")
         self.hearing: Hearing | None = None
         """None while the broker is away."""
 
@@ -56,7 +58,7 @@ class WatcherLink:
                 await self._one_connection()
                 attempt = 0
             except (BrokerUnavailable, BrokerRefused) as error:
-                log.warning("watcher_unheard", reason=str(error))
+                self._away.note(str(error))
             attempt += 1
             low_s, high_s = self._settings.retry_delay_min_s, self._settings.retry_delay_max_s
             await asyncio.sleep(backoff_s(attempt, low_s, high_s))
@@ -69,6 +71,7 @@ class WatcherLink:
                 await connection.subscribe(self._template.subscription(Channel.STATE))
             except BrokerRefused as error:
                 log.warning("states_unheard", reason=str(error))  # alerts are told all the same
+            self._away.over()
             self.hearing = hearing = Hearing(connection, datetime.now(UTC), {}, asyncio.Lock())
             while batch := await connection.next_batch():
                 for delivery in batch:
