@@ -48,6 +48,7 @@ from ui.api import (
     unit_page,
     units,
 )
+from ui.body import BoundedBody
 from ui.head import HeadAsGet
 from ui.state import AppState
 
@@ -82,6 +83,7 @@ def create_app(settings: Settings, layers: Layers = Layers()) -> FastAPI:  # noq
     """
     from nicegui import ui  # noqa: PLC0415 - takes a second; who wants only the API goes without
 
+    from ui.framework_headers import replace_middlewares  # noqa: PLC0415 - likewise
     from ui.pages import register_pages  # noqa: PLC0415 - likewise
 
     state = AppState(settings, layers)
@@ -95,6 +97,7 @@ def create_app(settings: Settings, layers: Layers = Layers()) -> FastAPI:  # noq
         tailwind=False,  # the styles are ours; its runtime would watch every change of the page
         show_welcome_message=False,
     )
+    replace_middlewares()
     return app
 
 
@@ -152,6 +155,7 @@ def create_api(state: AppState) -> FastAPI:
     prometheus.register(app, state)
     _add_ends(app)
     _describe_bodies(app)
+    app.add_middleware(BoundedBody)
     app.add_middleware(Gate, access=state.access)
     app.add_middleware(HeadAsGet)
     return app

@@ -1,6 +1,8 @@
 """`yieldline ui` as a process: quick to start, quiet to end, and one sentence for a mistake."""
 
+import re
 import socket
+import struct
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +15,8 @@ from tests.support.handles import few_handles, handles_of, needs_limits
 from tests.support.ports import free_port
 from tests.support.processes import YIELDLINE, Process
 from tests.support.waiting import eventually_sync
+
+_KEPT = "public, max-age=31536000, immutable, stale-while-revalidate=31536000"
 
 
 class WebApp:
@@ -56,6 +60,25 @@ def test_pages_answer_without_a_broker_and_without_tables(web_app: WebApp) -> No
     assert web_app.status("/") == web_app.status("/", "HEAD") == 200
     assert web_app.status("/docs") == web_app.status("/docs", "HEAD") == 200
     assert web_app.status("/readyz") == 503
+    assert "Traceback" not in web_app.process.output
+
+
+def test_browsers_that_go_away_in_the_middle_of_an_answer_are_no_bug(web_app: WebApp) -> None:
+    eventually_sync(lambda: web_app.status("/") == 200, 20, saw=lambda: web_app.process.output)
+    with urllib.request.urlopen(f"http://127.0.0.1:{web_app.port}/") as page:
+        script = re.search(r'src="(/_nicegui/\S+/nicegui.js)"', page.read().decode())
+    assert script
+    request = f"GET {script[1]} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
+    leaving = [socket.create_connection(("127.0.0.1", web_app.port)) for _ in range(10)]
+    for browser in leaving:
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        browser.sendall(request.encode())
+    assert web_app.status("/healthz") == 200  # by then theirs are being compressed
+    for browser in leaving:
+        browser.close()  # with a reset, as a tab that is closed does
+    with urllib.request.urlopen(f"http://127.0.0.1:{web_app.port}{script[1]}") as answer:
+        assert answer.headers.get_all("cache-control") == [_KEPT]
+    assert web_app.process.stop() == 0
     assert "Traceback" not in web_app.process.output
 
 
