@@ -48,7 +48,6 @@ from ui.api import (
     unit_page,
     units,
 )
-from ui.body import BoundedBody
 from ui.head import HeadAsGet
 from ui.state import AppState
 
@@ -155,7 +154,6 @@ def create_api(state: AppState) -> FastAPI:
     prometheus.register(app, state)
     _add_ends(app)
     _describe_bodies(app)
-    app.add_middleware(BoundedBody)
     app.add_middleware(Gate, access=state.access)
     app.add_middleware(HeadAsGet)
     return app
