@@ -1,7 +1,7 @@
 """The topic template: format a topic, parse one, list the subscriptions. Pure: no I/O."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,6 +11,8 @@ ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 PLACEHOLDERS = ("enterprise", "site", "area", "line", "cell", "machine_id", "channel")
 UNASSIGNED_LINE = "unassigned"
 """The line of a machine that no topic has placed yet."""
+NO_ID = "_check"
+"""Stands in topics that only prove a right; no id begins like this."""
 
 _is_id = re.compile(ID_PATTERN).fullmatch
 _is_literal = re.compile(r"[^+#/{}\x00-\x1f\x7f]+").fullmatch
@@ -120,18 +122,15 @@ class TopicTemplate:
     def check_topic(self, client_id: str) -> str:
         """Return a test topic that no machine can have, to prove the right to read and write.
 
-        Its first placeholder is `_check`, which is not an id, so it never parses.
+        Its placeholders are `_check`; where the template has none but the machine's, that begins
+        with it. No id does, so the topic never parses.
         """
-        values: Iterator[str] = iter(["_check"])
-        parts = []
-        for name, literal in self._levels:
-            if name == "channel":
-                parts.append(Channel.TEST.value)
-            elif name == "machine_id":
-                parts.append(client_id)
-            else:
-                parts.append(next(values, "_check") if name else literal)
-        return "/".join(parts)
+        has_spare = any(name not in {"", "machine_id", "channel"} for name, _ in self._levels)
+        machine = client_id if has_spare else f"{NO_ID}-{client_id}"
+        values = {"machine_id": machine, "channel": Channel.TEST.value}
+        return "/".join(
+            values.get(name, NO_ID) if name else literal for name, literal in self._levels
+        )
 
 
 def _placeholder_or_literal(level: str, text: str) -> tuple[str, str]:
@@ -140,7 +139,7 @@ def _placeholder_or_literal(level: str, text: str) -> tuple[str, str]:
         name = level[1:-1]
         if name not in PLACEHOLDERS:
             raise SettingsError(
-                f"topics.template {text!r}: {{{name}}} is not a placeholder."
+                f"topics.template {text!r}: {level!r} is not a placeholder."
                 f" Use one of {', '.join(PLACEHOLDERS)}."
             )
         return name, ""

@@ -15,7 +15,7 @@ from broker.envelopes import Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable
 from broker.link import Connection
 from broker.tls import own_validity
-from broker.topics import Channel, TopicTemplate
+from broker.topics import Channel
 from edge_agent.config import Config, SourceSettings
 from edge_agent.findings import Finding, fail, ok, warn
 from edge_agent.words import counted
@@ -102,7 +102,7 @@ async def _check_publishing(config: Config, source: SourceSettings) -> list[Find
 
 
 async def _ask(config: Config, source: SourceSettings, connection: Connection) -> list[Finding]:
-    who, topic = source.machine_id, probe_topic(config.template(), source.machine_id)
+    who, topic = source.machine_id, config.template().check_topic(source.machine_id)
     real, login = config.topic(source, Channel.TEST), config.broker.username or "anonymous"
     is_heard = True
     try:
@@ -131,13 +131,6 @@ async def _ask(config: Config, source: SourceSettings, connection: Connection) -
             " until it sends receipts the spool keeps everything."
         ),
     ]
-
-
-def probe_topic(template: TopicTemplate, machine_id: str) -> str:
-    """Return a test topic of no machine that the rights of `machine_id` should cover."""
-    topic = template.check_topic(machine_id)
-    # A template of the machine alone has no level to spare: ask as a machine that cannot be.
-    return template.check_topic(f"_check-{machine_id}") if template.parse(topic) else topic
 
 
 def _client_id(source: SourceSettings) -> str:

@@ -17,7 +17,7 @@ import structlog
 from broker.envelopes import Delivery, Outgoing
 from broker.messages import RejectionCode
 from broker.settings import Settings
-from broker.topics import UNASSIGNED_LINE, Channel, TopicTemplate
+from broker.topics import NO_ID, UNASSIGNED_LINE, Channel, TopicTemplate
 from service import failpoints
 from service.core.decode import DecodeSettings, decode
 from service.core.judge import judge
@@ -40,7 +40,6 @@ log = structlog.get_logger()
 _RECEIPT_IDS_MAX = 1_000  # at 128 characters of six bytes each it still fits a packet
 _REPEATED_MAX = 5_000  # results read at once; a batch of arrays can repeat tens of thousands
 _MESSAGE_ID_MAX = 128
-_PROBE = "_check"  # no id starts like this
 _RETAINED_WARNINGS_MAX = 10  # a machine that retains does it always; its name once is enough
 
 
@@ -135,10 +134,7 @@ class Pipeline:
 
     def probe_topic(self, client_id: str) -> str:
         """Return a test topic that no machine can have, for a service to prove its rights with."""
-        topic = self.template.check_topic(client_id)
-        if self.template.parse(topic):  # a template of the machine alone has no level to spare
-            return self.template.check_topic(f"{_PROBE}-{client_id}")
-        return topic
+        return self.template.check_topic(client_id)
 
     def _understand(self, delivery: Delivery, received_at: datetime) -> Arrival:
         rulebook = self.rulebook
@@ -168,7 +164,7 @@ class Pipeline:
                 )
             return False
         topic = delivery.topic
-        return _PROBE not in topic or not any(each.startswith(_PROBE) for each in topic.split("/"))
+        return NO_ID not in topic or not any(each.startswith(NO_ID) for each in topic.split("/"))
 
     def _answers(self, saved: Saved) -> list[Outgoing]:
         """Return results, rejections and receipts of what was stored; called before the commit."""

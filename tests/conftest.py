@@ -13,6 +13,8 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.postgres import PostgresServer, server_binaries
 from tests.support.tcp_proxy import TcpProxy
 
+pytest.register_assert_rewrite("tests.support.format_laws", "tests.support.laws")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_person() -> Iterator[None]:

@@ -11,33 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.messages import RunMeasurement, Value
-from service.core.expressions import Evaluation, Expression, RunValues, compiled
-
-MEASURED: list[tuple[str, Value, str | None]] = [
-    ("v_in", 12.0, "V"),
-    ("v_out", 9_000.0, "mV"),
-    ("zero", 0.0, "V"),
-    ("fw", "2.4.1", None),
-    ("ok", True, None),
-    ("lost", None, "V"),
-    ("led", 1.0, "lm"),
-    ("led", 4.0, "lm"),
-    ("led", 2.0, "lm"),
-    ("a b.c", 5.0, None),
-]
-
-
-def values(*measured: tuple[str, Value, str | None]) -> RunValues:
-    return RunValues(
-        [
-            RunMeasurement(test_step=step, measured_value=value, unit=unit)
-            for step, value, unit in measured
-        ]
-    )
-
-
-RUN = values(*MEASURED)
+from service.core.expressions import Evaluation, Expression, compiled
+from tests.support.laws import check_expression
+from tests.support.measured import MEASURED_RUN as RUN
+from tests.support.measured import WORDS, values
 
 
 def evaluate(text: str, **units: str) -> Evaluation:
@@ -255,23 +232,11 @@ def test_a_fault_in_the_text_says_what_and_where(text: str, fault: str) -> None:
 
 # -- they end, and never raise ---------------------------------------------------------------------
 
-WORDS = (
-    "steps['v_in'] steps.lost steps.fw values['led'] steps values ( ) [ ] . , ? : + - * / && || !"
-    " < > == != in 1 2.5 1e308 0 true false null 'x' k all( exists( exists_one( steps.all(k,"
-    " values['led'].exists(x, size( has( abs( min( mean( sqrt( log10( contains( // \\ ' \" { % u"
-)
-
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=25).map(" ".join) | st.text(max_size=40))
 def test_any_text_is_refused_or_evaluated(text: str) -> None:
-    try:
-        expression = Expression(text)
-    except ValueError as error:
-        assert str(error)  # noqa: PT017 - it may also be well formed
-    else:
-        found = expression.evaluate(RUN)
-        assert (found.value is None) is (found.fault is not None)
+    check_expression(text)
 
 
 NUMBERS = st.floats(-1e6, 1e6).map(lambda number: round(number, 3))

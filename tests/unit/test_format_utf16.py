@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.formats import Options, Parsed, Parser, Skipped, Unparsed, as_utf8, open_parser
-from tests.unit.test_format_laws import check_laws, items, read
+from tests.support.format_laws import check_laws, items, read
 
 ORDERS = {"le": b"\xff\xfe", "be": b"\xfe\xff"}
 NAMES = ("jsonl", "spea")
