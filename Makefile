@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
+FUZZ_STAMP := $(VENV)/.fuzzer-installed
 
-.PHONY: help setup system up test check format bench chaos agent sbom packages release lock clean
+.PHONY: help setup system up test check format bench chaos fuzz agent sbom packages release lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help.
@@ -55,6 +56,17 @@ chaos: setup system  ## Random faults under traffic, then the books; SEED=7 SECO
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),30) \
 	  --database $(or $(DATABASE),postgres)
 
+$(FUZZ_STAMP): requirements/fuzz.txt $(STAMP)
+	@echo "Installing atheris, the fuzzer, from requirements/fuzz.txt ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: -r requirements/fuzz.txt || \
+	  { echo "atheris could not be installed. Is there a network? It has wheels for Linux on x86-64," \
+	    "Python 3.11 to 3.14: elsewhere use a container."; exit 2; }
+	@touch $(FUZZ_STAMP)
+
+fuzz: setup $(FUZZ_STAMP)  ## Parsers under made-up input, guided by coverage; SECONDS=60 TARGET="i3070 spea".
+	@$(BIN)/python -m tests.fuzzing --seconds $(or $(SECONDS),60) $(TARGET)
+
 agent: setup  ## The edge agent as one file for machines like this one: dist/yieldline-agent.pyz.
 	@$(BIN)/python -m edge_agent.pack.build
 
@@ -72,8 +84,9 @@ release: setup  ## All three of this commit, summed and signed: RELEASE_KEY=~/.s
 	@$(BIN)/python -m tests.support.release "$(RELEASE_KEY)"
 
 lock:  ## Compile requirements/*.txt again (needs uv).
-	@for target in agent: all:--extra=all dev:"--extra=all --group=dev"; do \
-	  uv pip compile pyproject.toml $${target#*:} --universal --python-version 3.11 --quiet \
+	@for target in agent:pyproject.toml all:"pyproject.toml --extra=all" \
+	    dev:"pyproject.toml --extra=all --group=dev" fuzz:--group=fuzz; do \
+	  uv pip compile $${target#*:} --universal --python-version 3.11 --quiet \
 	    --generate-hashes --only-binary :all: --no-header --no-annotate --no-emit-index-url \
 	    --output-file requirements/$${target%%:*}.txt || exit 1; \
 	done

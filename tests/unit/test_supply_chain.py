@@ -99,9 +99,9 @@ def test_the_sbom_names_every_locked_package_with_its_hashes(tmp_path: Path) -> 
         assert each["externalReferences"][0]["hashes"], each["name"]
 
 
-@pytest.mark.parametrize("name", ["agent", "all", "dev"])
+@pytest.mark.parametrize("name", ["agent", "all", "dev", "fuzz"])
 def test_every_line_of_a_lock_has_its_hashes(name: str) -> None:
     text = (ROOT / f"requirements/{name}.txt").read_text("utf-8")
     entries = re.split(r"\n(?=\S)", text.strip())
-    assert len(entries) == len(locked(text)) > 5
+    assert len(entries) == len(locked(text)) > 1
     assert [each for each in entries if "--hash=sha256:" not in each] == []

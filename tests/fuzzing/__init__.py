@@ -1,0 +1,1 @@
+"""Parsers under made-up input, guided by coverage: `python -m tests.fuzzing --help`."""
