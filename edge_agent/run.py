@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import structlog
 
+from broker.errors import SpoolFull
 from broker.sections import LogSettings
-from edge_agent.config import Config
+from edge_agent.config import AgentSettings, Config
 from edge_agent.errors import NotDone
 from edge_agent.presence import MachinePresence, Presence, say_goodbye
 from edge_agent.progress import RunProgress, sentence
@@ -25,6 +26,7 @@ from edge_agent.state import versions
 _LOOK_S: Final = 0.1
 _SHOW_S: Final = 0.5
 _GOODBYE_S: Final = 5.0
+_FULL_RETRY_S: Final = 2.0
 
 log = structlog.get_logger()
 
@@ -67,28 +69,47 @@ def configure_logs(settings: LogSettings) -> None:
 
 
 async def _run(config: Config, *, once: bool, timeout_s: float) -> None:
-    settings = config.agent
-    spool = Spool(settings.spool_file, settings.spool_bytes_max, settings.refused_bytes_max)
-    try:
-        agent = _Agent(config, spool)
-        log.info("agent_started", **versions(), machines=sorted(config.machines()))
-        with signals(agent.asked_to_stop):
+    asked_to_stop = asyncio.Event()
+    with signals(asked_to_stop):
+        spool = await _open_spool(config.agent, asked_to_stop, once=once)
+        if spool is None:
+            return
+        try:
+            agent = _Agent(config, spool, asked_to_stop)
+            log.info("agent_started", **versions(), machines=sorted(config.machines()))
             await agent.work(agent.do_once(timeout_s) if once else agent.do_forever(), once=once)
-        if once and not agent.is_done:
-            raise NotDone(
-                "stopped before everything was stored. The rest is sent at the next start."
-            )
-    finally:
-        spool.close()
+        finally:
+            spool.close()
+    if once and not agent.is_done:
+        raise NotDone("stopped before everything was stored. The rest is sent at the next start.")
+
+
+async def _open_spool(
+    settings: AgentSettings, asked_to_stop: asyncio.Event, *, once: bool
+) -> Spool | None:
+    """Open it; where its disk is full, wait for room, as while running. None: we were stopped."""
+    is_said = False
+    while not asked_to_stop.is_set():
+        try:
+            return Spool(settings.spool_file, settings.spool_bytes_max, settings.refused_bytes_max)
+        except SpoolFull as error:
+            if once:
+                raise NotDone(str(error)) from error
+            if not is_said:
+                log.warning("reading_waits", reason=str(error))
+            is_said = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FULL_RETRY_S):
+                await asked_to_stop.wait()
+    return None
 
 
 class _Agent:
     """The parts and their life."""
 
-    def __init__(self, config: Config, spool: Spool) -> None:
+    def __init__(self, config: Config, spool: Spool, asked_to_stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
-        self._config, self._spool = config, spool
-        self.asked_to_stop = asyncio.Event()
+        self._config, self._spool, self._asked_to_stop = config, spool, asked_to_stop
         self.is_done = False
         """`do_once` came to its end."""
         self._reader_stop = threading.Event()
@@ -158,7 +179,7 @@ class _Agent:
                 pass  # of a long file it read a part
 
     async def _until_asked(self) -> None:
-        await self.asked_to_stop.wait()
+        await self._asked_to_stop.wait()
 
     async def _show_progress(self, *, is_constant: bool) -> None:
         with RunProgress(is_constant=is_constant) as progress:

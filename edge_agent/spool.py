@@ -53,6 +53,7 @@ class Spool:
 
     Raises:
         SettingsError: Another agent uses it, or it is no spool.
+        SpoolFull: Its disk is full.
     """
 
     def __init__(self, file: Path, bytes_max: int, refused_bytes_max: int = 67_108_864) -> None:

@@ -38,6 +38,8 @@ _LOG_PAGES: Final = 4_000
 _DISK_ERRORS: Final = (
     "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY",
 )  # fmt: skip
+_FULL_DISK_ERRORS: Final = ("SQLITE_FULL", "SQLITE_IOERR")
+"""What a full disk says to who opens a file on it."""
 _DAMAGE_ERRORS: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _MOVE_AWAY: Final = "Move it away; the agent then reads the logs again, the service drops repeats."
 
@@ -50,6 +52,7 @@ class SpoolFile:
 
     Raises:
         SettingsError: Another agent uses it, or it is no spool.
+        SpoolFull: Its disk is full: even to open it takes some room.
     """
 
     def __init__(self, file: Path) -> None:
@@ -73,6 +76,11 @@ class SpoolFile:
             self._lock.release()
             if isinstance(error, SettingsError):
                 raise
+            if getattr(error, "sqlite_errorname", "").startswith(_FULL_DISK_ERRORS):
+                raise SpoolFull(
+                    f"agent.spool_file {str(file)!r} cannot be opened ({error}). Free some space on"
+                    " its disk; until then nothing is read and nothing is lost."
+                ) from error
             raise SettingsError(
                 f"agent.spool_file {str(file)!r} cannot be used ({error}). {_MOVE_AWAY}"
             ) from error
