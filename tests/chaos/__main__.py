@@ -4,41 +4,23 @@ Example: python -m tests.chaos --seed 7 --seconds 30 --database postgres
 """
 
 import argparse
+import contextlib
 import random
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from tests.chaos.faults import EVERYWHERE, ON_POSTGRES, TO_THE_BROKER
+from tests.chaos.books import agent_lines, judge
+from tests.chaos.faults import faults_for
 from tests.chaos.plant import Plant
-from tests.chaos.traffic import AGENT_MACHINE
-from tests.support.keeper import Key, books, query, stored
+from tests.support.keeper import stored
 from tests.support.waiting import eventually_sync
 
 _SETTLE_S = 120.0
-_AGENT_SQL = (
-    "SELECT u.barcode FROM run r JOIN name n ON n.id = r.machine JOIN unit u ON u.id = r.unit_id"
-    f" WHERE n.text = '{AGENT_MACHINE}'"
-)
-_REJECTED_SQL = "SELECT n.text, j.message_id FROM rejection j JOIN name n ON n.id = j.machine"
-
-
-class Verdict(NamedTuple):
-    """What the senders' lists say of the database."""
-
-    missing: int
-    doubled: int
-    foreign: int
-    unbalanced: int
-
-    @property
-    def difference(self) -> int:
-        """0: nothing is lost, and nothing counted twice."""
-        return sum(map(abs, self))
 
 
 def main() -> int:
@@ -49,17 +31,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="yieldline-chaos-") as folder:
         plant = Plant(Path(folder), asked.database, dice)
         try:
-            done = _harm(plant, asked.seconds)
-            _say(f"seed {seed}, {asked.database}, {asked.seconds:g} s, {_broker_of(plant)}")
-            _say("faults: " + ", ".join(f"{name} {count}" for name, count in sorted(done.items())))
-            settled = _settle(plant)
-            verdict = _judge(plant)
+            with _nursed(plant):
+                done = _harm(plant, asked.seconds)
+                _say(f"seed {seed}, {asked.database}, {asked.seconds:g} s, {_broker_of(plant)}")
+                _say("faults: " + ", ".join(f"{name} {n}" for name, n in sorted(done.items())))
+                wrong = _let_all_arrive(plant)
+            wrong += _end(plant)
+            found = judge(plant)
         finally:
             plant.close()
-    for finding in [*plant.findings, *settled]:
+    for finding in [*plant.findings, *wrong]:
         _say(f"FOUND: {finding}")
-    _say(f"difference {verdict.difference}   {verdict._asdict()}")
-    return 1 if verdict.difference or plant.findings or settled else 0
+    _say(found.counts)
+    _say(f"difference {found.verdict.difference}   {found.verdict._asdict()}")
+    return 1 if found.verdict.difference or plant.findings or wrong else 0
 
 
 def _broker_of(plant: Plant) -> str:
@@ -81,46 +66,56 @@ def _arguments() -> argparse.Namespace:
 
 def _harm(plant: Plant, seconds: float) -> Counter[str]:
     """Do one fault after the other, with a breath in between; return how often each."""
-    stop = threading.Event()
-    nurse = threading.Thread(target=_nurse, args=(plant, stop), name="nurse", daemon=True)
-    nurse.start()
-    faults = EVERYWHERE
-    faults += () if plant.server is None else ON_POSTGRES
-    faults += () if plant.spares_broker else TO_THE_BROKER
+    faults = faults_for(plant)
     done: Counter[str] = Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         fault = plant.dice.choice(faults)
         fault(plant)
         done[fault.__name__] += 1
-        time.sleep(plant.dice.uniform(0, 1.5))
-    stop.set()
-    nurse.join(30)
+        time.sleep(plant.dice.uniform(0, 0.7))
     return done
 
 
-def _nurse(plant: Plant, stop: threading.Event) -> None:
+@contextlib.contextmanager
+def _nursed(plant: Plant) -> Iterator[None]:
     """Start again what has died, as `yieldline up` or a container's host does."""
-    while not stop.wait(0.2):
+    stop = threading.Event()
+
+    def keep_up() -> None:
+        while not stop.wait(0.2):
+            plant.keep_up()
+
+    nurse = threading.Thread(target=keep_up, name="nurse", daemon=True)
+    nurse.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        nurse.join(30)
         plant.keep_up()
 
 
-def _settle(plant: Plant) -> list[str]:
-    """Let all of it arrive and every program end in good order; return what goes wrong."""
+def _let_all_arrive(plant: Plant) -> list[str]:
+    """Send nothing new, and wait until all that was sent is stored; return what goes wrong."""
     plant.floor.stop_new()
     plant.agent_floor.stop_new()
     if plant.plc:
         plant.plc.stop_new()
-    plant.keep_up()
-    wrong: list[str] = []
     try:
         plant.floor.wait_for_receipts(_SETTLE_S)
         lines = plant.agent_floor.line_count
-        eventually_sync(lambda: len(query(plant.url, _AGENT_SQL)) >= lines, _SETTLE_S)
+        eventually_sync(lambda: len(agent_lines(plant.url)) >= lines, _SETTLE_S)
         confirmed = plant.plc.confirmed if plant.plc else set()
         eventually_sync(lambda: stored(plant.url).keys() >= confirmed, _SETTLE_S)
     except AssertionError as error:
-        wrong.append(f"not all arrived: {error}")
+        return [f"not all arrived: {error}"]
+    return []
+
+
+def _end(plant: Plant) -> list[str]:
+    """End every program in good order; return what goes wrong."""
+    wrong: list[str] = []
     plant.floor.close()
     if code := plant.agent.stop():
         wrong.append(f"agent ended with {code}: {plant.agent.output[-1500:]}")
@@ -131,27 +126,6 @@ def _settle(plant: Plant) -> list[str]:
         if "Traceback" in service.process.output:
             wrong.append(f"a trace: {service.process.output[-3000:]}")
     return wrong
-
-
-def _judge(plant: Plant) -> Verdict:
-    """Print the books, and compare with the senders' own lists."""
-    floor, lines = plant.floor, plant.agent_floor.line_count
-    good = floor.good | (plant.plc.confirmed if plant.plc else set())
-    found = stored(plant.url)
-    runs: Counter[Key] = Counter({key: n for key, n in found.items() if key[0] != AGENT_MACHINE})
-    barcodes = Counter(barcode for (barcode,) in query(plant.url, _AGENT_SQL))
-    rejected = {(machine, name) for machine, name in query(plant.url, _REJECTED_SQL)}
-    said = books(plant.url)
-    wanted = {f"S{number}" for number in range(lines)}
-    _say(f"sent {len(good) + len(floor.bad)} and {lines} lines; repeats: {floor.repeat_count}")
-    _say(f"stored {said.stored}, rejected {len(rejected)}, duplicates {said.duplicates}")
-    return Verdict(
-        len(good - runs.keys()) + len(floor.bad - rejected) + len(wanted - barcodes.keys()),
-        sum(n - 1 for n in runs.values()) + sum(n - 1 for n in barcodes.values()),
-        len(runs.keys() - good) + len(rejected - floor.bad) + len(barcodes.keys() - wanted),
-        abs(said.received - said.stored - said.rejected - said.duplicates)
-        + abs(said.stored - len(good) - lines),
-    )
 
 
 def _say(text: str) -> None:

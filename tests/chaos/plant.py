@@ -11,10 +11,13 @@ from typing import Any
 import psycopg
 
 from tests.chaos.traffic import AgentFloor, Floor, Plc
+from tests.support.keeper import message
 from tests.support.mosquitto import Mosquitto
 from tests.support.postgres import PostgresServer, server_binaries
-from tests.support.processes import PYTHON, Process
+from tests.support.processes import PYTHON, YIELDLINE, Process
+from tests.support.raw_mqtt import connect, publish_packet
 from tests.support.services import Service
+from tests.support.small_disk import SmallDisk, mounted_disk
 from tests.support.tcp_proxy import TcpProxy
 
 OPEN_ACL = "topic readwrite #\ntopic read $SYS/#\n"
@@ -24,6 +27,18 @@ DENYING_ACL = "topic readwrite factory/v1/_check/+/test\n" + "".join(
 )
 """Nobody may write or read test results; MQTT 3.1.1 hears Success all the same. A service's own
 probe passes: to be denied that is a reason to end with exit code 2."""
+MUTE_ACL = "topic readwrite factory/v1/+/+/test\ntopic read #\ntopic read $SYS/#\n"
+"""Nobody may answer a test result."""
+RULES = """
+[[rule]]
+id = "voltage"
+test_step = "voltage_test"
+comparator = "GE"
+low = {low}
+"""
+_DISK_MEGABYTES = 512
+"""Of the SQLite file: some minutes of traffic; of the agent's spool a sixteenth."""
+_STOLEN = "is used by another client"
 _SETTINGS = {
     "YIELDLINE_SERVICE__ADOPT_AFTER_S": "3",
     "YIELDLINE_BROKER__KEEPALIVE_S": "5",
@@ -46,14 +61,27 @@ class Plant:
         self.folder, self.dice = folder, dice
         self.findings: list[str] = []
         """What a program did that no fault explains."""
-        self._stack = contextlib.ExitStack()
         self._lock = threading.Lock()
-        self.has_persistence = dice.random() < 0.5
         self.spares_broker = dice.random() < 0.5
-        """It is neither killed nor told to deny: then a PLC without a second copy loses nothing."""
+        """It loses nothing and denies nothing: then a PLC without a second copy loses nothing."""
+        self.has_persistence = self.spares_broker or dice.random() < 0.5
+        self.is_robbed = False
+        """Somebody has used a service's client id: a reason for it to end with exit code 2."""
+        with contextlib.ExitStack() as stack:
+            self._stack = stack
+            self._start_outside(database)
+            self._start_programs()
+            self._start_senders()
+            self._stack = stack.pop_all()  # all went well: it lives until `close`
+
+    def _start_outside(self, database: str) -> None:
+        folder = self.folder
         self.broker = self._made(
             Mosquitto(folder, acl=OPEN_ACL, persistence=self.has_persistence), Mosquitto.stop
         )
+        self.retain_junk()
+        self.disk, self.spool_disk = self._disk(1), self._disk(16)
+        """None where we may not mount any."""
         self.sender_cable = self._made(TcpProxy(self.broker.port), TcpProxy.close)
         self.service_cable = self._made(TcpProxy(self.broker.port), TcpProxy.close)
         self.server: PostgresServer | None = None
@@ -67,15 +95,25 @@ class Plant:
             port = self.database_cable.port
             self._service_url = self.url.replace(f":{self.server.port}/", f":{port}/")
         else:
-            self.url = self._service_url = f"sqlite:///{folder / 'yieldline.db'}"
+            place = self.disk.folder if self.disk else folder
+            self.url = self._service_url = f"sqlite:///{place / 'yieldline.db'}"
+
+    def _start_programs(self) -> None:
         self.services: list[Service] = []
+        self._stack.callback(self._stop_services)
         for _ in range(self.service_count):
             self.start_service().wait_until("connected", timeout_s=60)
-        self.floor = self._made(Floor(self.sender_cable.port, dice), Floor.close)
+        spool = (self.spool_disk.folder if self.spool_disk else self.folder) / "spool.db"
         self.agent_floor = self._made(
-            AgentFloor(folder / "agent", self.sender_cable.port), AgentFloor.close
+            AgentFloor(self.folder / "agent", self.sender_cable.port, spool, self.dice),
+            AgentFloor.close,
         )
-        self.agent: Process = self.start_agent()
+        self.agent = self.start_agent()
+        self._stack.callback(self._stop_agent)
+        self.agent.wait_for("agent_started", 60)
+
+    def _start_senders(self) -> None:
+        self.floor = self._made(Floor(self.sender_cable.port, self.dice), Floor.close)
         self.plc: Plc | None = None
         if self.spares_broker:
             self.plc = self._made(Plc(self.broker.port), Plc.close)
@@ -83,6 +121,23 @@ class Plant:
     def _made(self, part: Any, close: Callable[[Any], object]) -> Any:  # noqa: ANN401 - any part
         self._stack.callback(close, part)
         return part
+
+    def _disk(self, part: int) -> SmallDisk | None:
+        with contextlib.suppress(OSError):
+            return self._stack.enter_context(mounted_disk(_DISK_MEGABYTES // part))
+        return None
+
+    def retain_junk(self) -> None:
+        """Have the broker keep a test result for every service that subscribes; none may store it.
+
+        Not while a service has a session: it would get it as any other message. A broker with
+        persistence has it from the first time.
+        """
+        topic, payload = message(0, "JUNK")
+        packet = publish_packet(topic, payload, 1)
+        with contextlib.closing(connect(self.broker.port, "junk")) as link:
+            link.sendall(bytes([packet[0] | 1]) + packet[1:])
+            assert link.recv(4), "no PUBACK"
 
     @property
     def service_count(self) -> int:
@@ -94,6 +149,11 @@ class Plant:
         service = Service(self.folder, self.service_cable.port, self._service_url, **_SETTINGS)
         self.services.append(service)
         return service
+
+    def one_service(self) -> Service:
+        """Return any of them."""
+        with self._lock:
+            return self.dice.choice(self.services)
 
     def start_agent(self) -> Process:
         """Start the agent."""
@@ -115,8 +175,38 @@ class Plant:
                 self.start_agent()
 
     def _look_at_end(self, name: str, code: int, output: str) -> None:
+        if code == 2 and self.is_robbed and _STOLEN in output:
+            return
         if code != -9:
             self.findings.append(f"{name} ended with {code}: {output[-1500:]}")
+
+    def lose_spool(self) -> None:
+        """Kill the agent, delete what it knew, and start it: it reads all of its logs anew."""
+        with self._lock:
+            self.agent.kill()
+            for file in self.agent_floor.spool.parent.glob("spool.db*"):
+                file.unlink()
+            self.start_agent()
+
+    def stop_service(self, service: Service, *, is_replaced: bool) -> None:
+        """Stop one in good order, if it lives; remember it when it ends otherwise."""
+        with self._lock:
+            if service not in self.services:
+                return  # it was robbed, and another one is in its place
+            self.services.remove(service)
+            if code := service.process.stop(30):
+                self._look_at_end("service that was told to stop", code, service.process.output)
+            if is_replaced:
+                self.start_service()
+
+    def activate_rules(self, low: float) -> None:
+        """Put a rulebook in force, as a person does; while the database is away that fails."""
+        draft = self.folder / "draft.toml"
+        draft.write_text(RULES.format(low=low), "utf-8")
+        words = [YIELDLINE, "rules", "activate", str(draft), "--reason", "chaos"]
+        environment = {"YIELDLINE_DATABASE__URL": self.url}
+        with Process(words, environment=environment, directory=self.folder) as process:
+            process.wait(60)
 
     @contextlib.contextmanager
     def without_service(self) -> Iterator[None]:
@@ -154,7 +244,11 @@ class Plant:
 
     def close(self) -> None:
         """End everything that was started."""
+        self._stack.close()
+
+    def _stop_agent(self) -> None:
+        self.agent.stop()  # whichever it is by then
+
+    def _stop_services(self) -> None:
         for service in self.services:
             service.process.stop()
-        self.agent.stop()
-        self._stack.close()

@@ -1,7 +1,9 @@
 """What the plant sends: results kept until their receipt, repeats, bad ones, log lines; a PLC's."""
 
+import contextlib
 import random
 import threading
+from io import RawIOBase
 from pathlib import Path
 
 from tests.support.edge import line
@@ -12,6 +14,8 @@ AGENT_MACHINE, PLC_MACHINE = "AGENT-1", "PLC-1"
 _PER_TURN = 12
 _TURN_S = 0.05
 _LINES_PER_TURN = 3
+_LITTER = (b"this line is no record\n", line(0, attributes={"pad": "x" * 1_200_000}))
+"""What an agent refuses: not understood, and larger than a message may be."""
 
 
 class Floor:
@@ -69,12 +73,14 @@ class Floor:
 
 
 class Plc:
-    """A machine that sends each result once, and forgets it when the broker has confirmed it."""
+    """A machine that forgets a result when the broker has confirmed it, as QoS 1 lets it."""
 
     def __init__(self, port: int) -> None:
         self.confirmed: set[Key] = set()
         """What is the broker's and ours to keep."""
         self._port = port
+        self._number = 0
+        self._waiting: list[tuple[str, bytes]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="plc", daemon=True)
         self._thread.start()
@@ -89,25 +95,40 @@ class Plc:
         self.stop_new()
 
     def _run(self) -> None:
-        with Sender(self._port, "plc") as sender:
-            number = 0
-            while not self._stop.wait(_TURN_S):
-                some = [message(number + each, PLC_MACHINE) for each in range(_PER_TURN)]
-                number += len(some)
-                sender.send(some)
-                self.confirmed.update(map(key_of, some))
+        while self._waiting or not self._stop.wait(_TURN_S):
+            with contextlib.suppress(OSError), Sender(self._port, "plc") as sender:
+                self._send_on(sender)
+
+    def _send_on(self, sender: Sender) -> None:
+        """Send until told to stop; what has no PUBACK goes first, as on any new connection."""
+        while self._waiting or not self._stop.wait(_TURN_S):
+            if not self._waiting:
+                numbers = range(self._number, self._number + _PER_TURN)
+                self._waiting = [message(number, PLC_MACHINE) for number in numbers]
+                self._number += _PER_TURN
+            sender.send(self._waiting)
+            self.confirmed.update(map(key_of, self._waiting))
+            self._waiting = []
 
 
 class AgentFloor:
-    """A log that grows, for the real agent to read."""
+    """A log that grows, with litter in it, and is rotated, for the real agent to read.
 
-    def __init__(self, folder: Path, port: int) -> None:
+    Args:
+        folder: For the log and the agent's settings.
+        port: Of the broker.
+        spool: Where the agent keeps what has no receipt.
+        dice: Decides where there is litter.
+    """
+
+    def __init__(self, folder: Path, port: int, spool: Path, dice: random.Random) -> None:
         folder.mkdir()
         self.folder, self.config = folder, folder / "agent.toml"
         self.config.write_text(
             f"""
 [agent]
 poll_s = 0.05
+spool_file = "{spool}"
 [broker]
 port = {port}
 retry_delay_max_s = 0.5
@@ -115,11 +136,16 @@ retry_delay_max_s = 0.5
 machine_id = "{AGENT_MACHINE}"
 line = "L1"
 format = "jsonl"
-path = "*.log"
+path = "*.log*"
 """,
             "utf-8",
         )
-        self.line_count = 0
+        self.line_count = self.litter_count = 0
+        self.spool = spool
+        self._dice = random.Random(dice.random())
+        self._rotations = 0
+        self._lock = threading.Lock()
+        self._log = self._begin()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tester", daemon=True)
         self._thread.start()
@@ -132,10 +158,26 @@ path = "*.log"
     def close(self) -> None:
         """End the thread."""
         self.stop_new()
+        self._log.close()
+
+    def rotate(self) -> None:
+        """Give the log another name and begin a new one, as logrotate does with `create`."""
+        with self._lock:
+            self._log.close()
+            self._rotations += 1
+            path = self.folder / "a.log"
+            path.rename(f"{path}.{self._rotations}")
+            self._log = self._begin()
+
+    def _begin(self) -> RawIOBase:
+        return (self.folder / "a.log").open("ab", buffering=0)
 
     def _run(self) -> None:
-        with (self.folder / "a.log").open("ab", buffering=0) as log:
-            while not self._stop.wait(_TURN_S):
+        while not self._stop.wait(_TURN_S):
+            with self._lock:
                 for _ in range(_LINES_PER_TURN):
-                    log.write(line(self.line_count))
+                    self._log.write(line(self.line_count))
                     self.line_count += 1
+                if (number := self._dice.random()) < 0.02:
+                    self._log.write(_LITTER[number < 0.002])
+                    self.litter_count += 1

@@ -31,7 +31,22 @@ class SmallDisk:
 
 @contextlib.contextmanager
 def small_disk(megabytes: int) -> Iterator[SmallDisk]:
-    """Mount one where every user may go, as pytest's own folders are not; skip if we may not."""
+    """Mount one for a test; skip it if we may not."""
+    with contextlib.ExitStack() as stack:
+        try:
+            disk = stack.enter_context(mounted_disk(megabytes))
+        except OSError as error:
+            pytest.skip(f"a small disk cannot be mounted here: {error}")
+        yield disk
+
+
+@contextlib.contextmanager
+def mounted_disk(megabytes: int) -> Iterator[SmallDisk]:
+    """Mount one where every user may go, as pytest's own folders are not.
+
+    Raises:
+        OSError: We may not, or there is no program to mount with.
+    """
     folder = Path(tempfile.mkdtemp(prefix="yieldline-disk-"))
     try:
         yield from _mounted(folder, megabytes)
@@ -42,12 +57,9 @@ def small_disk(megabytes: int) -> Iterator[SmallDisk]:
 def _mounted(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
     folder.chmod(0o755)
     words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(words, check=False, capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("there is no program to mount a small disk with")
+    mounted = subprocess.run(words, check=False, capture_output=True, text=True)
     if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+        raise PermissionError(mounted.stderr.strip())
     try:
         yield SmallDisk(folder)
     finally:
