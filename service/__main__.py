@@ -31,8 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Every test result judged by the plant's own rules, stored exactly once, shown live.",
-    epilog="Also: `yieldline ui` (the web app alone), `yieldline agent` (a log file's way to MQTT)."
-    " Try it: `yieldline up --demo`, then open the URL it prints.",
+    epilog="Also: `yieldline ui` (the web app alone), `yieldline agent` (a log file's way to MQTT),"
+    " `yieldline evidence` (what proves one verdict). Try it: `yieldline up --demo`, then open the"
+    " URL it prints.",
 )
 db_app = typer.Typer(
     no_args_is_help=True, help="The database.", epilog="Example: `yieldline db stats`"
@@ -253,9 +254,10 @@ def _become_program(argv: list[str]) -> None:
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in {"broker", "edge_agent", "service", "ui"}:
                 raise  # a bug of ours, not a missing extra
+            extra = "ui" if program.module.startswith("ui.") else argv[1]
             print(  # noqa: T201 - stderr is where a person looks
                 f"`yieldline {argv[1]}` needs {error.name}, which is not installed."
-                f" Run: pip install 'yieldline[{argv[1]}]'",
+                f" Run: pip install 'yieldline[{extra}]'",
                 file=sys.stderr,
             )
             raise SystemExit(EXIT_USAGE) from error

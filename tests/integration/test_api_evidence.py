@@ -2,9 +2,12 @@
 
 import asyncio
 import io
+import os
 import subprocess
+import tomllib
 import zipfile
 from collections.abc import AsyncIterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import orjson
@@ -16,8 +19,10 @@ from service.core.results import encode_result
 from service.store.rulebooks import add_rulebook
 from tests.support.pdf import pdf_text
 from tests.support.ports import free_port
+from tests.support.processes import PYTHON
 from tests.support.stored import NOON, Stored, run_message
 from tests.support.web import Web, serving
+from ui import evidence_cli
 
 
 @pytest.fixture
@@ -74,6 +79,59 @@ async def test_the_result_and_the_receipt_are_those_that_were_published(
         assert pack.read("yieldline-run-1/result.json") == published
         receipt = orjson.loads(pack.read("yieldline-run-1/receipt.json"))["receipt"]
     assert receipt == {"message_ids": ["SN-1-FCT-0"], "received_at": "2026-11-23T12:00:00Z"}
+
+
+def on_the_command_line(
+    stored: Stored, folder: Path, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `yieldline evidence` as its entry point does."""
+    return subprocess.run(
+        [PYTHON, "-m", "ui.evidence_cli", *words],
+        cwd=folder,
+        env={**os.environ, "YIELDLINE_DATABASE__URL": stored.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def test_the_command_writes_the_same_bytes_and_replaces_nothing_unasked(
+    stored: Stored, web: Web, tmp_path: Path
+) -> None:
+    stored.save(run_message("SN-1", passes=False))
+    over_http = (await web.get("/api/v1/results/1/evidence.zip")).content
+    ended = await asyncio.to_thread(on_the_command_line, stored, tmp_path, "1")
+    file = tmp_path / "yieldline-run-1.zip"
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == (
+        f"yieldline-run-1.zip holds the evidence of run 1, {len(over_http):,} bytes.\n"
+    )
+    assert file.read_bytes() == over_http
+    file.write_bytes(b"mine")
+    ended = await asyncio.to_thread(on_the_command_line, stored, tmp_path, "1")
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "yieldline-run-1.zip exists. Choose another name, or replace it with --force.\n",
+    )
+    assert file.read_bytes() == b"mine"
+
+
+def test_the_command_says_that_a_run_is_not_there_and_writes_nothing(
+    stored: Stored, tmp_path: Path
+) -> None:
+    ended = on_the_command_line(stored, tmp_path, "99", "--out", "none.zip")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("no run 99 is stored in sqlite:")
+    assert len(ended.stderr.splitlines()) == 1
+    assert list(tmp_path.glob("*.zip")) == []
+
+
+def test_the_command_is_found_by_its_name() -> None:
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    project = tomllib.loads(pyproject.read_text("utf-8"))["project"]
+    group = "yieldline.programs"
+    value = project["entry-points"][group]["evidence"]
+    assert EntryPoint("evidence", value, group).load() is evidence_cli.main
 
 
 async def test_a_run_that_is_not_there_is_a_sentence(web: Web) -> None:

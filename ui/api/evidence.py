@@ -1,19 +1,15 @@
 """The evidence pack of one run: `/api/v1/results/{run_id}/evidence.zip`."""
 
 from http import HTTPStatus
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.store.queries.evidence import evidence_of
 from ui.api.exports import RUNNING_MAX
 from ui.api.parameters import State
 from ui.api.problems import Problem, answers, not_found
 from ui.api.results import RunId
-from ui.evidence_pack import evidence_files, packed
 from ui.state import AppState
-from ui.unit_view import Clock
 
 router = APIRouter(prefix="/api/v1/results", tags=["results"])
 _TROUBLES = (HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -48,11 +44,9 @@ async def get_evidence(state: State, run_id: RunId) -> Response:
 
 
 def _pack(state: AppState, run_id: int) -> bytes:
-    from ui.evidence_page import evidence_page  # noqa: PLC0415 - half a second, for the first who asks
+    from ui.evidence_zip import evidence_zip  # noqa: PLC0415 - half a second, for the first who asks
 
-    evidence = evidence_of(state.database, run_id)
-    if evidence is None:
+    pack = evidence_zip(state.database, run_id, state.settings.plant.time_zone)
+    if pack is None:
         raise not_found(f"No run {run_id} is stored.")
-    files = evidence_files(evidence)
-    clock = Clock(ZoneInfo(state.settings.plant.time_zone))
-    return packed(evidence, files, evidence_page(evidence, files, clock))
+    return pack
