@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from broker.printable import printable
 from broker.sections import LogSettings
 
 _SHARED: Final[list[structlog.typing.Processor]] = [
@@ -16,13 +17,30 @@ _SHARED: Final[list[structlog.typing.Processor]] = [
 ]
 
 
+class _Console(structlog.dev.ConsoleRenderer):
+    """Lines for people, in which no text of others steers their terminal."""
+
+    def __call__(
+        self,
+        logger: structlog.typing.WrappedLogger,
+        name: str,
+        event_dict: structlog.typing.EventDict,
+    ) -> str:
+        """Return the line of an event."""
+        safe = {
+            key: printable(value) if isinstance(value, str) else value
+            for key, value in event_dict.items()
+        }
+        return super().__call__(logger, name, safe)
+
+
 def configure_logging(settings: LogSettings) -> None:
     """Set up structlog for this process, and quieten what libraries log on the way."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.json_lines
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
+        else _Console(colors=sys.stderr.isatty(), sort_keys=False)
     )
     _configure_libraries(max(level, logging.WARNING), renderer)
     structlog.configure(

@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from broker.messages import Severity
+from broker.printable import printable
 from broker.settings import Settings
 from service.core.alerts import (
     SEVERITY_RANK,
@@ -68,7 +69,9 @@ class Notifier:
         return any(taken)
 
     def _send(self, title: str, body: str) -> list[bool]:
-        return [bool(each.notify(title=title, body=body)) for each in self._channels]
+        # As text: else mail and chat would take what a machine calls its step for their markup.
+        message = {"title": title, "body": body, "body_format": "text"}
+        return [bool(each.notify(**message)) for each in self._channels]
 
     @cached_property
     def _channels(self) -> list[Any]:
@@ -92,10 +95,15 @@ def wording(plant: str, alerts: Sequence[AlertRecord]) -> tuple[str, str]:
     ordered = sorted(alerts, key=lambda each: (SEVERITY_RANK[each.severity], each.alert_id))
     worst = ordered[0].severity.value
     title = f"{plant}: {worst} alert" if len(alerts) == 1 else f"{plant}: {len(alerts)} alerts"
-    lines = [f"{each.severity.value}: {each.message}" for each in ordered[:_TOLD_MAX]]
+    lines = [_line(each) for each in ordered[:_TOLD_MAX]]
     if len(ordered) > _TOLD_MAX:
         lines.append(f"... and {len(ordered) - _TOLD_MAX} more.")
     return title, "\n".join(lines)
+
+
+def _line(alert: AlertRecord) -> str:
+    """Return one line, whatever the machine's names hold."""
+    return printable(f"{alert.severity.value}: {' '.join(alert.message.split())}")
 
 
 def after_attempt(

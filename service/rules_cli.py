@@ -8,6 +8,7 @@ import typer
 
 from broker.errors import RulebookError
 from broker.files import read_text
+from broker.printable import printable
 from service import shadow_cli
 from service.backtest_cli import backtest
 from service.shared_cli import Author, Config, actor_of, database_of
@@ -47,7 +48,7 @@ def list_versions(*, config: Config = None) -> None:
         raise RulebookError(_NONE_YET)
     for each in versions:
         at = f"{each.activated_at:%Y-%m-%d %H:%M:%SZ}"
-        typer.echo(f"{each.version:>5}  {at}  {each.author}: {each.reason}")
+        typer.echo(printable(f"{each.version:>5}  {at}  {each.author}: {each.reason}"))
 
 
 @app.command(epilog="Examples: `yieldline rules show`, or `yieldline rules show 3`")

@@ -8,6 +8,7 @@ import typer
 
 from broker.errors import RulebookError
 from broker.files import read_text
+from broker.printable import printable
 from service.shared_cli import Author, Config, actor_of, database_of
 
 app = typer.Typer(
@@ -68,7 +69,8 @@ def show(
     newest = shadows[0]
     since = f"{newest.started_at:%Y-%m-%d %H:%M:%SZ}"
     state = "runs since" if newest.stopped_at is None else "is stopped; it ran from"
-    typer.echo(f"Shadow {newest.shadow_id} ({newest.author}: {newest.reason}) {state} {since}.")
+    said = printable(f"{newest.author}: {newest.reason}")
+    typer.echo(f"Shadow {newest.shadow_id} ({said}) {state} {since}.")
     typer.echo(f"It judged {newest.judged:,} runs and differs on {newest.differed:,}.")
     for each in differing_runs(database, newest.shadow_id, limit)[0] if limit else []:
         first = each["shadow_first_failure"] or each["first_failure"] or ""

@@ -48,6 +48,7 @@ from ui.api import (
     unit_page,
     units,
 )
+from ui.body import BoundedBody
 from ui.head import HeadAsGet
 from ui.state import AppState
 
@@ -154,6 +155,7 @@ def create_api(state: AppState) -> FastAPI:
     prometheus.register(app, state)
     _add_ends(app)
     _describe_bodies(app)
+    app.add_middleware(BoundedBody)
     app.add_middleware(Gate, access=state.access)
     app.add_middleware(HeadAsGet)
     return app

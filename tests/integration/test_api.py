@@ -22,6 +22,7 @@ from tests.support.ports import free_port
 from tests.support.stored import NOON, Stored, run_message
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
+from ui import body
 from ui.api.shadows import ShadowPage
 
 
@@ -575,3 +576,19 @@ async def test_every_path_parameter_and_metric_is_in_the_documentation(
     metrics = {line.split()[2] for line in lines if line.startswith("# TYPE yieldline_")}
     assert len(metrics) > 19
     assert [metric for metric in metrics if f"`{metric}`" not in text] == []
+
+
+async def test_no_call_takes_a_body_without_end(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "BODY_BYTES_MAX", 50_000)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield b"x" * 1_001
+
+    for path in ("/api/v1/rulebooks/check", "/api/v1/users"):
+        for content in (parts(), b"x" * 50_001):
+            headers = {"Content-Type": "application/json"}
+            refused = await web.client.post(path, content=content, headers=headers)
+            assert "50,000 bytes" in problem_of(refused, 413)["detail"]
+    taken = await web.client.post("/api/v1/rulebooks/check", json={"toml": "#" * 49_000})
+    assert taken.json()["valid"]

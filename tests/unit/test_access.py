@@ -198,6 +198,30 @@ def test_one_address_may_not_try_name_after_name() -> None:
     assert waits.count(0.0) == ADDRESS_TRIES_MAX
 
 
+def test_a_flood_of_names_gives_nobody_new_tries() -> None:
+    attempts = Attempts()
+    for _ in range(TRIES_MAX):
+        attempts.wait_s("ann", "10.0.0.1", 0.0)
+        attempts.wait_s("ann", "10.0.0.2", 0.0)
+    for number in range(20_000):
+        attempts.wait_s(f"user{number}", "10.0.0.1", 1.0)
+    assert attempts.wait_s("ann", "10.0.0.1", 2.0)
+    assert attempts.wait_s("ann", "10.0.0.2", 2.0) == 58.0
+
+
+def test_who_has_many_addresses_has_no_more_tries() -> None:
+    attempts = Attempts()
+    one_network = [f"2001:db8:0:7::{number:x}" for number in range(TRIES_MAX)]
+    assert [attempts.wait_s("ann", each, 0.0) for each in one_network] == [0.0] * TRIES_MAX
+    assert attempts.wait_s("ann", "2001:db8::7:ffff:1:2:3%eth0", 0.0)
+    assert attempts.wait_s("ann", "2001:db8:0:8::1", 0.0) == 0.0
+    for each in ("10.0.0.1", "::ffff:10.0.0.1", "10.0.0.1", "::ffff:a00:1", "10.0.0.1"):
+        assert attempts.wait_s("bo", each, 0.0) == 0.0
+    assert attempts.wait_s("bo", "::ffff:10.0.0.1", 0.0) == 60.0
+    assert attempts.wait_s("bo", "::ffff:10.0.0.2", 0.0) == 0.0
+    assert attempts.wait_s("bo", "unknown", 0.0) == 0.0
+
+
 def test_the_secret_is_made_once_and_only_we_may_read_it(tmp_path: Path) -> None:
     file = tmp_path / "data" / "session.key"
     secret = read_secret(file)
