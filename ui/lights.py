@@ -19,6 +19,7 @@ AGENT_LAG_MAX_S: Final = 60.0
 PENDING_MAX: Final = 1_000
 DATABASE_SLOW_MS: Final = 250.0
 LOOP_LATE_MS: Final = 250.0
+DISK_FREE_MIN_BYTES: Final = 1_000_000_000
 
 
 class Light(NamedTuple):
@@ -58,11 +59,21 @@ def broker_light(*, is_connected: bool, trouble: str | None, dropped: int | None
     return Light("bad", "away", meaning)
 
 
-def database_light(trouble: str | None, p99_ms: float | None) -> Light:
-    """Say whether the database answers, and quickly."""
+def database_light(
+    trouble: str | None, p99_ms: float | None, free_bytes: int | None = None
+) -> Light:
+    """Say whether the database answers, quickly, and has room.
+
+    Args:
+        trouble: Why it does not answer.
+        p99_ms: What one small question in a hundred takes longer than.
+        free_bytes: Room on its disk; None: nobody tells.
+    """
     if trouble is not None:
         meaning = f"{trouble} Nothing is lost: messages wait at the broker until it is back."
         return Light("bad", "away", meaning)
+    if (meaning := disk_meaning(free_bytes)) is not None:
+        return Light("warn", "disk nearly full", meaning)
     if p99_ms is not None and p99_ms > DATABASE_SLOW_MS:
         meaning = (
             f"One small question in a hundred takes over {DATABASE_SLOW_MS:.0f} ms. Look at its"
@@ -106,6 +117,9 @@ def _working_light(facts: Mapping[str, Any]) -> Light:
             " Grant the service its result, receipt and rejected topics in the broker's ACL."
         )
         return Light("warn", "answers refused", meaning)
+    if rules_trouble := facts.get("rules_trouble"):
+        meaning = f"{rules_trouble} Mend the rules file, and restart the service."
+        return Light("warn", "judges by older rules", meaning)
     if int(facts.get("pending") or 0) > PENDING_MAX:
         meaning = (
             "More arrives than it stores just now. After an outage this passes; if it lasts, look"
@@ -191,6 +205,17 @@ def dropped_meaning(dropped: int | None) -> str | None:
         f"Since it started the broker gave up {dropped} messages for somebody whose queue was full:"
         " a service that was away too long, or a slow listener. Agents repeat what has no receipt;"
         " raise max_queued_messages if the number goes on rising."
+    )
+
+
+def disk_meaning(free_bytes: int | None) -> str | None:
+    """Say what to do before the database's disk is full; None: there is room, or nobody tells."""
+    if free_bytes is None or free_bytes >= DISK_FREE_MIN_BYTES:
+        return None
+    return (
+        f"The disk of the database has {free_bytes // 1_000_000} MB left. When it is full nothing"
+        " is stored and results wait at the broker. Make room, or delete old results"
+        " (`yieldline db prune`)."
     )
 
 

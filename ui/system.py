@@ -17,6 +17,7 @@ from service.store.election import is_watched
 from service.store.queries.backups import last_backup
 from service.store.queries.changes import first_forged_change, list_changes
 from service.store.queries.health import books, services
+from service.store.queries.strain import read_strain
 from service.store.queries.system import database_facts
 from ui import lights
 from ui.books import add_up, balance_all
@@ -35,6 +36,7 @@ _UNKNOWN_DATABASE: Final = (
     "kind",
     "version",
     "size_bytes",
+    "free_bytes",
     "runs",
     "rejections",
     "oldest_result_at",
@@ -94,7 +96,8 @@ def _ask_database(state: AppState, feed: FeedFacts, now: datetime) -> tuple[Fact
 
 
 def _known_of(database: Database, now: datetime) -> Facts:
-    return {**database_facts(database), "last_backup": last_backup(database, now)}
+    free_bytes, backup = read_strain(database).free_bytes, last_backup(database, now)
+    return {**database_facts(database), "free_bytes": free_bytes, "last_backup": backup}
 
 
 def _books(database: Database, agents: Sequence[AgentWord]) -> Facts:
@@ -114,7 +117,9 @@ def _database(
         "address": database.label,
         **known,
         "answer_ms": times,
-        "light": lights.database_light(trouble, _p99_known(times))._asdict(),
+        "light": lights.database_light(
+            trouble, _p99_known(times), known.get("free_bytes")
+        )._asdict(),
     }
 
 

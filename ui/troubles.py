@@ -13,7 +13,6 @@ from ui.meter import AgentWord
 
 Heartbeats = Sequence[Mapping[str, Any]]
 
-DISK_FREE_MIN_BYTES: Final = 1_000_000_000
 OUTBOX_MAX: Final = 100
 CLOCK_OFF_MAX_S: Final = 5.0
 AGENT_CLOCK_OFF_MAX_S: Final = 60.0
@@ -22,20 +21,12 @@ DROPPED_SHOWN: Final = timedelta(minutes=10)
 
 
 def services_trouble(heartbeats: Heartbeats) -> str | None:
-    """Return what hinders a service that is at work: it lost its queue, falls behind, is denied."""
+    """Return what hinders a service that is at work: its queue, its answers, its rules."""
     for each in heartbeats:
         if lights.is_alive([each]):
             light = lights.service_light(each, has_other=True)
             if light.look != "ok":
                 return f"{each['service']} {light.word}: {light.meaning}"
-    return None
-
-
-def rules_trouble(heartbeats: Heartbeats) -> str | None:
-    """Return why the newest rules are not in force, from the first live service that says so."""
-    for each in heartbeats:
-        if lights.is_alive([each]) and (said := each["facts"].get("rules_trouble")):
-            return f"the rules file is not in force: {said} Mend it, and restart the service."
     return None
 
 
@@ -51,17 +42,6 @@ def outbox_trouble(count: int) -> str | None:
         f"the answers of {count} stored batches are not published: their results are in the"
         " database, but nobody was told. Start as many services as there were, or look at their"
         " logs for what the broker refuses; they publish them as soon as they can."
-    )
-
-
-def disk_trouble(free_bytes: int | None) -> str | None:
-    """Return what to do before the disk is full; None also where nobody tells."""
-    if free_bytes is None or free_bytes >= DISK_FREE_MIN_BYTES:
-        return None
-    return (
-        f"the disk of the database has {free_bytes // 1_000_000} MB left. When it is full nothing"
-        " is stored and results wait at the broker. Make room, or delete old results"
-        " (`yieldline db prune`)."
     )
 
 

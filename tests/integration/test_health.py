@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,10 +38,11 @@ def store_url(sqlite_store_url: str) -> str:
 
 
 @asynccontextmanager
-async def web_of(url: str, broker_port: int) -> AsyncIterator[Web]:
+async def web_of(url: str, broker_port: int, **http: object) -> AsyncIterator[Web]:
     settings = {
         "broker": {"port": broker_port, "retry_delay_max_s": 0.2, "connect_timeout_s": 1},
         "database": {"url": url},
+        "http": http,
     }
     async with serving(Settings.model_validate(settings)) as web:
         yield web
@@ -124,6 +126,22 @@ async def test_a_database_that_is_away_is_said(mosquitto: Mosquitto) -> None:
         assert said.startswith(f"database postgresql://yl:***@127.0.0.1:{port}/yl is away: ")
         assert said.endswith("Check YIELDLINE_DATABASE__URL.")
         assert "secret" not in said
+
+
+async def test_a_database_that_hangs_is_said_before_whoever_asks_gives_up(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.access.access._FIRST_READ_S", 0.2)
+    monkeypatch.setattr("ui.api.health._DATABASE_WAIT_S", 0.2)
+    monkeypatch.setattr("ui.api.prometheus._DATABASE_WAIT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # nobody ever answers there
+        url = f"postgresql://yl@127.0.0.1:{silent.getsockname()[1]}/yl"
+        async with web_of(url, mosquitto.port, no_login=True) as web:
+            await eventually(lambda: web.state.live.connected)
+            assert "yieldline_database_up 0.0" in (await web.get("/metrics")).text
+            is_well, (said,) = await said_of(web)
+            assert not is_well
+            assert said == "the database has not answered for 0.2 s. Is it overloaded?"
 
 
 async def test_nobody_at_the_url_is_said() -> None:

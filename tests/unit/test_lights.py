@@ -62,6 +62,7 @@ def service(age_s: float = 1.0, **facts: object) -> dict[str, Any]:
         (service(pending=1_001), False, "warn", "catching up"),
         (service(session_lost_s=7), False, "warn", "lost its queue"),
         (service(answers_refused=3), False, "warn", "answers refused"),
+        (service(rules_trouble="low 9 is above high 5."), False, "warn", "judges by older rules"),
     ],
 )
 def test_a_silent_service_is_only_bad_when_nobody_does_its_work(
@@ -104,10 +105,11 @@ def test_every_light_that_is_not_well_says_what_to_do() -> None:
         lights.broker_light(is_connected=True, trouble=None, dropped=45),
         lights.database_light("database x is away.", None),
         lights.database_light(None, 251),
+        lights.database_light(None, 1, lights.DISK_FREE_MIN_BYTES - 1),
         lights.web_light(251),
         lights.audit_light(7),
     ]
-    assert [each.look for each in unwell] == ["bad"] * 4 + ["warn", "warn", "bad"]
+    assert [each.look for each in unwell] == ["bad"] * 4 + ["warn"] * 3 + ["bad"]
     assert all(each.meaning.count(".") >= 2 and each.meaning.endswith(".") for each in unwell)
 
 
@@ -116,6 +118,7 @@ def test_a_quiet_house_has_no_alarming_light() -> None:
         lights.books_light(0, 5),
         lights.broker_light(is_connected=True, trouble=None),
         lights.database_light(None, 249),
+        lights.database_light(None, 249, lights.DISK_FREE_MIN_BYTES),
         lights.web_light(None),
         lights.audit_light(None),
     ]

@@ -33,6 +33,7 @@ def agent(machine_id: str, *, said_s: float = 1.0, **changes: Any) -> AgentWord:
         (heartbeat(connected=False, trouble="no broker."), None),  # likewise
         (heartbeat(pending=5_000), "s-0 catching up: More arrives than it stores just now."),
         (heartbeat(answers_refused=3), "s-0 answers refused: The broker refused 3 of its"),
+        (heartbeat(rules_trouble="low 9 is above high 5."), "s-0 judges by older rules: low 9 is"),
         (heartbeat(session_lost_s=9), "s-0 lost its queue: The broker had forgotten its queue"),
     ],
 )
@@ -41,31 +42,9 @@ def test_what_hinders_a_service_at_work_is_said(one: dict[str, Any], said: str |
     assert (found is None) if said is None else (found or "").startswith(said)
 
 
-def test_rules_that_are_not_in_force_are_said_by_a_service_that_lives() -> None:
-    wrong = "rules.toml, rule 'vcc': low 9 is above high 5. Rulebook 4 decides meanwhile."
-    assert troubles.rules_trouble([heartbeat()]) is None
-    assert troubles.rules_trouble([heartbeat(age_s=11, rules_trouble=wrong)]) is None
-    said = troubles.rules_trouble([heartbeat(), heartbeat(rules_trouble=wrong)])
-    assert said == f"the rules file is not in force: {wrong} Mend it, and restart the service."
-
-
 @pytest.mark.parametrize(("count", "is_well"), [(0, True), (100, True), (101, False)])
 def test_a_few_answers_are_always_under_way(count: int, *, is_well: bool) -> None:
     assert (troubles.outbox_trouble(count) is None) is is_well
-
-
-@pytest.mark.parametrize(
-    ("free_bytes", "said"),
-    [
-        (None, None),
-        (1_000_000_000, None),
-        (999_999_999, "the disk of the database has 999 MB left."),
-        (0, "the disk of the database has 0 MB left."),
-    ],
-)
-def test_a_disk_is_said_before_it_is_full(free_bytes: int | None, said: str | None) -> None:
-    found = troubles.disk_trouble(free_bytes)
-    assert (found is None) if said is None else (found or "").startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from ui.api.answers import answer
 from ui.api.parameters import State
 from ui.api.problems import answers, problem_response
 from ui.books import balance, books_trouble
-from ui.lights import HEARTBEAT_AGE_MAX_S
+from ui.lights import HEARTBEAT_AGE_MAX_S, disk_meaning
 from ui.state import AppState
 from ui.system import broker_counters
 from ui.watching import watcher_trouble, watching
@@ -27,6 +27,7 @@ from ui.watching import watcher_trouble, watching
 router = APIRouter(tags=["health"])
 
 _DATABASE_WAIT_S = 5.0
+_HANGS = "the database has not answered for {:g} s. Is it overloaded?"
 
 
 class Alive(BaseModel):
@@ -48,7 +49,7 @@ class Ready(BaseModel):
     status: str = Field(description="ready")
     checks: dict[str, Check] = Field(
         description="broker, database, service; and what results flow without too: watcher, books,"
-        " services, rules, outbox, disk, clocks (while the database answers), broker_queues,"
+        " services, outbox, disk, clocks (while the database answers), broker_queues,"
         " agents, certificates."
     )
     warnings: list[str] = Field(description="What is wrong although results flow, and what to do.")
@@ -82,7 +83,7 @@ async def get_ready(state: State) -> Response:
     except YieldlineError as error:
         database, service = str(error), None
     except TimeoutError:
-        database, service = "the database has not answered for 5 s. Is it overloaded?", None
+        database, service = _HANGS.format(_DATABASE_WAIT_S), None
     major = {"broker": broker, "database": database, "service": service}
     facts = {"checks": _checks(major | minor), "warnings": _sentences(minor)}
     if reasons := _sentences(major):
@@ -126,9 +127,8 @@ def _stored_troubles(state: AppState, heartbeats: list[dict[str, Any]]) -> dict[
         "watcher": watcher_trouble(watching(state.settings, heartbeats, now)),
         "books": books_trouble(items),
         "services": troubles.services_trouble(heartbeats),
-        "rules": troubles.rules_trouble(heartbeats),
         "outbox": troubles.outbox_trouble(strain.outbox_count),
-        "disk": troubles.disk_trouble(strain.free_bytes),
+        "disk": disk_meaning(strain.free_bytes),
         "clocks": troubles.clock_trouble(strain.clock_ahead_s, heartbeats, agents, now),
     }
 

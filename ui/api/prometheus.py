@@ -1,7 +1,9 @@
 """What Prometheus scrapes at `/metrics`."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Final
 
 from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
@@ -29,11 +31,25 @@ _BOOKS = {
 }
 
 
+_DATABASE_WAIT_S: Final = 4.0
+"""Prometheus gives up after ten by default, and would take a database that hangs for us."""
+
+
 class _Floor(Collector):
-    """The books by machine, and this process, read anew at each scrape."""
+    """The books by machine, and this process, at one scrape."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
+        self._kept: list[Metric] = []
+        """What the database says; empty while it does not answer."""
+
+    async def ask_database(self) -> None:
+        """Read what only the database knows, or go without it."""
+        try:
+            async with asyncio.timeout(_DATABASE_WAIT_S):
+                self._kept = await asyncio.to_thread(lambda: list(self._stored()))
+        except (YieldlineError, TimeoutError):
+            self._kept = []
 
     def collect(self) -> Iterator[Metric]:
         """Yield what is known; without the database only what this process knows itself."""
@@ -43,12 +59,8 @@ class _Floor(Collector):
             "yieldline_broker_connected", "1 while the broker passes on.", state.live.connected
         )
         yield from self._seen()
-        try:
-            kept = list(self._stored())
-        except YieldlineError:
-            kept = []
-        yield _gauge("yieldline_database_up", "1 while the database answers.", bool(kept))
-        yield from kept
+        yield _gauge("yieldline_database_up", "1 while the database answers.", bool(self._kept))
+        yield from self._kept
 
     def _seen(self) -> Iterator[Metric]:
         """Yield what this process knows without the database."""
@@ -95,9 +107,7 @@ class _Floor(Collector):
 
 def register(app: FastAPI, state: AppState) -> None:
     """Add `/metrics`."""
-    registry = CollectorRegistry()
-    for collector in (_Floor(state), PlatformCollector(None), ProcessCollector(registry=None)):
-        registry.register(collector)
+    process = (PlatformCollector(None), ProcessCollector(registry=None))
     router = APIRouter(tags=["health"])
 
     @router.get(
@@ -105,8 +115,12 @@ def register(app: FastAPI, state: AppState) -> None:
         response_class=Response,
         responses={200: {"content": {"text/plain": {}}, "description": "Prometheus text."}},
     )
-    def get_metrics() -> Response:
+    async def get_metrics() -> Response:
         """Show the books and this process to Prometheus."""
+        floor, registry = _Floor(state), CollectorRegistry()
+        await floor.ask_database()
+        for collector in (floor, *process):
+            registry.register(collector)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_1_0_0)
 
     app.include_router(router)

@@ -75,6 +75,7 @@ class DatabasePart(BaseModel):
     kind: str | None = Field(description="SQLite or PostgreSQL.")
     version: str | None
     size_bytes: int | None
+    free_bytes: int | None = Field(description="Room on the disk of a SQLite file; else null.")
     runs: int | None = Field(description="Numbers from the oldest run kept to the newest.")
     rejections: int | None = Field(description="Likewise.")
     oldest_result_at: Timestamp | None = Field(description="When the oldest run kept was received.")
