@@ -23,15 +23,14 @@ from broker.errors import StoreRefused, StoreUnavailable, YieldlineError
 from broker.feed import LiveMessage
 from broker.messages import State
 from broker.topics import Channel
-from service.store.queries.alerts import AlertPulse, alert_pulse, list_living
+from service.store.queries.alerts import alert_pulse, list_living
 from service.store.queries.health import books
 from service.store.queries.machine_history import program_changes
 from service.store.queries.pages_seed import read_seed
-from service.store.queries.pages_status import StatusFacts, read_status
+from service.store.queries.pages_status import read_status
 from service.store.queries.retests import retest_times
 from ui.alert_view import alert_cards, cards_of
 from ui.books import add_up, balance_all
-from ui.figures import shift_label
 from ui.floor_model import FloorModel
 from ui.floor_view import Frame, floor_changes, floor_frame, line_part
 from ui.lag import Lag
@@ -40,6 +39,8 @@ from ui.machine_view import machine_frame
 from ui.meter import AgentWord, FeedFacts, Meter
 from ui.seen import seen_of_stored
 from ui.state import AppState
+from ui.status_line import StoredStatus, status_line
+from ui.viewers import Viewers
 from ui.views import is_view, line_of, machine_and_step
 from ui.watched_steps import WatchedSteps
 
@@ -49,18 +50,9 @@ TICK_S: Final = 0.25
 HEARTBEAT_S: Final = 1.0
 STATUS_S: Final = 2.0
 STORED_FACTS_S: Final = 60.0
-VIEWERS_MAX: Final = 1_000
 PENDING_MAX: Final = 50_000
 FRAME_EVENT: Final = "yieldline_frame"
 CREDIT_EVENT: Final = "yieldline_credit"
-
-
-@dataclass(slots=True)
-class _Viewer:
-    view: str
-    seen: int
-    """The number of the newest frame it has painted; -1: none."""
-    has_credit: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,23 +83,19 @@ class Feed:
         self.number = 0
         """Of the newest frame."""
         self.seeded_at: datetime | None = None
-        self._status: StatusFacts | None = None
-        self._books: Mapping[str, Any] = {}
-        """The sums of all senders' books, the senders' own half too."""
-        self._alerts: AlertPulse | None = None
+        self._stored = StoredStatus()
         self._cards: list[Frame] = []
         """What rings, as the pages show it."""
         self._has_new_cards = False
         """They changed since the last frame."""
         self._steps = WatchedSteps(state.settings.plant.is_golden)
-        self._status_trouble: str | None = None
-        self._viewers: dict[str, _Viewer] = {}
         self._pending: deque[LiveMessage] | None = None
         """What arrives while the database is read; None: nothing is being read."""
         self._lag = Lag()
         """From the service's hand to ours: judged, stored, published, shown."""
         self._taken = 0
         self._meter = Meter()
+        self._viewers = Viewers(self._meter)
         self._heart_s = 0.0
         self._is_rebuilt = False
         """The model was replaced: changes since the last frame would not add up."""
@@ -190,13 +178,14 @@ class Feed:
     async def _keep_status(self) -> None:
         while True:
             try:
-                self._books = await asyncio.to_thread(self._read_books, self._agents())
-                self._status = await asyncio.to_thread(read_status, self.state.database)
+                self._stored.books = await asyncio.to_thread(self._read_books, self._agents())
+                status = await asyncio.to_thread(read_status, self.state.database)
+                self._stored.facts = status
                 await self._read_alerts()
-                self._status_trouble = None
-                self._meter.pings_ms.append(self._status.database_ms)
+                self._stored.trouble = None
+                self._meter.pings_ms.append(status.database_ms)
             except YieldlineError as error:
-                self._status_trouble = str(error)
+                self._stored.trouble = str(error)
             await asyncio.sleep(STATUS_S)
 
     async def _keep_stored_facts(self) -> None:
@@ -214,13 +203,13 @@ class Feed:
     async def _read_alerts(self) -> None:
         """Ask what rings, once for all viewers; the list only when something changed."""
         pulse = await asyncio.to_thread(alert_pulse, self.state.database)
-        if self._alerts is None or pulse != self._alerts:
+        if pulse != self._stored.alerts:
             living = await asyncio.to_thread(list_living, self.state.database)
             before, self._cards = self._cards, alert_cards(living)
             about = {card["machine"] for card in (*before, *self._cards)}
             self.model.dirty |= about & self.model.machines.keys()
             self._has_new_cards = True
-        self._alerts = pulse
+        self._stored.alerts = pulse
 
     def _read_books(self, agents: Sequence[AgentWord]) -> Mapping[str, Any]:
         """Blocks. What agents said is older than what the database answers: it has no more then."""
@@ -268,8 +257,7 @@ class Feed:
             return
         if not is_view(view) or not may_watch(client_id, view):
             return
-        if client_id in self._viewers or len(self._viewers) < VIEWERS_MAX:
-            self._viewers[client_id] = _Viewer(view, seen)
+        if self._viewers.give_credit(client_id, view, seen):
             machine_id, step = machine_and_step(view)
             if step:
                 self._steps.watch(machine_id)
@@ -290,32 +278,18 @@ class Feed:
         self._heart_s, self._is_rebuilt = now_s, False
         before, self.number = self.number, self.number + 1
         new_runs, self._taken = model.taken - self._taken, model.taken
-        self._forget_gone()
+        self._viewers.keep_only(Client.instances)
+        self._steps.keep_only({machine_and_step(view)[0] for view in self._viewers.views})
         begun_s = perf_counter()
         tick = _Tick(model, changed, new_runs, now_s)
-        for (view, is_current), client_ids in self._ready(-1 if is_new else before).items():
+        for (view, is_current), client_ids in self._viewers.take_ready(
+            -1 if is_new else before
+        ).items():
             frame = self._changes(view, tick) if is_current else None
             frame = frame if frame is not None else self._whole(view, now_s)
             await self._send(frame, client_ids, base=before if is_current else None)
         self._has_new_cards = False
         self._meter.frame_ms.append((perf_counter() - begun_s) * 1000)
-
-    def _ready(self, before: int) -> dict[tuple[str, bool], list[str]]:
-        """Return the viewers with credit, by view and by whether they have seen all but this."""
-        ready: dict[tuple[str, bool], list[str]] = {}
-        for client_id, viewer in self._viewers.items():
-            if viewer.has_credit:
-                ready.setdefault((viewer.view, viewer.seen == before >= 0), []).append(client_id)
-                viewer.has_credit = False
-                self._meter.frames += 1
-            else:
-                self._meter.skipped += 1
-        return ready
-
-    def _forget_gone(self) -> None:
-        for client_id in [each for each in self._viewers if each not in Client.instances]:
-            del self._viewers[client_id]
-        self._steps.keep_only({machine_and_step(each.view)[0] for each in self._viewers.values()})
 
     async def _send(self, frame: Frame, client_ids: list[str], base: int | None) -> None:
         frame |= {"number": self.number, "base": base}
@@ -384,6 +358,7 @@ class Feed:
                 machine.agent,
                 machine.agent_s,
                 is_offline=machine.offline_s is not None,
+                skew_s=machine.skew_s,
             )
             for machine in self.model.machines.values()
             if machine.agent
@@ -391,42 +366,5 @@ class Feed:
 
     def status(self, now_s: float) -> Frame:
         """Return the status line and the pulse: also what is not well, in words."""
-        live, newest, facts = self.state.live, self.model.live, self._status
-        lag_s = self._lag.usual_s
-        return {
-            "broker": live.connected,
-            "broker_since": live.changed_at.timestamp(),
-            "broker_trouble": live.trouble,
-            "newest": newest[-1].received_s if newest else None,
-            "per_second": self._per_second(now_s),
-            "shift": shift_label(self.model.shift, self.model.zone),
-            "shift_start": self.model.start_s,
-            "shift_end": self.model.end_s,
-            "database": self._status_trouble is None and facts is not None,
-            "database_trouble": self._status_trouble,
-            "lag_ms": None if lag_s is None else round(max(0.0, lag_s) * 1000, 1),
-            **(_stored(facts, self._books) if facts else {}),
-            **(_bell(self._alerts) if self._alerts else {}),
-        }
-
-    def _per_second(self, now_s: float) -> float:
-        """Return results a second over the newest few."""
-        moments = [seen.received_s for seen in self.model.live if seen.received_s > now_s - 60]
-        return round(len(moments) / max(1.0, now_s - min(moments)), 1) if moments else 0.0
-
-
-def _bell(pulse: AlertPulse) -> Frame:
-    """Return the counts of alerts, and a number that rises when any of them changes."""
-    counts = {f"alerts_{state}": count for state, count in pulse.counts.items()}
-    return {**counts, "alerts_event": pulse.newest_event}
-
-
-def _stored(facts: StatusFacts, sums: Mapping[str, Any]) -> Frame:
-    """Return what only the database knows: the books, rejections, the rulebook in force."""
-    return {
-        "books": sums,
-        "rejections_open": facts.rejections_open,
-        "database_ms": round(facts.database_ms, 1),
-        "rulebook": facts.rulebook_version,
-        "rulebook_since": facts.rulebook_at.timestamp() if facts.rulebook_at else None,
-    }
+        live, lag_s = self.state.live, self._lag.usual_s
+        return status_line(live, self.model, self._stored, lag_s=lag_s, now_s=now_s)

@@ -7,7 +7,8 @@ from typing import Any, Final, TypeAlias
 
 from service.store.queries.arithmetic import wilson_interval
 from ui.figures import Tally, rolled_yield
-from ui.floor_model import FloorModel, Machine
+from ui.floor_machine import Machine
+from ui.floor_model import FloorModel
 from ui.plan import worked_h
 from ui.wording import EN_DASH, percent
 

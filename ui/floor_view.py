@@ -18,7 +18,8 @@ from ui.floor_figures import (
     sparks,
     yield_facts,
 )
-from ui.floor_model import BUCKET_S, FloorModel, Machine
+from ui.floor_machine import Machine
+from ui.floor_model import BUCKET_S, FloorModel
 from ui.seen import Seen
 
 Frame: TypeAlias = dict[str, Any]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from broker.messages import Outcome
-from ui.floor_model import FloorModel, Machine
+from ui.floor_machine import Machine
+from ui.floor_model import FloorModel
 from ui.floor_view import TILE_RUNS, live_run, tile
 from ui.measurement_view import bar, sides
 from ui.seen import Seen

@@ -6,7 +6,8 @@ from itertools import count
 from broker.answers import Counts, Result, ResultMeasurement
 from broker.messages import Comparator, Outcome
 from broker.plant_sections import PlantSettings
-from ui.floor_model import FloorModel, Machine
+from ui.floor_machine import Machine
+from ui.floor_model import FloorModel
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 """In the shift from 06:00 to 14:00."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from broker.messages import Outcome
 from service.store.queries.arithmetic import shift_at
 from tests.support.live_floor import NOW, PLANT, measured, model_of, only, result
-from ui import floor_model, shift_units
+from ui import floor_machine, floor_model, shift_units
 from ui.figures import Tally, rolled_yield, shift_label
 from ui.floor_model import FloorModel
 from ui.floor_view import floor_frame, tile
@@ -227,7 +227,7 @@ def test_a_thousand_minutes_of_runs_keep_two_hours_at_most() -> None:
     for i in range(1000, -1, -1):
         model.apply(result(ago=60 * i))
     assert len(only(model).minutes) <= 121
-    assert len(only(model).runs) == floor_model.RUNS_MAX
+    assert len(only(model).runs) == floor_machine.RUNS_MAX
 
 
 def test_a_step_name_that_never_repeats_does_not_fill_the_memory(

@@ -10,7 +10,8 @@ from broker.plant_sections import MachineSettings
 from tests.support.live_floor import NOW, PLANT, measured, model_of, only, result
 from ui import floor_model
 from ui.figures import stale_after_s, usual_interval_s
-from ui.floor_model import FloorModel, natural
+from ui.floor_machine import natural
+from ui.floor_model import FloorModel
 from ui.floor_view import floor_changes, floor_frame, tile
 from ui.machine_view import machine_frame
 from ui.seen import seen_of
