@@ -289,7 +289,7 @@ class HttpSettings(Section):
     trusted_proxies: tuple[str, ...] = Field(
         default=("127.0.0.1",),
         description="Proxies whose X-Forwarded-For and -Proto are believed: addresses, networks"
-        " or *.",
+        " or *: whoever calls is one, and the last address it forwards is the caller's.",
     )
 
 

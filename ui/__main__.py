@@ -141,6 +141,7 @@ async def _serve(settings: Settings, layers: Layers, bound: socket.socket) -> Ba
     """Serve until asked to stop; return what made it stop otherwise."""
     import uvicorn  # noqa: PLC0415 - after the port is known to be ours
 
+    from ui.access.forwarded import behind_proxies  # noqa: PLC0415 - likewise
     from ui.app import create_app  # noqa: PLC0415 - likewise
 
     web = create_app(settings, layers)
@@ -149,12 +150,12 @@ async def _serve(settings: Settings, layers: Layers, bound: socket.socket) -> Ba
         warn_exposed(state.database.label)
     server = uvicorn.Server(
         uvicorn.Config(
-            web,
+            behind_proxies(web, settings.http.trusted_proxies),
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
-            forwarded_allow_ips=list(settings.http.trusted_proxies),
+            proxy_headers=False,  # ours are there already
             timeout_graceful_shutdown=_GRACE_S,
             ws_per_message_deflate=False,
         )

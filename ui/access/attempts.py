@@ -12,6 +12,7 @@ _WITHIN_S: Final = 60.0
 _KEPT_MAX: Final = 10_000
 _HOST_BITS: Final = 64
 """Of an address of IPv6: who has one has all that differ in these alone."""
+_TEXT_CHARS_MAX: Final = 64
 
 
 class Attempts:
@@ -61,7 +62,7 @@ def _place(address: str) -> str:
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
-        return address
+        return address[:_TEXT_CHARS_MAX]
     if not isinstance(found, IPv6Address):
         return str(found)
     return str(found.ipv4_mapped or int(found) >> _HOST_BITS)
