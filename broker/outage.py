@@ -4,6 +4,7 @@ Whoever tries again every few seconds would else fill the log with the same line
 """
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -58,3 +59,23 @@ class Outage:
             away_s = round(time.monotonic() - self._since_s, 1)
             log.info(self._back, attempts=attempts, away_s=away_s, **facts)
             self._repeats = Repeats()
+
+
+class Refusals:
+    """What the broker's access list denies one part of a program: a person must act."""
+
+    def __init__(self, event: str) -> None:
+        """Name the event that is logged."""
+        self._event = event
+        self._repeats = Repeats()
+        self._count = 0
+
+    def note(self, reasons: Sequence[str]) -> None:
+        """Note why messages of one publish were denied; empty: none was."""
+        if not reasons:
+            return
+        self._count += len(reasons)
+        words = sorted(set(reasons))
+        if self._repeats.is_worth_a_line(" ".join(words)):
+            remedy = "grant the service its topics in the broker's ACL (docs/deploy/mosquitto.acl)"
+            log.error(self._event, reasons=words, count=self._count, remedy=remedy)

@@ -23,7 +23,7 @@ from broker.envelopes import Delivery, Outgoing
 from broker.errors import BrokerRefused, BrokerUnavailable, StoreRefused, StoreUnavailable
 from broker.link import Connection
 from broker.messages import Check
-from broker.outage import Outage
+from broker.outage import Outage, Refusals
 from broker.settings import Settings
 from broker.topics import Channel
 from service.core.checks import BadCheck, read_check, verdict_topic
@@ -72,13 +72,13 @@ class Checker:
         self._pulse = pulse
         self._caught_up = caught_up
         self._template = settings.template()
-        self._group = settings.service.shared_groups()[0]
         self._age_max_s = settings.service.check_age_max_s
         self._waiting: deque[_Question] = deque()
         self._something = asyncio.Event()
         self._awake_at_s = 0.0
         self._warned: set[str] = set()
         self._away = Outage("checks_unheard", "checks_heard")
+        self._refusals = Refusals("verdicts_refused")
 
     async def run(self) -> None:
         """Connect, and connect again after losses."""
@@ -104,7 +104,7 @@ class Checker:
         try:
             await connection.open()
             topics = self._template.subscription(Channel.CHECK)
-            await connection.subscribe(f"$share/{self._group}/{topics}")
+            await connection.subscribe(self._settings.service.filters(topics)[0])
             log.info("answering_checks", client_id=client_id)
             self._away.over()
             async with asyncio.TaskGroup() as group:
@@ -163,8 +163,7 @@ class Checker:
                     refused = await connection.publish(answers)
                 except BrokerUnavailable:
                     return
-                if refused:
-                    log.error("verdicts_refused", reasons=sorted(set(refused)), count=len(refused))
+                self._refusals.note(refused)
             await self._something.wait()
 
     def _fresh(self) -> list[_Question]:

@@ -21,7 +21,7 @@ from broker.backoff import backoff_s
 from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreUnavailable, YieldlineError
 from broker.link import Connection
-from broker.outage import Outage, Repeats
+from broker.outage import Outage, Refusals
 from broker.settings import Settings
 from service import failpoints, retention
 from service.adoption import Adoption
@@ -54,7 +54,7 @@ class Subscriber:
         self._consumer: Connection | None = None
         self._backlog = Backlog()
         self._broker_away = Outage("broker_lost", "broker_back")
-        self._refusals = Repeats()
+        self._refusals = Refusals("answers_refused")
         self._database_away = Outage("database_lost", "database_back")
         self._caution = Caution(pipeline, settings.service.batch_count_max)
         self._vitals = Vitals()
@@ -260,24 +260,14 @@ class Subscriber:
                 consumer.abort()
                 continue
             failpoints.hit("after_publish", batch)
-            if refused:
-                self._vitals.refused_count += len(refused)
-                self._say_refused(sorted(set(refused)))
+            self._vitals.refused_count += len(refused)
+            self._refusals.note(refused)
             self._pipeline.writer.published(committed.outbox_ids)
             failpoints.hit("before_acknowledge", batch)
             consumer.ack(batch.deliveries)  # last of all: a crash above only repeats the batch
             failpoints.hit("after_acknowledge", batch)
             self._vitals.count(committed.saved)
             self._pulse.acknowledged(batch.received_at)
-
-    def _say_refused(self, reasons: list[str]) -> None:
-        if self._refusals.is_worth_a_line(" ".join(reasons)):
-            log.error(
-                "answers_refused",
-                reasons=reasons,
-                count=self._vitals.refused_count,
-                remedy="grant the service its topics in the broker's ACL, see mosquitto.acl",
-            )
 
     async def _stored(self, batch: Understood, consumer: Connection) -> Committed | None:
         """Store one batch, however long the database is away; None when the broker left first."""

@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from broker.answers import MachineStatus
 from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
+from broker.outage import Refusals
 from broker.settings import Settings
 from broker.topics import Channel
 from service.core.alert_facts import MachineFacts, still_offline
@@ -28,8 +27,6 @@ from service.store.database import Database
 from service.store.queries.machines import machines as figures_of_all
 from service.store.queries.machines import topics_heard
 from service.watcher_link import Hearing
-
-log = structlog.get_logger()
 
 _REST_FACTOR: Final = 10.0
 
@@ -61,6 +58,7 @@ class Summaries:
         self._database = database
         self._rules = rules
         self._seen: tuple[Mapping[str, MachineFacts], Hearing] | None = None
+        self._refusals = Refusals("summaries_refused")
         self._told: dict[str, _Mark] = {}
         self._told_to: object = None
         self._topics: dict[str, set[str]] | None = None
@@ -96,8 +94,7 @@ class Summaries:
         loop = asyncio.get_running_loop()
         messages = await loop.run_in_executor(worker, self._messages, changed, now)
         refused = await hearing.publish(messages)
-        if refused:
-            log.error("summaries_refused", reasons=sorted(set(refused)), count=len(refused))
+        self._refusals.note(refused)
         self._told |= changed
         self._topics = (self._topics or {}) | {each: {mark.topic} for each, mark in changed.items()}
 

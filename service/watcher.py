@@ -17,6 +17,7 @@ import structlog
 from broker.answers import Alert, AlertSubject
 from broker.envelopes import Outgoing
 from broker.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
+from broker.outage import Outage, Refusals
 from broker.settings import Settings
 from broker.targets import targets_of
 from broker.topics import Channel
@@ -69,6 +70,8 @@ class Watcher:
         self._rules = Rules(settings.alerts, settings.plant, settings.machines, targets=targets)
         self._notifier = Notifier(settings)
         self._buckets: dict[str, Bucket] = {}
+        self._refusals = Refusals("alerts_refused")
+        self._away = Outage("watcher_held_up", "watcher_goes_on")
         self._plant_topic = self._template.format(PLANT, Channel.ALERT)
 
     async def run(self) -> None:
@@ -77,13 +80,14 @@ class Watcher:
             while True:
                 try:
                     await self._stand(worker)
-                except* (StoreUnavailable, StoreRefused):
-                    pass  # the batches say so already
+                except* (StoreUnavailable, StoreRefused) as group:
+                    self._away.note(_first(group))
                 await asyncio.sleep(self._settings.alerts.check_s)
 
     async def _stand(self, worker: ThreadPoolExecutor) -> None:
         work = _In(worker)
         mandate = await work(stand, self._database)
+        self._away.over()
         if mandate is None:
             return
         log.info("watching")
@@ -183,8 +187,7 @@ class Watcher:
             refused = await hearing.publish(pending.messages)
         except BrokerUnavailable:
             return False  # the link says so and comes back; what is not confirmed stays marked
-        if refused:
-            log.error("alerts_refused", reasons=sorted(set(refused)), count=len(refused))
+        self._refusals.note(refused)
         await work(self._confirm, mandate, pending)
         return True
 
@@ -233,6 +236,11 @@ class Watcher:
             for alert, attempts in alerts:
                 again_at, event = after_attempt(attempts, now, is_told=is_told)
                 note_notification(connection, alert.alert_id, again_at=again_at, event=event)
+
+
+def _first(group: BaseExceptionGroup[StoreUnavailable | StoreRefused]) -> str:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else str(error)
 
 
 class _In:

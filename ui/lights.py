@@ -72,8 +72,8 @@ def database_light(
     if trouble is not None:
         meaning = f"{trouble} Nothing is lost: messages wait at the broker until it is back."
         return Light("bad", "away", meaning)
-    if (meaning := disk_meaning(free_bytes)) is not None:
-        return Light("warn", "disk nearly full", meaning)
+    if (fills := disk_meaning(free_bytes)) is not None:
+        return Light("warn", "disk nearly full", fills)
     if p99_ms is not None and p99_ms > DATABASE_SLOW_MS:
         meaning = (
             f"One small question in a hundred takes over {DATABASE_SLOW_MS:.0f} ms. Look at its"

@@ -6,7 +6,7 @@ import sys
 
 from structlog.testing import capture_logs
 
-from broker.outage import Outage, Repeats
+from broker.outage import Outage, Refusals, Repeats
 
 _SAYS_ALL = """
 import logging, structlog
@@ -52,6 +52,17 @@ def test_reasons_that_differ_each_time_do_not_fill_the_log() -> None:
     repeats = Repeats()
     lines = sum(repeats.is_worth_a_line(f"port {number} refused") for number in range(1_000))
     assert lines == 8 + len([16, 32, 64, 128, 256, 512])
+
+
+def test_what_the_broker_denies_is_an_error_with_its_count_and_what_to_do() -> None:
+    refusals = Refusals("answers_refused")
+    with capture_logs() as lines:
+        for _ in range(100):
+            refusals.note([])
+            refusals.note(["Not authorized", "Not authorized"])
+    assert [line["count"] for line in lines] == [2, 4, 8, 16, 32, 64, 128]
+    assert {(line["event"], line["log_level"]) for line in lines} == {("answers_refused", "error")}
+    assert "grant the service" in lines[0]["remedy"]
 
 
 def test_every_line_is_one_object_also_of_libraries_and_bugs() -> None:
