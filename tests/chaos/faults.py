@@ -32,7 +32,7 @@ def kill_broker(plant: Plant) -> None:
 
 
 def restart_broker(plant: Plant) -> None:
-    """Stop it in good order and start it; without persistence it has forgotten all the same."""
+    """Stop it in good order and start it: even with persistence it forgets who shares a topic."""
     plant.broker.stop()
     _wait(plant, 0, 1.5)
     _begin_again(plant)
@@ -231,11 +231,10 @@ def _hold(plant: Plant, cable: TcpProxy) -> None:
     cable.restore()
 
 
-TO_THE_BROKER: Final[tuple[Fault, ...]] = (kill_broker, deny, steal_queue)
+TO_THE_BROKER: Final[tuple[Fault, ...]] = (kill_broker, restart_broker, deny, steal_queue)
 """A sender without a second copy may lose by them, as docs/promises.md says."""
 EVERYWHERE: Final[tuple[Fault, ...]] = (
     freeze_broker,
-    restart_broker,
     deny_answers,
     send_too_much,
     steal_name,

@@ -36,8 +36,8 @@ test_step = "voltage_test"
 comparator = "GE"
 low = {low}
 """
-_DISK_MEGABYTES = 512
-"""Of the SQLite file: some minutes of traffic; of the agent's spool a sixteenth."""
+_DISK_MEGABYTES = 128
+"""Of the SQLite file: some minutes of traffic; of the agent's spool a quarter."""
 _STOLEN = "is used by another client"
 _SETTINGS = {
     "YIELDLINE_SERVICE__ADOPT_AFTER_S": "3",
@@ -63,8 +63,8 @@ class Plant:
         """What a program did that no fault explains."""
         self._lock = threading.Lock()
         self.spares_broker = dice.random() < 0.5
-        """It loses nothing and denies nothing: then a PLC without a second copy loses nothing."""
-        self.has_persistence = self.spares_broker or dice.random() < 0.5
+        """It never ends and denies nothing: then a PLC without a second copy loses nothing."""
+        self.has_persistence = dice.random() < 0.5
         self.is_robbed = False
         """Somebody has used a service's client id: a reason for it to end with exit code 2."""
         with contextlib.ExitStack() as stack:
@@ -80,7 +80,7 @@ class Plant:
             Mosquitto(folder, acl=OPEN_ACL, persistence=self.has_persistence), Mosquitto.stop
         )
         self.retain_junk()
-        self.disk, self.spool_disk = self._disk(1), self._disk(16)
+        self.disk, self.spool_disk = self._disk(1), self._disk(4)
         """None where we may not mount any."""
         self.sender_cable = self._made(TcpProxy(self.broker.port), TcpProxy.close)
         self.service_cable = self._made(TcpProxy(self.broker.port), TcpProxy.close)
@@ -200,13 +200,13 @@ class Plant:
                 self.start_service()
 
     def activate_rules(self, low: float) -> None:
-        """Put a rulebook in force, as a person does; while the database is away that fails."""
-        draft = self.folder / "draft.toml"
+        """Put a rulebook in force, as a person does, beside all else; it fails while it cannot."""
+        draft = self.folder / f"{low}.toml"
         draft.write_text(RULES.format(low=low), "utf-8")
         words = [YIELDLINE, "rules", "activate", str(draft), "--reason", "chaos"]
         environment = {"YIELDLINE_DATABASE__URL": self.url}
-        with Process(words, environment=environment, directory=self.folder) as process:
-            process.wait(60)
+        command = Process(words, environment=environment, directory=self.folder)
+        self._stack.callback(command.stop)
 
     @contextlib.contextmanager
     def without_service(self) -> Iterator[None]:
