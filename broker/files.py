@@ -1,5 +1,6 @@
 """Files: reading one that a person has named, and giving one its name that we have written."""
 
+import contextlib
 import os
 import tomllib
 from pathlib import Path
@@ -40,6 +41,12 @@ def read_table(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file} {trouble_of(error)}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
+
+
+def make_private(file: Path) -> None:
+    """Make an empty file that its owner alone may read, where there is none and one can be made."""
+    with contextlib.suppress(OSError):  # whoever writes to it says what is wrong
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def put_in_place(part: Path, file: Path) -> None:

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from broker.addresses import without_password
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
+from broker.files import make_private
 from broker.sections import DatabaseSettings
 from service.store.transport import is_private, refusal
 
@@ -145,6 +146,7 @@ class Database:
 
     def connect_sqlite(self) -> sqlite3.Connection:
         """Open the writer's own SQLite connection, in autocommit, durable at every commit."""
+        make_private(self.file)
         connection = sqlite3.connect(
             self.file, timeout=self.timeout_s, isolation_level=None, check_same_thread=False
         )
@@ -192,6 +194,10 @@ class Database:
             pool_size=_POOL_SIZE,
             connect_args={"timeout": self.timeout_s, "check_same_thread": False},
         )
+
+        @event.listens_for(engine, "do_connect")
+        def _(*_: object) -> None:
+            make_private(self.file)  # it holds hashes of passwords
 
         @event.listens_for(engine, "connect")
         def _(connection: sqlite3.Connection, _record: object) -> None:

@@ -147,6 +147,8 @@ def test_every_table_comes_back_as_it_was_with_one_more_line_in_the_audit_trail(
     }
     assert [row for row in after["audit"] if row not in before["audit"]] == [after["audit"][-1]]
     other = database_of(other_url)
+    if other.is_sqlite:
+        assert other.file.stat().st_mode & 0o777 == 0o600
     assert first_forged_change(other) is None
     (newest, *_), _ = list_changes(other)
     assert [newest[name] for name in ("actor", "action", "reason")] == [

@@ -1,6 +1,10 @@
 """The schema: what the database itself keeps, and what an upgrade makes of rows that are there."""
 
+import contextlib
+import os
 import random
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,6 +199,19 @@ def test_the_database_refuses_to_change_what_is_kept_for_ever(
     ):
         connection.execute(text(sql.format(table=table)))
     assert rows(stored, f"SELECT reason FROM {table}") == [("first",)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there a file's folder says who may read it")
+@pytest.mark.parametrize("does", [Database.connect_sqlite, lambda each: each.engine.connect()])
+def test_a_new_file_is_for_its_owner_alone(does: Callable[[Database], Any], tmp_path: Path) -> None:
+    database = Database(DatabaseSettings(url=f"sqlite:///{tmp_path}/new.db"))  # type: ignore[arg-type]
+    before = os.umask(0)
+    try:
+        with contextlib.closing(does(database)):
+            assert {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {0o600}
+    finally:
+        os.umask(before)
+        database.dispose()
 
 
 def test_an_upgrade_may_be_repeated(database_url: str) -> None:

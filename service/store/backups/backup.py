@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from broker.errors import SettingsError, StoreUnavailable
-from broker.files import put_in_place
+from broker.files import make_private, put_in_place
 from service.store.audit import Change, record
 from service.store.backups import postgres_file, sqlite_file
 from service.store.backups.manifest import (
@@ -180,6 +180,7 @@ def _restore_sqlite(database: Database, restoring: Restoring, progress: Progress
         change = _change(database, restoring, {})
     prepared = database.file.with_name(f"{database.file.name}.restoring")
     try:
+        make_private(prepared)
         with database.translated():
             shutil.copyfile(restoring.file, prepared)
             found = sqlite_file.look_into(prepared)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
+from broker.files import make_private
 from broker.sections import DatabaseSettings
 from service.store.backups.manifest import Contents, Progress
 from service.store.database import Database
@@ -79,6 +80,7 @@ def replace_all(database: Database, prepared: Path, progress: Progress) -> None:
     Raises:
         StoreRefused: Somebody has.
     """
+    make_private(database.file)
     with (
         database.translated(),
         contextlib.closing(sqlite3.connect(prepared)) as source,
