@@ -22,7 +22,8 @@ from broker.answers import Rejection, Result
 from broker.errors import StoreRefused, StoreUnavailable, YieldlineError
 from broker.feed import LiveMessage
 from broker.messages import State
-from broker.topics import Channel
+from broker.outage import Outage, Repeats
+from broker.topics import Channel, Topic
 from service.store.queries.alerts import alert_pulse, list_living
 from service.store.queries.health import books
 from service.store.queries.machine_history import program_changes
@@ -83,6 +84,9 @@ class Feed:
         self.number = 0
         """Of the newest frame."""
         self.seeded_at: datetime | None = None
+        self._database_away = Outage("database_lost", "database_back")
+        self._ignored = Repeats()
+        """What was not in the contract's form, by channel and machine."""
         self._stored = StoredStatus()
         self._cards: list[Frame] = []
         """What rings, as the pages show it."""
@@ -144,7 +148,7 @@ class Feed:
         try:
             seed = await asyncio.to_thread(read_seed, self.state.database, model.shift.start)
         except (StoreUnavailable, StoreRefused) as error:
-            log.warning("floor_seed_failed", reason=str(error))
+            self._database_away.note(str(error))
             self._replay(self.model)
             await asyncio.sleep(STATUS_S)
             return
@@ -183,9 +187,11 @@ class Feed:
                 self._stored.facts = status
                 await self._read_alerts()
                 self._stored.trouble = None
+                self._database_away.over()
                 self._meter.pings_ms.append(status.database_ms)
             except YieldlineError as error:
                 self._stored.trouble = str(error)
+                self._database_away.note(str(error))
             await asyncio.sleep(STATUS_S)
 
     async def _keep_stored_facts(self) -> None:
@@ -197,7 +203,7 @@ class Feed:
                 model.retest_times = await asyncio.to_thread(retest_times, database, since)
                 model.program_changes = await asyncio.to_thread(program_changes, database, since)
             except YieldlineError as error:
-                log.warning("stored_facts_failed", reason=str(error))
+                self._database_away.note(str(error))
             await asyncio.sleep(STORED_FACTS_S)
 
     async def _read_alerts(self) -> None:
@@ -243,7 +249,18 @@ class Feed:
                 model.apply_rejected(Rejection.model_validate_json(message.payload))
         except ValidationError as error:
             # Anyone may publish anything: what is not in the contract's form is not shown.
-            log.warning("live_message_ignored", topic=str(topic), errors=error.error_count())
+            self._note_ignored(topic, error.error_count())
+
+    def _note_ignored(self, topic: Topic, error_count: int) -> None:
+        channel = topic.channel.value
+        if self._ignored.is_worth_a_line(f"{channel} {topic.machine_id}"):
+            log.warning(
+                "live_message_ignored",
+                machine_id=topic.machine_id,
+                channel=channel,
+                errors=error_count,
+                count=self._ignored.count,
+            )
 
     # What leaves
 
