@@ -13,6 +13,8 @@ from broker.trials import Finding, Trials
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.processes import PYTHON, Process
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import eventually
 
 Brokers = Callable[..., Mosquitto]
 TEMPLATE = TopicTemplate("factory/v1/{line}/{machine_id}/{channel}")
@@ -59,6 +61,23 @@ async def test_two_brokers_that_are_bridged_are_told_from_a_cluster(
     assert not seen["kept sessions"].is_met
     assert "a session was forgotten" in seen["kept sessions"].seen
     assert seen["one connection a client id"].seen == "two of one name at once"
+
+
+async def test_what_is_retained_may_come_late_to_another_node(
+    mosquitto_factory: Brokers, tcp_proxy_factory: Callable[[int], TcpProxy]
+) -> None:
+    """Later than the trial listens at once: nodes tell each other when they get round to it."""
+    first = mosquitto_factory()
+    way = tcp_proxy_factory(first.port)
+    bridge = ["connection first", f"address 127.0.0.1:{way.port}", "topic # in 1"]
+    second = mosquitto_factory(extra=[*bridge, "notifications false"])
+    trial = trials(first, second)
+    async with trial._opened(1, "reader") as link:
+        await link.subscribe(trial._topic)
+        await eventually(lambda: way.connection_count)
+        await trial._wait_for_way(link, 0)
+    way.delay_s = 0.5
+    assert (await trial._retains()).is_met
 
 
 def test_the_command_finds_out_a_broker_that_keeps_too_little(mosquitto_factory: Brokers) -> None:
