@@ -27,18 +27,17 @@ from broker.topics import Channel, Topic
 from service.store.queries.alerts import alert_pulse, list_living
 from service.store.queries.health import books
 from service.store.queries.machine_history import program_changes
-from service.store.queries.pages_seed import read_seed
 from service.store.queries.pages_status import read_status
 from service.store.queries.retests import retest_times
 from ui.alert_view import alert_cards, cards_of
 from ui.books import add_up, balance_all
 from ui.floor_model import FloorModel
+from ui.floor_seed import seed
 from ui.floor_view import Frame, floor_changes, floor_frame, line_part
 from ui.lag import Lag
 from ui.live_pages import may_watch
 from ui.machine_view import machine_frame
 from ui.meter import AgentWord, FeedFacts, Meter
-from ui.seen import seen_of_stored
 from ui.state import AppState
 from ui.status_line import StoredStatus, status_line
 from ui.viewers import Viewers
@@ -146,21 +145,18 @@ class Feed:
         begun_at = datetime.now(UTC)
         model = self._new_model()
         try:
-            seed = await asyncio.to_thread(read_seed, self.state.database, model.shift.start)
+            await asyncio.to_thread(seed, self.state.database, model)
         except (StoreUnavailable, StoreRefused) as error:
             self._database_away.note(str(error))
             self._replay(self.model)
             await asyncio.sleep(STATUS_S)
             return
-        for machine_id, line in seed.machines:
-            model.machine(machine_id, line)
-        for run in seed.runs:
-            model.take(seen_of_stored(run))
-        model.rank_procedures()
+        is_whole = len(self._pending) < PENDING_MAX  # else some was dropped: read it once more
         self._keep_states(model)
         self._replay(model)
-        self.model, self.seeded_at, self._is_rebuilt = model, begun_at, True
-        log.info("floor_seeded", machines=len(seed.machines), runs=len(seed.runs))
+        self.model, self._is_rebuilt = model, True
+        self.seeded_at = begun_at if is_whole else None
+        log.info("floor_seeded", machines=len(model.machines), runs=model.taken)
 
     def _keep_states(self, model: FloorModel) -> None:
         """Carry over what is not in the seed: who is online, agents' words, what retests took."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +15,13 @@ from broker.messages import Outcome, Severity
 from broker.settings import load_settings
 from service.core.alerts import AlertKind, Finding, Subject, key_of
 from service.store.alerts import open_alert
+from service.store.database import Database
 from tests.support.mosquitto import Mosquitto
 from tests.support.stored import Stored, run_message
 from tests.support.waiting import eventually
 from ui.feed import Feed
+from ui.floor_model import FloorModel
+from ui.floor_seed import seed
 from ui.state import AppState
 
 MosquittoFactory = Callable[..., Mosquitto]
@@ -122,6 +126,31 @@ async def test_nonsense_on_our_topics_is_not_shown_and_hurts_nobody(
             await publish(broker, channel, nonsense)
         await publish(broker, "result", result(1, "A").model_dump_json())
         await eventually(lambda: feed.model.total.units == 1)
+
+
+async def test_what_arrives_faster_than_it_can_wait_is_read_once_more(
+    stored: Stored, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.feed.PENDING_MAX", 2)
+    is_read, may_go_on = threading.Event(), threading.Event()
+
+    def slow_seed(database: Database, model: FloorModel) -> None:
+        seed(database, model)
+        is_read.set()
+        assert may_go_on.wait(30)
+
+    stored.save(now_run("A"), at=datetime.now(UTC))
+    async with feeding(stored, broker) as feed:
+        monkeypatch.setattr("ui.feed.seed", slow_seed)
+        feed.seeded_at = None
+        await eventually(is_read.is_set)
+        stored.save(*map(now_run, "BCD"), at=datetime.now(UTC))
+        for run_id, barcode in enumerate("BCD", 2):
+            await publish(broker, "result", result(run_id, barcode).model_dump_json())
+        await eventually(lambda: any(b'"D"' in each.payload for each in feed._pending or ()))
+        may_go_on.set()
+        await eventually(lambda: feed.model.runs == 4)
+        await eventually(lambda: feed.seeded_at is not None)
 
 
 async def test_what_was_stored_while_the_broker_was_away_is_read_again(

@@ -18,6 +18,7 @@ from service.store.queries.pages_status import read_status
 from service.store.queries.retests import RetestTime, retest_times
 from tests.support.stored import NOON, Stored, run_message
 from ui.floor_model import FloorModel
+from ui.floor_seed import seed
 from ui.seen import seen_of_stored
 
 
@@ -39,8 +40,7 @@ def step(name: str, value: object, **changes: object) -> dict[str, object]:
 
 def floor_of(stored: Stored) -> FloorModel:
     model = FloorModel(PlantSettings(), NOON)
-    for run in read_seed(stored.database, model.shift.start).runs:
-        model.take(seen_of_stored(run))
+    seed(stored.database, model)
     return model
 
 
@@ -92,7 +92,7 @@ def test_a_machine_is_seeded_with_its_newest_runs_only(stored: Stored) -> None:
         for i in range(MACHINE_RUNS_MAX + 5)
     ]
     stored.save(*many)
-    runs = read_seed(stored.database, NOON).runs
+    runs = list(read_seed(stored.database, NOON).runs)
     assert len(runs) == MACHINE_RUNS_MAX
     assert {"A0", "A4"}.isdisjoint({run.barcode for run in runs})
 
@@ -103,7 +103,8 @@ def test_a_machine_that_was_only_rejected_is_known(stored: Stored) -> None:
 
 
 def test_an_empty_database_seeds_nothing(stored: Stored) -> None:
-    assert read_seed(stored.database, NOON) == ([], [])
+    machines, runs = read_seed(stored.database, NOON)
+    assert (machines, list(runs)) == ([], [])
     status = read_status(stored.database)
     assert (status.rulebook_version, status.rejections_open) == (None, 0)
     assert status.database_ms > 0

@@ -71,8 +71,8 @@ class Seed(NamedTuple):
 
     machines: list[tuple[str, str]]
     """(machine_id, line) of every machine that was ever heard, also of those without a run."""
-    runs: list[StoredRun]
-    """By arrival, oldest first, none twice."""
+    runs: Iterator[StoredRun]
+    """By arrival, oldest first, none twice. Once: what was given is held no longer."""
 
 
 def read_seed(database: Database, since: datetime) -> Seed:
@@ -89,11 +89,25 @@ def read_seed(database: Database, since: datetime) -> Seed:
                 shown.add(row.id)
         telling = telling_by_run(database, connection, sorted(shown))
         names = names_of(database, connection, [*_names_in(rows.values()), *_ids(machines)])
-    ordered = sorted(rows.values(), key=lambda row: (row.received_us, row.id))
+    newest_first = sorted(rows.values(), key=lambda row: (row.received_us, row.id), reverse=True)
     return Seed(
         [(names[machine.machine], names[machine.line]) for machine in machines],
-        [_as_run(row, names, telling.get(row.id)) for row in ordered],
+        _used_up(newest_first, names, telling),
     )
+
+
+def _used_up(
+    newest_first: list[Row[Any]],
+    names: Mapping[int | None, str],
+    telling: Mapping[int, tuple[bool, TellingMeasurement | None]],
+) -> Iterator[StoredRun]:
+    """Yield the rows as runs, from the end of the list, which is empty then.
+
+    A busy shift has so many that rows, runs and what is made of them should not be held at once.
+    """
+    while newest_first:
+        row = newest_first.pop()
+        yield _as_run(row, names, telling.get(row.id))
 
 
 def _runs() -> Select[Any]:

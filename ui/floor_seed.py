@@ -1,0 +1,20 @@
+"""A floor rebuilt from what is stored: when the web app starts, or has missed messages."""
+
+from service.store.database import Database
+from service.store.queries.pages_seed import read_seed
+from ui.floor_model import FloorModel
+from ui.seen import seen_of_stored
+
+
+def seed(database: Database, model: FloorModel) -> None:
+    """Take into a new model what is stored of its shift. Blocks, for seconds after a busy shift.
+
+    Raises:
+        StoreUnavailable, StoreRefused: Database trouble.
+    """
+    stored = read_seed(database, model.shift.start)
+    for machine_id, line in stored.machines:
+        model.machine(machine_id, line)
+    for run in stored.runs:
+        model.take(seen_of_stored(run))
+    model.rank_procedures()
