@@ -6,6 +6,7 @@ Example: python -m tests.chaos --seed 7 --seconds 30 --database postgres
 import argparse
 import contextlib
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -28,6 +29,7 @@ def main() -> int:
     asked = _arguments()
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10_000)
     dice = random.Random(seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # it ends what it has started
     with tempfile.TemporaryDirectory(prefix="yieldline-chaos-") as folder:
         plant = Plant(Path(folder), asked.database, dice)
         try:
