@@ -149,12 +149,27 @@ class ServiceSettings(Section):
         le=3_600,
         description="Seconds between two summaries of a machine that changed; 0: none.",
     )
+    share: bool = Field(
+        default=True,
+        description="Share what machines send with other services. False: for one process alone, on"
+        " a broker that cannot share, such as the embedded one of `yieldline up`, which sets it.",
+    )
     shared_group_file: Path | None = Field(
         default=None,
         description="File with the name of the group in which services share what machines send,"
         " to be kept as a password is: who knows it can have a share that is then lost. On further"
         " lines, names it had before. Default: `yieldline`.",
     )
+
+    def filters(self, topics: str) -> tuple[str, ...]:
+        """Return what services subscribe to, and what they may have subscribed to before.
+
+        Raises:
+            SettingsError: As `shared_groups`.
+        """
+        if not self.share:  # nothing to leave: such a broker confirms no leaving either
+            return (topics,)
+        return tuple(f"$share/{each}/{topics}" for each in self.shared_groups())
 
     def shared_groups(self) -> tuple[str, ...]:
         """Return the group that services share, and those of before, which they leave.

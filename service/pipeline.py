@@ -62,9 +62,10 @@ class Pipeline:
         self.database = database
         self.template = TopicTemplate(settings.topics.template)
         topics = self.template.subscription(Channel.TEST)
-        shared, *former = (f"$share/{each}/{topics}" for each in settings.service.shared_groups())
+        shared, *former = settings.service.filters(topics)
         self.shared_filter = shared
-        """What all service processes subscribe to: each message goes to one of them."""
+        """What all service processes subscribe to: each message goes to one of them, where they
+        share (`service.share`)."""
         self.former_filters = former
         """What they may have subscribed to before; a session remembers it."""
         self._decode_settings = DecodeSettings(

@@ -27,6 +27,7 @@ from service.supervisor import EXIT_USAGE, Child, Program
 from service.up_plan import (
     Address,
     UpOptions,
+    check_embedded,
     check_options,
     choose_port,
     database_url,
@@ -118,7 +119,7 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
         sentences.append(
             f"Anyone who reaches {host}:{port} can see everything, and nobody logs in."
         )
-    variables = environment(options, at, database, http, v5=kind is not BrokerKind.EMBEDDED)
+    variables = environment(options, at, database, http, embedded=kind is BrokerKind.EMBEDDED)
     if "secret_file" not in settings.http.model_fields_set:
         variables |= as_environment({"http": {"secret_file": options.data_dir / "session.key"}})
     broker = _broker_program(kind, at.port, options.data_dir) if kind else None
@@ -156,6 +157,8 @@ def _decide_broker(
         sentences.append(f"Broker: the one that already answers on {_LOOPBACK}:{port}.")
         return None, Address(_LOOPBACK, port)
     kind = choose_kind(options.broker)
+    if kind is BrokerKind.EMBEDDED:
+        check_embedded(options)
     port, moved = choose_port(
         "--mqtt-port",
         options.mqtt_port,

@@ -65,6 +65,19 @@ def check_options(options: UpOptions, settings: Settings, database: str) -> None
         )
 
 
+def check_embedded(options: UpOptions) -> None:
+    """Refuse what the embedded broker cannot do: it falls silent when one of several services goes.
+
+    Raises:
+        SettingsError: The sentence says what to do.
+    """
+    if options.replicas > 1:
+        raise SettingsError(
+            f"--service-replicas {options.replicas}: the embedded broker (iotcore) cannot share"
+            " messages among service processes. Use one, or install Mosquitto."
+        )
+
+
 def needs_users(options: UpOptions, settings: Settings) -> bool:
     """Tell whether others reach the pages, so that somebody must be able to log in."""
     host = options.host or settings.http.host
@@ -113,7 +126,12 @@ def database_url(options: UpOptions, settings: Settings) -> str | None:
 
 
 def environment(
-    options: UpOptions, broker: Address, database: str | None, http: Address, *, v5: bool = True
+    options: UpOptions,
+    broker: Address,
+    database: str | None,
+    http: Address,
+    *,
+    embedded: bool = False,
 ) -> dict[str, str]:
     """Return the variables that hand these choices to the children.
 
@@ -122,7 +140,9 @@ def environment(
         broker: Where it is; its login and TLS stay with the settings.
         database: Its URL; None where the settings name a file that holds it.
         http: Where the web app listens.
-        v5: The broker speaks MQTT 5; a client of one that does not would wait for ever.
+        embedded: The broker is the embedded one. It speaks no MQTT 5, whose clients would wait for
+            ever, and falls silent when a member of a shared subscription goes with messages in
+            hand.
     """
     values: dict[str, dict[str, Any]] = {
         "http": {"host": http.host, "port": http.port},
@@ -130,9 +150,9 @@ def environment(
     }
     if options.no_login:
         values["http"]["no_login"] = True
-    if not v5:
+    if embedded:
         values["broker"]["ingest_protocol"] = "3.1.1"
-        values["service"] = {"check_protocol": "3.1.1"}
+        values["service"] = {"check_protocol": "3.1.1", "share": False}
     if database:
         values["database"] = {"url": database}
     return as_environment(values)

@@ -1,12 +1,15 @@
 """The brokers for one machine, started for real."""
 
+import asyncio
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
+from pydantic import SecretStr
 
 from broker.embedded import (
     PACKET_BYTES_MAX,
@@ -19,11 +22,20 @@ from broker.embedded import (
     port_is_free,
     run_broker,
 )
+from broker.envelopes import Outgoing
 from broker.errors import SettingsError
+from broker.link import Connection
+from broker.sections import DatabaseSettings
+from broker.settings import load_settings
+from service.failpoints import VARIABLE
+from service.store.database import Database
+from service.store.schema import count_rows
 from tests.support.mosquitto import EXECUTABLE, Mosquitto
 from tests.support.ports import free_port
 from tests.support.processes import PYTHON, Process
-from tests.support.waiting import eventually_sync
+from tests.support.product import measurement
+from tests.support.services import Service
+from tests.support.waiting import eventually, eventually_sync
 
 _RUN = """
 import sys
@@ -136,6 +148,30 @@ def test_mosquitto_may_open_more_files_than_the_shell_that_started_it(tmp_path: 
             pytest.skip("this system has no /proc")
         (line,) = [each for each in limits.read_text().splitlines() if "open files" in each]
         assert line.split()[3:5] == ["4000", "4000"]
+
+
+async def test_a_service_that_dies_with_messages_in_hand_leaves_the_embedded_broker_at_work(
+    tmp_path: Path,
+) -> None:
+    port, url = free_port(), f"sqlite:///{tmp_path / 'yieldline.db'}"
+    alone = {"YIELDLINE_SERVICE__SHARE": "false", "YIELDLINE_SERVICE__CHECK_PROTOCOL": "3.1.1"}
+    settings = load_settings(flags={"broker": {"port": port}})
+    message = Outgoing("factory/v1/L1/MACH-01/test", orjson.dumps(measurement("SN-1", "MACH-01")))
+    with start("embedded", port, tmp_path):
+        dying = Service(tmp_path, port, url, **alone, **{VARIABLE: "before_commit=kill"})
+        with dying.process:
+            await asyncio.to_thread(dying.wait_until, "connected")
+            machine = Connection(settings.broker, "machine")
+            await machine.open()
+            await machine.publish([message])
+            await machine.close()
+            await eventually(lambda: dying.process.exit_code is not None, 20)
+        assert broker_answers("127.0.0.1", port)
+        next_one = Service(tmp_path, port, url, **alone)
+        with next_one.process:
+            stored = Database(DatabaseSettings(url=SecretStr(url)))
+            await eventually(lambda: count_rows(stored)["run"] == 1, 20)
+            stored.dispose()
 
 
 def test_it_ends_in_good_order(kind: str, tmp_path: Path) -> None:

@@ -50,6 +50,13 @@ def test_a_named_file_is_read_by_flag_and_by_environment(monkeypatch: pytest.Mon
     assert load_settings().http.port == 81
 
 
+def test_a_service_that_shares_with_nobody_is_in_no_group() -> None:
+    together = load_settings().service
+    assert together.filters("a/+/test") == ("$share/yieldline/a/+/test",)
+    alone = load_settings(flags={"service": {"share": False}}).service
+    assert alone.filters("a/+/test") == ("a/+/test",)
+
+
 def test_the_group_of_the_services_stands_in_a_file_with_those_of_before() -> None:
     assert load_settings().service.shared_groups() == ("yieldline",)
     file = write("0f3a\nformer\n0f3a\n", "group")

@@ -14,6 +14,7 @@ from service.supervisor import count_failures, describe_exit, restart_delay_s
 from service.up_plan import (
     Address,
     UpOptions,
+    check_embedded,
     check_options,
     choose_port,
     database_url,
@@ -178,8 +179,18 @@ def test_choices_reach_the_children_as_settings() -> None:
 
 def test_a_broker_without_mqtt_5_is_not_asked_in_it() -> None:
     local = Address("127.0.0.1", 1)
-    variables = environment(UpOptions(), local, None, local, v5=False)
+    variables = environment(UpOptions(), local, None, local, embedded=True)
     assert variables["YIELDLINE_BROKER__INGEST_PROTOCOL"] == "3.1.1"
+    assert variables["YIELDLINE_SERVICE__CHECK_PROTOCOL"] == "3.1.1"
+
+
+def test_on_the_embedded_broker_one_service_shares_with_nobody() -> None:
+    local = Address("127.0.0.1", 1)
+    variables = environment(UpOptions(), local, None, local, embedded=True)
+    assert variables["YIELDLINE_SERVICE__SHARE"] == "False"
+    check_embedded(UpOptions())
+    with pytest.raises(SettingsError, match="--service-replicas 2: the embedded broker"):
+        check_embedded(UpOptions(replicas=2))
 
 
 def test_children_are_known_by_their_command_lines() -> None:
