@@ -100,6 +100,8 @@ def shown_validity(settings: BrokerSettings) -> Validity | None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent over it
     address = (settings.host, settings.port)
     try:
+        if settings.cert_file and settings.key_file:  # it may show its own to nobody else
+            context.load_cert_chain(settings.cert_file, settings.key_file)
         with (
             socket.create_connection(address, settings.connect_timeout_s) as raw,
             context.wrap_socket(raw, server_hostname=settings.host) as link,

@@ -15,7 +15,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
-from broker.live import COUNTERS
+from broker.authority import Authority
+from broker.link import Connection
+from broker.live import COUNTERS, DROPPED
 from broker.messages import Severity
 from broker.settings import Settings
 from service import health
@@ -26,6 +28,7 @@ from service.store.alerts import open_alert
 from service.store.audit import Change, record
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
+from tests.support.raw_mqtt import Sender
 from tests.support.stored import Stored, run_message
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
@@ -38,11 +41,18 @@ def store_url(sqlite_store_url: str) -> str:
 
 
 @asynccontextmanager
-async def web_of(url: str, broker_port: int, **http: object) -> AsyncIterator[Web]:
+async def web_of(
+    url: str, broker_port: int, *, no_login: bool = False, **broker: object
+) -> AsyncIterator[Web]:
     settings = {
-        "broker": {"port": broker_port, "retry_delay_max_s": 0.2, "connect_timeout_s": 1},
+        "broker": {
+            "port": broker_port,
+            "retry_delay_max_s": 0.2,
+            "connect_timeout_s": 1,
+            **broker,
+        },
         "database": {"url": url},
-        "http": http,
+        "http": {"no_login": no_login},
     }
     async with serving(Settings.model_validate(settings)) as web:
         yield web
@@ -142,6 +152,48 @@ async def test_a_database_that_hangs_is_said_before_whoever_asks_gives_up(
             is_well, (said,) = await said_of(web)
             assert not is_well
             assert said == "the database has not answered for 0.2 s. Is it overloaded?"
+
+
+async def test_a_certificate_that_ends_soon_is_said_while_it_is_good(
+    stored: Stored, mosquitto_factory: Callable[..., Mosquitto], tmp_path: Path
+) -> None:
+    papers = tmp_path / "papers"
+    Authority(papers).create(["127.0.0.1"], days=20, ca_days=40)
+    names = {"cafile": "ca.crt", "certfile": "broker.crt", "keyfile": "broker.key"}
+    lines = [f"{name} {papers / file}" for name, file in names.items()]
+    broker = mosquitto_factory(extra=[*lines, "require_certificate true"])
+    report(stored)
+    own = {"cert_file": papers / "yieldline-ui.crt", "key_file": papers / "yieldline-ui.key"}
+    tls = {"tls": True, "ca_file": papers / "ca.crt", **own}
+    async with web_of(stored.url, broker.port, **tls) as web:
+        await eventually(lambda: web.state.live.connected and web.state.certificates.ends)
+        is_well, (said,) = await said_of(web)
+        assert not is_well
+        assert said.startswith("the certificate of the broker is valid for 19 more days, until 20")
+        text = (await web.get("/metrics")).text
+    for whose in ("broker", "client"):
+        assert f'yieldline_certificate_end_timestamp_seconds{{whose="{whose}"}} 1.' in text
+
+
+async def test_messages_that_the_broker_gives_up_are_said_while_it_does(
+    stored: Stored, mosquitto_factory: Callable[..., Mosquitto]
+) -> None:
+    broker = mosquitto_factory(extra=["max_queued_messages 2", "max_inflight_messages 1"])
+    report(stored)
+    async with web_of(stored.url, broker.port) as web:
+        await eventually(lambda: web.state.counters.counters.get(DROPPED) == "0")
+        away = Connection(web.state.settings.broker, "away", clean_session=False)
+        await away.open()
+        await away.subscribe("factory/#")
+        await away.close()  # its session stays, and its queue fills
+        with Sender(broker.port, "plc") as plc:
+            plc.send([("factory/v1/L1/M1/test", b"{}")] * 9)
+        await eventually(lambda: web.state.counters.dropped_at is not None)
+        report(stored)
+        is_well, (said,) = await said_of(web)
+        assert not is_well
+        assert said.startswith("The broker gave up messages ")
+        assert "raise max_queued_messages" in said
 
 
 async def test_nobody_at_the_url_is_said() -> None:

@@ -1,5 +1,6 @@
 """`yieldline service` without its broker or database, stopped, and wrongly set up."""
 
+import json
 import signal
 import sqlite3
 import threading
@@ -306,6 +307,9 @@ def test_a_bad_rules_file_leaves_the_stored_rulebook_in_force(
     said = service.wait_until("rulebook_refused")
     assert said["in_force"] == 1
     assert "rules.toml" in said["reason"]
+    service.wait_until("connected")
+    ((facts,),) = service.query("SELECT facts FROM service")
+    assert json.loads(facts)["rules_trouble"].endswith(" Rulebook 1 decides meanwhile.")
     with Ear(broker) as ear:
         send(broker, on("M1", flat(1, 79.0)))
         (result,) = ear.wait_for("result", 1)
