@@ -91,6 +91,28 @@ async def test_an_acknowledgement_on_a_lost_connection_is_never_sent(
         assert numbers(await received(second, 5)) == list(range(5))
 
 
+async def test_a_stale_acknowledgement_does_not_take_a_new_message_with_the_same_packet_id(
+    mosquitto_factory: Brokers,
+) -> None:
+    """The broker has forgotten the session, and counts from 1 again."""
+    broker = mosquitto_factory()
+    async with opened(broker, "c", clean_session=False) as first:
+        await first.subscribe("t/a")
+        await publish(broker, *numbered("t/a", 5))
+        old = await received(first, 5, ack=False)
+        broker.kill()
+        await eventually(lambda: first.is_over)
+        broker.start()
+        async with opened(broker, "c", clean_session=False) as second:
+            await second.subscribe("t/a")
+            await publish(broker, *numbered("t/a", 5))
+            new = await received(second, 5, ack=False)
+            assert [each.packet_id for each in new] == [each.packet_id for each in old]
+            first.ack(old)
+    async with opened(broker, "c", clean_session=False) as third:
+        assert numbers(await received(third, 5)) == list(range(5))
+
+
 async def test_a_backlog_may_come_before_the_suback(mosquitto_factory: Brokers) -> None:
     broker = mosquitto_factory()
     async with opened(broker, "c", clean_session=False) as first:

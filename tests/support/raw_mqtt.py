@@ -192,15 +192,23 @@ class Listener:
                 yield ack
 
 
-def connect(port: int, client_id: str, *, clean_session: bool = True) -> socket.socket:
+def connect(
+    port: int, client_id: str, *, clean_session: bool = True, will: tuple[str, bytes] | None = None
+) -> socket.socket:
     """Log in; return the socket, blocking and without Nagle.
+
+    Args:
+        port: Of the broker.
+        client_id: Its name there.
+        clean_session: Whether the broker is to forget what it had for that name.
+        will: Topic and payload of what the broker says, retained, when the connection is lost.
 
     Raises:
         ConnectionError: The broker refuses.
     """
     link = socket.create_connection(("127.0.0.1", port), timeout=10)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    link.sendall(connect_packet(client_id, clean_session=clean_session))
+    link.sendall(connect_packet(client_id, clean_session=clean_session, will=will))
     answer = link.recv(4)  # nothing follows it before we subscribe
     if len(answer) != 4 or answer[0] >> 4 != CONNACK or answer[3]:
         link.close()
@@ -209,10 +217,15 @@ def connect(port: int, client_id: str, *, clean_session: bool = True) -> socket.
     return link
 
 
-def connect_packet(client_id: str, *, clean_session: bool = True) -> bytes:
-    """Return a CONNECT packet without login and without a will, keepalive `KEEPALIVE_S`."""
-    flags = b"\x02" if clean_session else b"\x00"
+def connect_packet(
+    client_id: str, *, clean_session: bool = True, will: tuple[str, bytes] | None = None
+) -> bytes:
+    """Return a CONNECT packet without login, keepalive `KEEPALIVE_S`; a will is for QoS 1."""
+    flags = bytes([(0x02 if clean_session else 0) | (0x2C if will else 0)])
     body = b"".join((b"\x00\x04MQTT\x04", flags, KEEPALIVE_S.to_bytes(2), _text(client_id)))
+    if will:
+        topic, payload = will
+        body += _text(topic) + len(payload).to_bytes(2) + payload
     return b"\x10" + _as_length(len(body)) + body
 
 
