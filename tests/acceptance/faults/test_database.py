@@ -1,7 +1,10 @@
 """Rows 6 to 9 of the fault matrix: a database that is away, full, slow, locked or read-only.
 
-Row 10, a second service on one SQLite file, is in tests/integration/test_service_losses.py, and
-so is a server that is stopped at once and started again.
+Row 10, a second service on one SQLite file, is in tests/integration/test_service_losses.py.
+
+    DATABASE_AWAY_S=180 pytest tests/acceptance/faults/test_database.py -k stays_away
+
+keeps the server away for as long as the matrix says; else it is some seconds.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psutil
 import psycopg
 import pytest
 
@@ -32,6 +36,7 @@ StartKeeper = Callable[..., Keeper]
 Proxies = Callable[[int], TcpProxy]
 KEEPALIVE_S = 5
 """The least there is: the broker ends a connection that is silent for half as long again."""
+AWAY_S = float(os.environ.get("DATABASE_AWAY_S", "6"))
 KEEPALIVE = {"YIELDLINE_BROKER__KEEPALIVE_S": str(KEEPALIVE_S)}
 
 
@@ -98,6 +103,46 @@ def test_a_database_whose_connections_are_cut_at_any_moment_loses_and_doubles_no
     keeper.wait_for_receipts()
     assert service.process.stop() == 0
     assert_all_once(postgres_url, keeper.sent)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.timeout(180 + AWAY_S)
+def test_a_server_that_stays_away_is_waited_for_in_bounded_memory(
+    mosquitto_factory: Brokers,
+    start_service: StartService,
+    own_postgres_server: PostgresServer,
+) -> None:
+    """The sender has no second copy: what the service does not take, the broker keeps."""
+    broker, url = mosquitto_factory(), own_postgres_server.database()
+    bounds = {"YIELDLINE_SERVICE__PENDING_COUNT_MAX": "500"}
+    service = start_service(broker.port, url, **KEEPALIVE, **bounds)
+    service.wait_until("connected")
+    messages = [message(number, attributes={"pad": "x" * 8_000}) for number in range(6_000)]
+    with Sender(broker.port, "plc") as plc:
+        plc.send(messages[:1_000])
+        eventually_sync(lambda: count(url) == 1_000, 60)
+        before = memory_bytes(service)
+        own_postgres_server.kill()
+        killed_at = time.monotonic()
+        plc.send(messages[1_000:])  # 40 MB
+        seen = [before]
+
+        def is_long_enough() -> bool:
+            seen.append(memory_bytes(service))
+            return time.monotonic() - killed_at > AWAY_S
+
+        eventually_sync(is_long_enough, AWAY_S + 20)
+        assert service.process.exit_code is None, service.process.output
+        own_postgres_server.start()
+        eventually_sync(lambda: count(url) == len(messages), 120)
+    assert max(seen) - before < 20_000_000, "a batch in hand and 500 messages behind it, not all"
+    assert service.process.stop() == 0
+    assert_all_once(url, {key_of(each) for each in messages})
+
+
+def memory_bytes(service: Service) -> int:
+    return int(psutil.Process(service.process.pid).memory_info().rss)
 
 
 # -- row 7 -----------------------------------------------------------------------------------------
