@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.agent_floor import Floor
 from tests.support.edge import Agent, TinyService
 from tests.support.links import Script, scripted_brokers
 from tests.support.mosquitto import Mosquitto
 from tests.support.postgres import PostgresServer
+from tests.support.random_history import History, fill
 from tests.support.stored import Stored, migrate
 
 
@@ -29,6 +31,16 @@ async def agent(
     yield made
     for process in made.processes:
         process.stop()
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> Iterator[Floor]:
+    """A log in a folder of its own, and a spool."""
+    made = Floor(tmp_path)
+    (tmp_path / "logs").mkdir()
+    made.log = tmp_path / "logs/a.log"
+    yield made
+    made.spool.close()
 
 
 @pytest.fixture
@@ -74,3 +86,17 @@ def stored(store_url: str) -> Iterator[Stored]:
     store = Stored(store_url)
     yield store
     store.close()
+
+
+@pytest.fixture(scope="session")
+def history(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[History]:
+    """One random history in both databases, to be read only."""
+    sqlite = Stored(f"sqlite:///{tmp_path_factory.mktemp('analysis') / 'yieldline.db'}")
+    postgres = Stored(request.getfixturevalue("postgres_server").database())
+    runs = fill(sqlite)
+    ids = {other.run_id: run.run_id for run, other in zip(runs, fill(postgres), strict=True)}
+    yield History(sqlite.database, postgres.database, runs, ids)
+    sqlite.close()
+    postgres.close()

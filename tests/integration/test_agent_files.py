@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,6 @@ from edge_agent.config import Config, SourceSettings
 from edge_agent.reader import Reader
 from edge_agent.spool import Spool
 from tests.support.agent_floor import Floor, line
-
-
-@pytest.fixture
-def floor(tmp_path: Path) -> Iterator[Floor]:
-    made = Floor(tmp_path)
-    (tmp_path / "logs").mkdir()
-    made.log = tmp_path / "logs/a.log"
-    yield made
-    made.spool.close()
 
 
 def watching(floor: Floor, pattern: str = "*.log", **more: Any) -> Reader:  # noqa: ANN401

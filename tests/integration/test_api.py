@@ -1,44 +1,24 @@
-"""The HTTP API, asked over a real port, on a real database and a real broker."""
+"""The HTTP API, asked over a real port, on a real database: what it answers, and its papers."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
 import orjson
 import pytest
-import websockets
 
 from broker.answers import Rejection, Result
-from broker.envelopes import Outgoing
-from broker.link import Connection
-from broker.settings import Settings
 from service.store.audit import Change, record
 from service.store.queries.results import results_by_ids
-from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.stored import NOON, Stored, run_message
-from tests.support.waiting import eventually
-from tests.support.web import Web, serving
-from ui import body
+from tests.support.web import Web, problem_of, serving, settings_of
 from ui.api.shadows import ShadowPage
 
 
 @pytest.fixture
 def store_url(sqlite_store_url: str) -> str:
     return sqlite_store_url
-
-
-def settings_of(url: str, broker_port: int, root: str = "factory/v1") -> Settings:
-    return Settings.model_validate(
-        {
-            "broker": {"port": broker_port, "retry_delay_max_s": 0.2, "connect_timeout_s": 1},
-            "database": {"url": url},
-            "topics": {"template": f"{root}/{{line}}/{{machine_id}}/{{channel}}"},
-        }
-    )
 
 
 @pytest.fixture
@@ -48,18 +28,7 @@ async def web(stored: Stored) -> AsyncIterator[Web]:
         yield web
 
 
-def problem_of(response: httpx.Response, status: int) -> dict[str, Any]:
-    """Return the problem document that a response must be."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = response.json()
-    assert problem["status"] == status
-    assert problem["title"]
-    assert problem["detail"].endswith(".")
-    return problem
-
-
-# -- results -------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------
 
 
 async def test_results_are_paged_from_the_newest_by_cursor(stored: Stored, web: Web) -> None:
@@ -131,26 +100,6 @@ async def test_the_ranges_of_the_pages_are_told(web: Web) -> None:
     assert items[1]["until"] == items[0]["since"]
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("limit=0", "limit"),
-        ("limit=1001", "limit"),
-        ("cursor=x", "cursor"),
-        ("since=yesterday", "since"),
-        ("outcome=GOOD", "outcome"),
-        ("agrees=perhaps", "agrees"),
-        ("machine=M1", "machine"),
-        ("since=0001-01-01T00:00:00%2B05:00", "since"),
-    ],
-)
-async def test_a_wrong_parameter_is_a_problem_that_names_it(
-    web: Web, query: str, field: str
-) -> None:
-    problem = problem_of(await web.client.get(f"/api/v1/results?{query}"), 422)
-    assert field in problem["detail"]
-
-
 async def test_one_run_has_all_its_measurements_and_its_message(stored: Stored, web: Web) -> None:
     steps = [{"test_step": f"s{at}", "measured_value": at, "high": 1000} for at in range(120)]
     payload = orjson.dumps(run_message("A", steps=steps), option=orjson.OPT_INDENT_2)
@@ -167,136 +116,7 @@ async def test_one_run_has_all_its_measurements_and_its_message(stored: Stored, 
     assert message.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/api/v1/results/99",
-        "/api/v1/results/99/message",
-        "/api/v1/units/never",
-        "/api/v1/machines/never",
-        "/api/v1/rejections/99",
-        "/api/v1/rejections/99/bytes",
-        "/api/v1/nothing",
-        "/api/v2/results",
-        "/schemas/nothing.json",
-    ],
-)
-async def test_what_does_not_exist_is_a_404_problem(web: Web, path: str) -> None:
-    problem_of(await web.get(path), 404)
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/healthz", "/readyz", "/metrics", "/openapi.json", "/api/v1/nowhere", "/api/v1/export.csv"],
-)
-async def test_head_answers_like_get_without_a_body(web: Web, path: str) -> None:
-    got, head = await web.get(path), await web.client.head(path)
-    assert (head.status_code, head.content) == (got.status_code, b"")
-    assert head.headers["content-type"] == got.headers["content-type"]
-
-
-async def test_head_of_a_stream_ends_it(web: Web) -> None:
-    head = await web.client.head("/api/v1/live", timeout=10)
-    assert head.headers["content-type"].startswith("text/event-stream")
-    await eventually(lambda: web.state.viewer_count == 0)
-    assert (await web.get("/healthz")).status_code == 200  # on the same connection
-
-
-async def test_a_wrong_method_is_a_405_problem(web: Web) -> None:
-    problem_of(await web.client.get("/ingest"), 405)
-    for path in ("/api/v1/results", "/healthz", "/readyz", "/metrics"):
-        refused = await web.client.request("TRACE", path)
-        assert "It takes GET, HEAD." in problem_of(refused, 405)["detail"]
-        assert refused.headers["allow"] == "GET, HEAD"
-    refused = await web.client.put("/api/v1/shadow")
-    assert refused.headers["allow"] == "GET, HEAD, POST, DELETE"
-
-
-async def test_a_body_that_is_not_sent_as_json_is_told_which_header_it_lacks(web: Web) -> None:
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl -d sends
-    response = await web.client.post(
-        "/api/v1/rulebooks/check", content=b'{"toml": ""}', headers=headers
-    )
-    detail = problem_of(response, 422)["detail"]
-    assert detail.startswith("body: Input should be")
-    assert detail.endswith("Send JSON, with Content-Type: application/json.")
-
-
-async def test_a_parameter_that_does_not_exist_is_said_in_plain_words(web: Web) -> None:
-    problem = problem_of(await web.get("/api/v1/results", machine="M1"), 422)
-    assert problem["detail"].startswith("machine: is not known in the query.")
-
-
-async def test_what_is_missing_is_named_with_its_place_and_what_to_do(web: Web) -> None:
-    problem = problem_of(await web.get("/api/v1/units/SN-1/check"), 422)
-    words = "it is missing. Add it to the query of the address"
-    assert problem["detail"] == f"product_id: {words}; procedure: {words}."
-    assert [(each["where"], each["field"]) for each in problem["errors"]] == [
-        ("query", "product_id"),
-        ("query", "procedure"),
-    ]
-    nothing = problem_of(await web.client.post("/api/v1/rulebooks/check"), 422)
-    send = "body: it is missing. Send JSON, with Content-Type: application/json."
-    assert nothing["detail"] == send
-    empty = problem_of(await web.client.post("/api/v1/rulebooks/check", json={}), 422)
-    assert empty["detail"] == "toml: it is missing. Add it to the JSON that you send."
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "field"),
-    [
-        ("rulebooks/check", {"toml": "", "against": "1"}, "against"),
-        ("rulebooks/check", {"toml": "", "against": True}, "against"),
-        ("rulebooks", {"toml": "", "reason": "x", "based_on": "1"}, "based_on"),
-        ("rulebooks/backtest", {"toml": "", "golden": "true"}, "golden"),
-        ("alerts/acknowledge", {"alert_ids": ["1"]}, "alert_ids.0"),
-        ("rejections/close", {"rejection_ids": [1, "2"]}, "rejection_ids.1"),
-        ("rejections/resubmit", {"rejection_ids": [1], "force": "yes"}, "force"),
-        ("tokens", {"name": "mes", "days": "5"}, "days"),
-        ("users", {"name": "ann", "password": "x", "admin": True}, "admin"),
-    ],
-)
-async def test_text_for_a_number_or_a_field_that_is_not_known_is_no_body(
-    web: Web, path: str, body: dict[str, Any], field: str
-) -> None:
-    problem = problem_of(await web.client.post(f"/api/v1/{path}", json=body), 422)
-    assert [each["field"] for each in problem["errors"]] == [field]
-    assert problem["detail"].startswith(f"{field}: ")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"\xff", b"[" * 100_000, b'{"toml": ' + b"9" * 5_000 + b"}"],
-    ids=["bytes", "deep", "long"],
-)
-async def test_a_body_that_cannot_be_read_is_a_422_problem(web: Web, body: bytes) -> None:
-    headers = {"Content-Type": "application/json"}
-    response = await web.client.post("/api/v1/rulebooks/check", content=body, headers=headers)
-    assert "Send JSON in UTF-8" in problem_of(response, 422)["detail"]
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        f"/api/v1/audit?cursor={2**63}",
-        f"/api/v1/shadow?cursor={2**63}",
-        "/api/v1/machines/M1/history?since=2026-11-23T00:00:00Z&silent_after_s=7e42",
-        "/api/v1/machines/M1/history?since=0001-01-01T03:01:00Z",
-        "/api/v1/machines/M1/history?since=2026-11-23T00:00:00Z&until=9999-12-31T23:59:00Z",
-    ],
-)
-async def test_what_no_column_or_calendar_holds_is_a_422_problem(
-    stored: Stored, web: Web, path: str
-) -> None:
-    stored.save(run_message("A"))
-    problem_of(await web.get(path), 422)
-
-
-async def test_a_run_id_beyond_64_bits_is_a_problem(web: Web) -> None:
-    problem_of(await web.get(f"/api/v1/results/{2**70}"), 422)
-
-
-# -- units, machines, figures, rejections --------------------------------------------------------
+# -- units, machines, figures, rejections ----------------------------------------------------------
 
 
 async def test_a_unit_shows_every_attempt(stored: Stored, web: Web) -> None:
@@ -381,7 +201,7 @@ async def test_a_rejection_gives_back_its_exact_bytes(stored: Stored, web: Web) 
     problem_of(await web.get("/api/v1/rejections", code="bad"), 422)
 
 
-# -- papers --------------------------------------------------------------------------------------
+# -- papers ----------------------------------------------------------------------------------------
 
 
 async def test_the_openapi_document_resolves_and_describes_every_route(web: Web) -> None:
@@ -421,140 +241,6 @@ async def test_schemas_and_the_mqtt_side_are_served(web: Web) -> None:
         assert schema.json()["$id"] == path.removeprefix("/schemas/")
 
 
-# -- health --------------------------------------------------------------------------------------
-
-
-async def test_alive_is_not_ready(web: Web) -> None:
-    assert (await web.get("/healthz")).json() == {"status": "ok"}
-    problem = problem_of(await web.get("/readyz"), 503)
-    assert "broker" in problem["reasons"][0]
-    assert "no service has ever reported" in problem["reasons"][1]
-
-
-async def test_a_database_without_tables_is_a_503_that_says_so(sqlite_url: str) -> None:
-    async with serving(settings_of(sqlite_url, free_port())) as web:
-        problem = problem_of(await web.get("/readyz"), 503)
-        assert any("no tables of this version" in each for each in problem["reasons"])
-        problem_of(await web.get("/api/v1/results"), 503)
-        assert "yieldline_database_up 0.0" in (await web.get("/metrics")).text
-
-
-async def test_ready_needs_broker_database_and_a_service_that_is_connected(
-    stored: Stored, mosquitto_factory: Callable[..., Mosquitto]
-) -> None:
-    broker = mosquitto_factory()
-    async with serving(settings_of(stored.url, broker.port)) as web:
-        await eventually(lambda: web.state.live.connected)
-        stored.writer.report('{"connected": false, "trouble": "broker is away"}', datetime.now(UTC))
-        problem = problem_of(await web.get("/readyz"), 503)
-        assert problem["reasons"] == [
-            "yieldline-service-0 runs but is not connected: broker is away."
-        ]
-        stored.writer.report('{"connected": true}', datetime.now(UTC))
-        ready = await web.get("/readyz")
-        assert ready.status_code == 200
-        assert ready.json()["status"] == "ready"
-        stored.writer.report('{"connected": true}', datetime.now(UTC) - timedelta(seconds=30))
-        problem = problem_of(await web.get("/readyz"), 503)
-        assert "silent for 30 s" in problem["detail"]
-        broker.kill()
-        await eventually(lambda: not web.state.live.connected)
-        problem = problem_of(await web.get("/readyz"), 503)
-        assert not problem["checks"]["broker"]["ok"]
-        assert problem["checks"]["database"]["ok"]
-
-
-async def test_prometheus_sees_the_books(stored: Stored, web: Web) -> None:
-    stored.save(run_message("A"), run_message("A"), b"{")
-    text = (await web.get("/metrics")).text
-    for name, value in {"received": 3, "stored": 1, "rejected": 1, "duplicates": 1}.items():
-        assert f'yieldline_{name}_total{{line="L1",machine_id="M1"}} {value}.0' in text
-    assert "yieldline_database_up 1.0" in text
-    assert "yieldline_live_viewers 0.0" in text
-    assert "process_resident_memory_bytes" in text
-
-
-# -- live ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def live(
-    stored: Stored, mosquitto: Mosquitto, topic_root: str
-) -> AsyncIterator[tuple[Web, Connection, str]]:
-    """The API on a broker, and a connection to publish as the service would."""
-    settings = settings_of(stored.url, mosquitto.port, topic_root)
-    async with serving(settings) as web:
-        await eventually(lambda: web.state.live.connected)
-        service = Connection(settings.broker, f"{topic_root.rpartition('/')[2]}-service")
-        await service.open()
-        yield web, service, topic_root
-        await service.close()
-
-
-async def test_a_websocket_gets_results_as_they_are_published(
-    live: tuple[Web, Connection, str],
-) -> None:
-    web, service, root = live
-    url = f"ws://127.0.0.1:{web.port}/ws/live"
-    async with websockets.connect(url) as every, websockets.connect(f"{url}?machine_id=M2") as one:
-        await eventually(lambda: web.state.viewer_count == 2)
-        await service.publish(
-            [
-                Outgoing(f"{root}/L1/M1/result", b'{"run_id":1}'),
-                Outgoing(f"{root}/L1/M2/state", b'{"status":"online"}', retain=True),
-                Outgoing(f"{root}/L1/M2/result", b'{"run_id":2}'),
-            ]
-        )
-        async with asyncio.timeout(5):
-            assert [await every.recv(), await every.recv()] == ['{"run_id":1}', '{"run_id":2}']
-            assert await one.recv() == '{"run_id":2}'
-    await eventually(lambda: web.state.viewer_count == 0)
-
-
-async def test_server_sent_events_carry_results(live: tuple[Web, Connection, str]) -> None:
-    web, service, root = live
-    async with web.client.stream("GET", "/api/v1/live", params={"line": "L1"}) as response:
-        assert response.headers["content-type"].startswith("text/event-stream")
-        await eventually(lambda: web.state.viewer_count == 1)
-        await service.publish(
-            [
-                Outgoing(f"{root}/L2/M1/result", b'{"run_id":1}'),
-                Outgoing(f"{root}/L1/M1/result", b'{"run_id":2}'),
-                Outgoing(f"{root}/L1/M1/result", b'{"evil":\nevent: x\n"}'),
-            ]
-        )
-        for _ in range(3):  # no result: nothing to tell
-            await service.publish([Outgoing(f"{root}/L1/M1/rejected", b"{}")])
-        lines: list[str] = []
-        async with asyncio.timeout(5):
-            async for line in response.aiter_lines():
-                lines.append(line)
-                if line.startswith('data: "}'):
-                    break
-    assert [line for line in lines if line] == [
-        ": results as they are judged",
-        'data: {"run_id":2}',
-        'data: {"evil":',
-        "data: event: x",
-        'data: "}',
-    ]
-    await eventually(lambda: web.state.viewer_count == 0)
-
-
-async def test_streams_end_when_the_web_app_stops(
-    stored: Stored, mosquitto: Mosquitto, topic_root: str
-) -> None:
-    settings = settings_of(stored.url, mosquitto.port, topic_root)
-    loop = asyncio.get_running_loop()
-    async with serving(settings) as web:
-        socket = await websockets.connect(f"ws://127.0.0.1:{web.port}/ws/live")
-        await eventually(lambda: web.state.viewer_count == 1)
-        begun_s = loop.time()
-    assert loop.time() - begun_s < 2.5  # less than the grace of 3 s
-    with pytest.raises(websockets.ConnectionClosed):
-        await socket.recv()
-
-
 async def test_every_path_parameter_and_metric_is_in_the_documentation(
     stored: Stored, web: Web
 ) -> None:
@@ -576,19 +262,3 @@ async def test_every_path_parameter_and_metric_is_in_the_documentation(
     metrics = {line.split()[2] for line in lines if line.startswith("# TYPE yieldline_")}
     assert len(metrics) > 19
     assert [metric for metric in metrics if f"`{metric}`" not in text] == []
-
-
-async def test_no_call_takes_a_body_without_end(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "BODY_BYTES_MAX", 50_000)
-
-    async def parts() -> AsyncIterator[bytes]:
-        for _ in range(50):
-            yield b"x" * 1_001
-
-    for path in ("/api/v1/rulebooks/check", "/api/v1/users"):
-        for content in (parts(), b"x" * 50_001):
-            headers = {"Content-Type": "application/json"}
-            refused = await web.client.post(path, content=content, headers=headers)
-            assert "50,000 bytes" in problem_of(refused, 413)["detail"]
-    taken = await web.client.post("/api/v1/rulebooks/check", json={"toml": "#" * 49_000})
-    assert taken.json()["valid"]

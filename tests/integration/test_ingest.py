@@ -11,12 +11,11 @@ from broker.envelopes import Delivery
 from broker.identity import content_hash
 from broker.link import Connection
 from broker.settings import Settings
-from tests.integration.test_api import problem_of
 from tests.support.mosquitto import Mosquitto
 from tests.support.stored import Stored, run_message
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import eventually
-from tests.support.web import Web, serving
+from tests.support.web import Web, problem_of, serving
 
 FLAT = {
     "barcode": "SN-1001",

@@ -1,9 +1,7 @@
 """The watcher in real service processes: one alert, published, kept, cleared, whatever dies."""
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +13,11 @@ from broker.sections import DatabaseSettings
 from service.commands.alerts import acknowledge_alerts
 from service.store.database import Database
 from tests.support.mosquitto import Mosquitto
-from tests.support.processes import PYTHON, YIELDLINE, Process
+from tests.support.processes import PYTHON
 from tests.support.raw_mqtt import Listener, Sender, connect, publish_packet
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import eventually_sync
-
-Brokers = Callable[..., Mosquitto]
-ALERTS = "factory/v1/+/+/alert"
-MARKER = "factory/v1/marker/marker/alert"
-
-
-class Service:
-    """One `yieldline service` that looks for trouble all the time; its log lines are JSON."""
-
-    command: tuple[str, ...] = (YIELDLINE, "service")
-
-    def __init__(self, folder: Path, port: int, database_url: str, **more: str) -> None:
-        environment = {
-            "YIELDLINE_BROKER__PORT": str(port),
-            "YIELDLINE_BROKER__RETRY_DELAY_MAX_S": "0.5",
-            "YIELDLINE_BROKER__PUBLISH_TIMEOUT_S": "2",
-            "YIELDLINE_DATABASE__URL": database_url,
-            "YIELDLINE_SERVICE__RETRY_DELAY_MAX_S": "0.5",
-            "YIELDLINE_ALERTS__CHECK_S": "0.1",
-            "YIELDLINE_PLANT__TARGET_FPY_PERCENT": "0",  # most tests are not about yields
-            "YIELDLINE_LOG__JSON_LINES": "true",
-            **more,
-        }
-        self.process = Process(self.command, environment=environment, directory=folder)
-
-    def wait_for(self, event: str) -> None:
-        self.process.wait_for(f'"{event}"', 30)
+from tests.support.watching import Brokers, Ear, Service, alerts_of, kept, rows, run, send
 
 
 @pytest.fixture
@@ -62,66 +34,6 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     for service in services:
         service.process.stop()
         assert "Traceback" not in service.process.output
-
-
-class Ear(Listener):
-    """Hears the alert topics from now on, and what the broker has kept."""
-
-    def __init__(self, broker: Mosquitto, client_id: str = "integrator") -> None:
-        super().__init__(broker.port, client_id, ALERTS)
-
-    def bodies(self) -> list[dict[str, Any] | None]:
-        """What was said; None is an empty body."""
-        heard = [each for each in list(self.heard) if each.topic != MARKER]
-        return [orjson.loads(each.payload) if each.payload else None for each in heard]
-
-    def states(self) -> list[str | None]:
-        return [each and each["state"] for each in self.bodies()]
-
-    def wait_for(self, *states: str | None) -> list[dict[str, Any] | None]:
-        eventually_sync(lambda: self.states() == list(states), 20, saw=self.bodies)
-        return self.bodies()
-
-
-def kept(broker: Mosquitto) -> list[dict[str, Any]]:
-    """What a newcomer hears; a marker of our own ends the wait."""
-    with Ear(broker, "newcomer") as ear:
-        with Sender(broker.port, "marker") as sender:
-            sender.send([(MARKER, b"")])
-        eventually_sync(lambda: any(each.topic == MARKER for each in list(ear.heard)))
-        return [each for each in ear.bodies() if each]
-
-
-def run(number: int, value: float, barcode: str | None = None) -> tuple[str, bytes]:
-    now = datetime.now(UTC).isoformat()
-    body = {
-        "message_id": f"m-{number}-{now}",
-        "barcode": barcode or f"SN-{number}",
-        "product_id": "P",
-        "test_step": "vcc",
-        "measured_value": value,
-        "low": 4.75,
-        "timestamp": now,
-    }
-    return "factory/v1/L1/M1/test", orjson.dumps(body)
-
-
-def send(broker: Mosquitto, *values: float) -> None:
-    with Sender(broker.port, "machine") as sender:
-        for number, value in enumerate(values):
-            sender.send([run(number, value)])
-
-
-def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
-    database = Database(DatabaseSettings(url=url))  # type: ignore[arg-type]
-    with database.reading() as session:
-        found = [tuple(row) for row in session.connection().exec_driver_sql(sql)]
-    database.dispose()
-    return found
-
-
-def alerts_of(url: str) -> list[tuple[Any, ...]]:
-    return rows(url, "SELECT kind, state FROM alert ORDER BY id")
 
 
 # -- the way of one alert --------------------------------------------------------------------------
@@ -207,6 +119,9 @@ def test_a_last_will_is_an_alert_and_many_are_one(
         assert (alone["kind"], alone["subject"]["machine"]) == ("offline", "M0")
 
 
+# -- what dies -------------------------------------------------------------------------------------
+
+
 def say(broker: Mosquitto, states: dict[str, str]) -> None:
     """Let machines say a retained state."""
     link = connect(broker.port, "states")
@@ -219,9 +134,6 @@ def say(broker: Mosquitto, states: dict[str, str]) -> None:
     while confirmed < 4 * len(states):
         confirmed += len(link.recv(4096))
     link.close()
-
-
-# -- what dies -------------------------------------------------------------------------------------
 
 
 @pytest.mark.postgres
@@ -399,115 +311,3 @@ def test_without_alerts_and_summaries_nobody_watches(
     eventually_sync(lambda: rows(sqlite_url, "SELECT count(*) FROM run") == [(1,)])
     assert service.process.stop() == 0
     assert '"watching"' not in service.process.output
-
-
-# -- notifications ---------------------------------------------------------------------------------
-
-
-class Receiver:
-    """A web hook on loopback; answers 500 as often as it is told to."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.calls = 0
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.calls += 1
-                is_ok = receiver.calls > failures
-                if is_ok:
-                    receiver.bodies.append(orjson.loads(body))
-                self.send_response(200 if is_ok else 500)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def failing_receiver() -> Iterator[Receiver]:
-    made = Receiver(failures=1)
-    yield made
-    made.close()
-
-
-def hooks(*ports: int) -> str:
-    return orjson.dumps([f"json://hook:secret@127.0.0.1:{port}/" for port in ports]).decode()
-
-
-def test_a_new_alert_is_notified_once_and_the_password_is_nowhere(
-    mosquitto_factory: Brokers,
-    start: Callable[..., Service],
-    sqlite_url: str,
-    receiver: Receiver,
-    tmp_path: Path,
-) -> None:
-    broker = mosquitto_factory()
-    (tmp_path / "notify_urls").write_text("\n".join(orjson.loads(hooks(receiver.port, 9))))
-    from_file = {"YIELDLINE_ALERTS__NOTIFY_URLS_FILE": "notify_urls"}
-    service = start(broker, sqlite_url, YIELDLINE_PLANT__NAME="Plant 7", **from_file)
-    service.wait_for("watching")
-    send(broker, 4.0, 4.0, 4.0)
-    service.wait_for("notification_failed")
-    eventually_sync(lambda: len(receiver.bodies) == 1)
-    (told,) = receiver.bodies
-    assert told["title"] == "Plant 7: critical alert"
-    assert told["message"].startswith("critical: vcc failed first in 3 runs in a row at M1.")
-    eventually_sync(
-        lambda: (
-            rows(sqlite_url, "SELECT action FROM alert_event ORDER BY id")
-            == [("opened",), ("notified",)]
-        )
-    )
-    assert service.process.stop() == 0
-    assert len(receiver.bodies) == 1
-    assert "secret" not in service.process.output
-
-
-def test_a_notification_that_fails_is_tried_again_and_holds_nothing_up(
-    mosquitto_factory: Brokers,
-    start: Callable[..., Service],
-    sqlite_url: str,
-    failing_receiver: Receiver,
-) -> None:
-    broker = mosquitto_factory()
-    service = start(broker, sqlite_url, YIELDLINE_ALERTS__NOTIFY_URLS=hooks(failing_receiver.port))
-    with Ear(broker) as ear:
-        send(broker, 4.0, 4.0, 4.0)
-        service.wait_for("notification_failed")
-        ear.wait_for("open")
-        eventually_sync(lambda: len(failing_receiver.bodies) == 1, 20)
-
-
-def test_what_is_less_bad_than_the_settings_say_is_not_notified(
-    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str, receiver: Receiver
-) -> None:
-    broker = mosquitto_factory()
-    urls = hooks(receiver.port)
-    start(broker, sqlite_url, YIELDLINE_ALERTS__NOTIFY_URLS=urls)
-    with Ear(broker) as ear, Sender(broker.port, "machine") as sender:
-        sender.send([run(each, 5.0, "SN-1") for each in range(4)])
-        (again,) = ear.wait_for("open")
-        assert again
-        assert (again["kind"], again["severity"]) == ("retests", "minor")
-        send(broker, 4.0, 4.0, 4.0)
-        eventually_sync(lambda: len(receiver.bodies) == 1, saw=lambda: receiver.bodies)
-    assert receiver.bodies[0]["title"] == "Plant: critical alert"

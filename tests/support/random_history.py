@@ -1,15 +1,21 @@
 """One random history of runs as both databases hold it, and as brute force sees it."""
 
+import math
 import random
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import pytest
+
+from broker.messages import Outcome
 from service.core.lookup import Rulebook
 from service.core.records import JudgedRun
 from service.rulebook import parse_rulebook
 from service.store.database import Database
+from service.store.queries.filters import Filters
 from tests.support.stored import NOON, Stored, run_message
 
+HOUR = timedelta(hours=1)
 RUNS = 500
 RULES = """
 [[rule]]
@@ -133,3 +139,35 @@ def fill(stored: Stored) -> list[Kept]:
         kept += [Kept(each.run_id, each.judged) for each in saved.runs]
     assert len(kept) == RUNS
     return sorted(kept, key=lambda run: (run.started_at, run.run_id))
+
+
+FILTERS = {
+    "everything": Filters(),
+    "product": Filters(product_id="P1"),
+    "machine, odd ends": Filters(
+        machine_id="M1", product_id="P2", since=NOON - HOUR * 1.3, until=NOON + HOUR * 1.7
+    ),
+    "procedure": Filters(procedure="EOL", line="L0"),
+    "operator": Filters(operator="bob", product_id="P1"),
+    "fixture and outcome": Filters(fixture="F1", outcome=Outcome.FAIL),
+    "golden": Filters(golden=True),
+    "nothing": Filters(product_id="P9"),
+}
+"""What of it may be asked for."""
+each_filter = pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
+
+
+def assert_same(one: Any, other: Any, where: str = "") -> None:  # noqa: ANN401 - JSON
+    """Compare two answers; their sums may have been added up in another order."""
+    if isinstance(one, float) and isinstance(other, float):
+        assert math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key, value in one.items():
+            assert_same(value, other[key], f"{where}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for index, pair in enumerate(zip(one, other, strict=True)):
+            assert_same(*pair, f"{where}[{index}]")
+    else:
+        assert (type(one), one) == (type(other), other), where

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import uvicorn
@@ -54,3 +55,25 @@ async def serving(settings: Settings) -> AsyncIterator[Web]:
             state.stopping.set()
             server.should_exit = True
             await task
+
+
+def settings_of(url: str, broker_port: int, root: str = "factory/v1") -> Settings:
+    """Return the settings of a database and a broker's port, of which nobody need be there."""
+    return Settings.model_validate(
+        {
+            "broker": {"port": broker_port, "retry_delay_max_s": 0.2, "connect_timeout_s": 1},
+            "database": {"url": url},
+            "topics": {"template": f"{root}/{{line}}/{{machine_id}}/{{channel}}"},
+        }
+    )
+
+
+def problem_of(response: httpx.Response, status: int) -> dict[str, Any]:
+    """Return the problem document that a response must be."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"].endswith(".")
+    return problem
