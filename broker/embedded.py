@@ -30,6 +30,8 @@ _MOSQUITTO_PLACES = (
     r"C:\Program Files\mosquitto",
 )
 _PROBE_TIMEOUT_S = 1.0
+_LOOK_S = 1.0
+_SILENCE_S = 5.0  # twice so long, and it is not busy but gone
 _CONNACK = 0x20
 
 
@@ -238,6 +240,11 @@ def _run_embedded(port: int) -> int:
         raise BrokerUnavailable(
             f"the embedded broker cannot listen on 127.0.0.1:{port} ({error})."
         ) from error
-    while not stop.wait(0.5):  # a timeout, because Windows hears Ctrl-C only between waits
-        pass
+    while not stop.wait(_LOOK_S):  # a timeout, because Windows hears Ctrl-C only between waits
+        if not any(broker_answers("127.0.0.1", port, _SILENCE_S) for _ in range(2)):
+            raise BrokerUnavailable(
+                f"the embedded broker on 127.0.0.1:{port} answers nobody any more and ends: so it"
+                " does when one who shares a subscription goes with messages in hand. Start it"
+                " again, or install Mosquitto."
+            )
     return 0

@@ -80,7 +80,6 @@ class Reader:
         self._reading: tuple[Key, int] | None = None  # and how long it is
         self._troubles = Troubles()
         self._round = 0
-        self.is_spool_full = False
         self.has_failed = False
         """A file or folder could not be read, at least once."""
 
@@ -287,7 +286,6 @@ class Reader:
 
     def _keep(self, batch: Batch, place: Place, known: KnownFile) -> int:
         file_id = self._spool.commit(batch, place, known)
-        self.is_spool_full = False
         self._troubles.clear((batch.machine_id, _SPOOL))
         self._troubles.begin(batch.machine_id, place.path)  # it still answers
         if self._reading:
@@ -300,7 +298,6 @@ class Reader:
         """Wait with all files closed until a receipt has come, or a moment for the disk's sake."""
         self._troubles.say((machine_id, _SPOOL), str(error))
         self._troubles.end()
-        self.is_spool_full = True
         self._on_commit()  # somebody has to send what is there
         held, until = self._spool.payload_bytes, time.monotonic() + _FULL_RETRY_S
         while self._spool.payload_bytes >= held and time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""A rulebook as text: TOML in, rules out, and back. Every fault is one sentence.
+"""A rulebook as text: TOML in, rules out. Every fault is one sentence.
 
 The text is what people write and what the store keeps per version; `Rulebook` in service/core is
 what judges. No I/O here either: reading the file is the caller's.
@@ -8,8 +8,7 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from broker.errors import RulebookError
@@ -35,9 +34,8 @@ _KEYS: Final = (
     "marginal_percent",
     "severity",
 )
-"""Every key of a rule, in the order in which it is written."""
+"""Every key of a rule, in the order in which a fault lists them."""
 _LIMITS: Final = frozenset({"comparator", "low", "high", "nominal"})
-_DEFAULTS: Final[Mapping[str, object]] = {each.name: each.default for each in fields(Rule)}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KEY_PARTS_MAX: Final = 20
 _KEY_PART: Final = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
@@ -83,14 +81,6 @@ def parse_rulebook(text: str, origin: str) -> tuple[Rule, ...]:
     _check_ids(rules, origin)
     _check_ties(rules, origin)
     return rules
-
-
-def format_rulebook(rules: Iterable[Rule]) -> str:
-    """Write rules as TOML, in order, leaving out what has its default.
-
-    `parse_rulebook` reads the same rules back.
-    """
-    return "\n".join(_format_rule(rule) for rule in rules)
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -239,37 +229,3 @@ def _check_ties(rules: Sequence[Rule], origin: str) -> None:
         f"{origin}, rule {one.id!r}: ties with rule {other.id!r}, both apply to some measurement"
         " and neither is more specific. Make a selector of one exact or longer."
     )
-
-
-# -- writing -------------------------------------------------------------------------------------
-
-
-def _format_rule(rule: Rule) -> str:
-    lines = ["[[rule]]"]
-    for key in _KEYS:
-        value = getattr(rule, key)
-        if key == "units" and value:
-            lines.append(f"units = {_format_table(value)}")
-        elif key in {"id", "comparator"} or value != _DEFAULTS[key]:
-            lines.append(f"{key} = {_format_value(value)}")
-    return "\n".join([*lines, ""])
-
-
-def _format_value(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_format_value, value))}]"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + _CONTROL.sub(_escape, escaped) + '"'
-
-
-def _format_table(pairs: Sequence[tuple[str, str]]) -> str:
-    inside = ", ".join(f"{_format_value(key)} = {_format_value(value)}" for key, value in pairs)
-    return f"{{ {inside} }}"
-
-
-def _escape(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"

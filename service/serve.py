@@ -18,7 +18,7 @@ from broker.settings import Settings
 from service import rules_in_force
 from service.checker import Checker
 from service.commands.rulebooks import load_rules_file
-from service.core.lookup import Rulebook
+from service.core.lookup import NO_RULES, Rulebook
 from service.pipeline import Pipeline
 from service.pulse import Pulse
 from service.store.database import Database
@@ -104,7 +104,7 @@ def prepare(settings: Settings, database: Database, pulse: Pulse) -> Rulebook:
             file=str(settings.rules.file),
             consequence="the machines' own verdicts and limits decide",
         )
-        return Rulebook(0, ())
+        return NO_RULES
     return rules_in_force.as_rulebook(stored)
 
 

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from broker.errors import RulebookError
 from service.core.decode import decode_stored
-from service.core.lookup import Rulebook
+from service.core.lookup import NO_RULES, Rulebook
 from service.core.records import DecodedRun
 from service.rulebook import parse_rulebook
 from service.store.database import Database
@@ -19,7 +19,7 @@ class Rulebooks:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[int, Rulebook] = {0: Rulebook(0, ())}
+        self._known: dict[int, Rulebook] = {0: NO_RULES}
 
     def version(self, number: int) -> Rulebook:
         """Return one version; 0 has no rules.

@@ -19,7 +19,7 @@ from broker.topics import Channel, TopicTemplate
 from service.commands.drafts import rules_of
 from service.core.decode import DecodeSettings, decode
 from service.core.judge import judge
-from service.core.lookup import Rulebook
+from service.core.lookup import NO_RULES, Rulebook
 from service.core.records import DecodedRun, JudgedRun, Refused
 from service.store.audit import Change, record
 from service.store.batches import Arrival, sort_out
@@ -178,9 +178,7 @@ class _Oracle:
         )
         self._now = now
         stored = active_rulebook(database)
-        self._rulebook = (
-            Rulebook(0, ()) if stored is None else Rulebook(stored.version, rules_of(stored))
-        )
+        self._rulebook = NO_RULES if stored is None else Rulebook(stored.version, rules_of(stored))
         self._sent: dict[_Key, tuple[int, bytes]] = {}
         """What this call would have stored so far; run id 0: it has none yet."""
 

@@ -37,7 +37,7 @@ class Contest(NamedTuple):
 
 
 def find_contest(rules: Sequence[Rule], place: Place) -> Contest:
-    """Return which of the rules would judge, as `Rulebook.rule_for` finds it, and the others."""
+    """Return which of the rules would judge, as `Rulebook.scope` finds it, and the others."""
     applying = [rule for rule in rules if _applies(rule, place)]
     ranked = sorted(applying, key=specificity, reverse=True)
     if not ranked:

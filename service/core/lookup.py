@@ -69,19 +69,13 @@ class Rulebook:
         self._keys = 0
 
     def scope(self, machine_id: str, product_id: str, procedure: str) -> StepRules:
-        """Return the rules for one machine, product and procedure, by test step."""
+        """Return the rules of one machine, product and procedure: the most specific by step."""
         key = (machine_id, product_id, procedure)
         found = self._scopes.get(key)
         if found is None:
             self._count_key()
             found = self._scopes[key] = self._find_scope(product_id, procedure, machine_id)
         return found
-
-    def rule_for(
-        self, machine_id: str, product_id: str, procedure: str, test_step: str
-    ) -> Rule | None:
-        """Return the most specific rule that applies to what is sent; None if none does."""
-        return self.scope(machine_id, product_id, procedure)[test_step]
 
     def _find_scope(self, *texts: str) -> StepRules:
         matched = tuple(
@@ -125,3 +119,4 @@ class _Selectors:
 
 
 NO_RULES: Final = Rulebook(0, ())
+"""In force before the first: the machines' own verdicts and limits decide."""

@@ -35,17 +35,6 @@ class Moments(NamedTuple):
 NO_MOMENTS: Final = Moments(0, 0.0, 0.0, None, None)
 
 
-def usable(values: Iterable[object]) -> list[float]:
-    """Return, in order, those that statistics can be made of: numbers that square and add up."""
-    return [
-        float(each)
-        for each in values
-        if isinstance(each, float | int)
-        and not isinstance(each, bool)
-        and -VALUE_MAX < each < VALUE_MAX
-    ]
-
-
 def as_values(values: Values) -> FloatArray:
     """Return the values as one array.
 
@@ -56,7 +45,7 @@ def as_values(values: Values) -> FloatArray:
     if array.ndim != 1:
         raise ValueError(f"values have {array.ndim} dimensions: give them in a row")
     if not np.all(np.abs(array) < VALUE_MAX):
-        raise ValueError(f"a value is not below {VALUE_MAX:g}: leave it out with usable()")
+        raise ValueError(f"a value is not below {VALUE_MAX:g}: leave it out")
     return array
 
 

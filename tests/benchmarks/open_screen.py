@@ -32,6 +32,8 @@ _WARM_FRAMES, _WARM_RESULTS, _TOGETHER = 1_000, 200_000, 10_000
 _FRAMES: Final = UPDATES // MACHINES
 _MORE: Final = 1.1
 _SEEN_S: Final = 300
+_REPLAY_S: Final = 1_200
+"""A browser without a graphics card draws a frame in some tenths of a second."""
 
 
 def open_screen(rounds: int) -> Iterator[Figure]:
@@ -71,9 +73,9 @@ def _shows(browser: Browser, machine_id: str) -> bool:
 def _heaps(browser: Browser) -> tuple[float, float]:
     """Return what the page holds before the updates and after them."""
     assert browser.run(KEPT), "no frame came with results"
-    replay(browser, _WARM_FRAMES, 0, _SEEN_S)
+    replay(browser, _WARM_FRAMES, 0, _REPLAY_S)
     begun = heap_mib(browser)
-    replay(browser, _FRAMES, _WARM_FRAMES, _SEEN_S)
+    replay(browser, _FRAMES, _WARM_FRAMES, _REPLAY_S)
     return begun, heap_mib(browser)
 
 

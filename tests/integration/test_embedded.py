@@ -174,6 +174,24 @@ async def test_a_service_that_dies_with_messages_in_hand_leaves_the_embedded_bro
             stored.dispose()
 
 
+async def test_an_embedded_broker_that_fell_silent_ends_so_that_it_is_started_again(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    impatient = "import broker.embedded as e; e._SILENCE_S = 0.5" + _RUN
+    with Process([PYTHON, "-c", impatient, "embedded", str(port), tmp_path]) as process:
+        await eventually(lambda: broker_answers("127.0.0.1", port), saw=lambda: process.output)
+        settings = load_settings(flags={"broker": {"port": port}})
+        member = Connection(settings.broker, "member", clean_session=False)
+        await member.open()
+        await member.subscribe("$share/group/hello")
+        await member.publish([Outgoing("hello", b"x")])
+        await member.next_batch()
+        await member.close()  # its message is not acknowledged
+        await eventually(lambda: process.exit_code is not None, 30, saw=lambda: process.output)
+        assert f"127.0.0.1:{port} answers nobody any more and ends" in process.output
+
+
 def test_it_ends_in_good_order(kind: str, tmp_path: Path) -> None:
     port = free_port()
     with start(kind, port, tmp_path) as process:

@@ -8,9 +8,9 @@ from email import message_from_string
 
 import pytest
 
-from broker.messages import Severity
+from broker.messages import AlertState, Severity
 from broker.settings import Settings
-from service.core.alerts import AlertKind, AlertRecord, AlertState, Subject
+from service.core.alerts import AlertKind, AlertRecord, Subject
 from service.notify import Notifier, wording
 
 _ANSWERS = {b"DATA": b"354 go on", b"QUIT": b"221 bye"}

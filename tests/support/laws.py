@@ -9,9 +9,10 @@ from service.core.expressions import Expression
 from service.core.judge import judge
 from service.core.lookup import Rulebook
 from service.core.records import Refused
-from service.rulebook import format_rulebook, parse_rulebook
+from service.rulebook import parse_rulebook
 from tests.support.core import NOW, RUN, SETTINGS, TOPIC, understood
 from tests.support.measured import MEASURED_RUN
+from tests.support.rulebook_text import format_rulebook
 
 _RUN = understood(RUN)
 _CLIENT_ID = "yieldline-agent-1"
@@ -28,13 +29,13 @@ def check_decoding(payload: bytes, topic: str = TOPIC) -> None:
 
 
 def check_rulebook(text: str) -> None:
-    """It is refused in one sentence, or judges, and survives export and import."""
+    """It is refused in one sentence, or judges, and is read back as it was written."""
     try:
         rules = parse_rulebook(text, "rules.toml")
     except RulebookError as error:
         _check_sentence(str(error))
         return
-    assert parse_rulebook(format_rulebook(rules), "export.toml") == rules
+    assert parse_rulebook(format_rulebook(rules), "written.toml") == rules
     judge(_RUN, Rulebook(1, rules))
 
 

@@ -1,6 +1,7 @@
 """Who may come in, as values: the policy, the routes, logins, tries, headers."""
 
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ui.access.routes import RULES, SOCKET, find_need, is_page
 from ui.access.secret import read_secret
 from ui.access.sessions import Lasting, Login, Session, renewed, sign, verify
 
+NICEGUI = f"/_nicegui/{version('nicegui')}"
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 SECRET = bytes(range(32))
 ANN = Login("ann", 3, NOW + timedelta(microseconds=7))
@@ -104,6 +106,14 @@ def test_the_host_of_an_address_is_found(netloc: str, host: str) -> None:
         ("GET", "/api/v1/results/7", Need(Role.VIEWER)),
         ("GET", "/api/v1/tokens", Need(Role.ADMIN)),
         ("GET", "/api/v1/tokens\n", Need(Role.ADMIN)),
+        ("GET", f"{NICEGUI}/static/x.js", None),
+        ("GET", f"{NICEGUI}/esm/nicegui-echart/dist/x.js", None),
+        ("GET", f"{NICEGUI}/nothing", Need(Role.VIEWER)),
+        ("GET", f"{NICEGUI}/static", Need(Role.VIEWER)),
+        ("GET", f"{NICEGUI}/libraries/a\nb", Need(Role.VIEWER)),
+        ("GET", f"{NICEGUI}/resources/key", Need(Role.VIEWER)),
+        ("GET", f"{NICEGUI}/dynamic_resources/a/b", Need(Role.VIEWER)),
+        ("GET", "/_nicegui/0.0/static/x.js", Need(Role.VIEWER)),
         ("GET", "/units/a/b", Need(Role.VIEWER)),
         ("GET", "/wall", Need(Role.VIEWER, Scope.WALL)),
         ("GET", "/wallpaper", Need(Role.VIEWER)),

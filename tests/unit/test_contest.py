@@ -62,5 +62,5 @@ def test_the_winner_is_the_rule_that_judges(
     if find_tie(rules) is not None:
         return
     book = Rulebook(1, rules)
-    judges = book.rule_for(place.machine_id, place.product_id, place.procedure, place.test_step)
+    judges = book.scope(place.machine_id, place.product_id, place.procedure)[place.test_step]
     assert find_contest(rules, place).winner is judges

@@ -22,7 +22,7 @@ def rule(name: str, **fields: object) -> Rule:
 
 
 def found(*rules: Rule, key: tuple[str, str, str, str] = KEY) -> str | None:
-    applies = Rulebook(1, rules).rule_for(*key)
+    applies = Rulebook(1, rules).scope(*key[:3])[key[3]]
     return applies.id if applies else None
 
 
@@ -107,7 +107,7 @@ def test_two_globs_meet_where_some_text_matches_both(one: str, other: str) -> No
 
 
 def test_without_rules_none_applies() -> None:
-    assert NO_RULES.rule_for(*KEY) is None
+    assert NO_RULES.scope(*KEY[:3])[KEY[3]] is None
     assert NO_RULES.version == 0
 
 
@@ -187,7 +187,7 @@ def test_the_lookup_finds_what_matching_every_rule_finds(
         best = {step: naive(rules, *scope, step) for step in sorted(WORDS)}
         for step, applies in best.items():
             is_of_machine = applies is not None and applies.expression is None
-            assert book.rule_for(*scope, step) is (applies if is_of_machine else None)
+            assert book.scope(*scope)[step] is (applies if is_of_machine else None)
         found = [each for each in best.values() if each is not None]
         assert book.scope(*scope).expressions == tuple(each for each in found if each.expression)
         assert set(book.scope(*scope).required) == {each for each in found if each.required}
@@ -197,7 +197,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "_KEYS_MAX", 100)
     book = Rulebook(1, [rule("even", test_step="*2")])
     for number in range(1_000):
-        applies = book.rule_for("M", "P", "Q", f"s{number}")
+        applies = book.scope("M", "P", "Q")[f"s{number}"]
         assert (applies is not None) is (number % 10 == 2)
     assert sum(len(scope) for scope in book._shared.values()) <= 101
 

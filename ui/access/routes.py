@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import version
 from typing import Final, NamedTuple, TypeAlias
 
 from service.commands.roles import Role, Scope
@@ -17,6 +18,7 @@ _ENGINEER: Final = Need(Role.ENGINEER)
 _ADMIN: Final = Need(Role.ADMIN)
 _WALL: Final = Need(Role.VIEWER, Scope.WALL)
 _OPEN: Final = None
+_NICEGUI: Final = f"/_nicegui/{version('nicegui')}"
 
 Rule: TypeAlias = tuple[str, str, Need | None]
 RULES: Final[tuple[Rule, ...]] = (
@@ -27,7 +29,13 @@ RULES: Final[tuple[Rule, ...]] = (
     ("POST", "/logout", _OPEN),
     ("GET", "/favicon.ico", _OPEN),
     ("GET", "/assets/**", _OPEN),
-    ("GET", "/_nicegui/**", _OPEN),  # scripts and styles, the same for everybody
+    # Scripts and styles, the same for everybody; of anything else there NiceGUI makes a page.
+    ("GET", f"{_NICEGUI}/static/{{file}}/**", _OPEN),
+    ("GET", f"{_NICEGUI}/libraries/{{file}}/**", _OPEN),
+    ("GET", f"{_NICEGUI}/components/{{file}}/**", _OPEN),
+    ("GET", f"{_NICEGUI}/resources/{{key}}/{{file}}/**", _OPEN),
+    ("GET", f"{_NICEGUI}/dynamic_resources/{{file}}", _OPEN),
+    ("GET", f"{_NICEGUI}/esm/{{key}}/{{file}}/**", _OPEN),
     # Machines and scripts.
     ("POST", "/ingest", Need(Role.ADMIN, Scope.INGEST)),
     ("GET", "/metrics", _VIEWER),
@@ -119,4 +127,4 @@ def _pattern(path: str) -> re.Pattern[str]:
 def _piece(part: str) -> str:
     if part == "/**":
         return "(?:/.*)?"
-    return "[^/]+" if part.startswith("{") else re.escape(part)
+    return r"[^/\n]+" if part.startswith("{") else re.escape(part)
