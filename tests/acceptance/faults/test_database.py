@@ -114,7 +114,8 @@ def test_a_server_that_stays_away_is_waited_for_in_bounded_memory(
     own_postgres_server: PostgresServer,
 ) -> None:
     """The sender has no second copy: what the service does not take, the broker keeps."""
-    broker, url = mosquitto_factory(), own_postgres_server.database()
+    broker = mosquitto_factory(extra=["max_inflight_messages 20000"])  # it holds nothing back
+    url = own_postgres_server.database()
     bounds = {"YIELDLINE_SERVICE__PENDING_COUNT_MAX": "500"}
     service = start_service(broker.port, url, **KEEPALIVE, **bounds)
     service.wait_until("connected")
