@@ -107,7 +107,8 @@ def find_need(method: str, path: str) -> Found:
     method = "GET" if method == "HEAD" else method
     path = path.removesuffix("\n")  # Starlette's routes end in $, which looks over a last one
     for methods, pattern, need in _compiled():
-        if method in methods and pattern.fullmatch(path):
+        is_meant = need is not _OPEN or "\n" not in path  # with one within, none of ours is open
+        if method in methods and is_meant and pattern.fullmatch(path):
             return Found(need, is_known=True)
     return Found(_UNKNOWN.get(method, _ADMIN), is_known=False)
 
@@ -127,4 +128,4 @@ def _pattern(path: str) -> re.Pattern[str]:
 def _piece(part: str) -> str:
     if part == "/**":
         return "(?:/.*)?"
-    return r"[^/\n]+" if part.startswith("{") else re.escape(part)
+    return "[^/]+" if part.startswith("{") else re.escape(part)
