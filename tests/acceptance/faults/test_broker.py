@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.keeper import Keeper, assert_all_once, books, message, query, stored
+from tests.support.keeper import (
+    Keeper,
+    assert_all_once,
+    books,
+    key_of,
+    message,
+    query,
+    stored,
+)
 from tests.support.mosquitto import Mosquitto
 from tests.support.processes import Process
 from tests.support.raw_mqtt import Listener, Sender, connect, publish_packet
@@ -87,6 +95,26 @@ def test_what_a_full_queue_drops_is_a_number_on_the_system_page_and_comes_again(
     keeper.give(*sent)
     keeper.wait_for_receipts()
     assert_all_once(sqlite_url, keeper.sent)
+
+
+def test_a_service_that_does_not_share_is_given_what_came_before_it_was_back(
+    mosquitto_factory: Brokers, start_service: StartService, sqlite_url: str
+) -> None:
+    """The sender repeats nothing. Of a shared subscription the broker's file would hold nothing."""
+    broker, alone = mosquitto_factory(persistence=True), {"YIELDLINE_SERVICE__SHARE": "false"}
+    service = start_service(broker.port, sqlite_url, **alone)
+    service.wait_until("connected")
+    sent = [message(number) for number in range(50)]
+    with Sender(broker.port, "plc") as plc:
+        plc.send(sent[:1])
+    eventually_sync(lambda: len(stored(sqlite_url)) == 1, 20)
+    assert service.process.stop() == 0
+    broker.restart()
+    with Sender(broker.port, "plc") as plc:
+        plc.send(sent[1:])
+    start_service(broker.port, sqlite_url, **alone)
+    eventually_sync(lambda: len(stored(sqlite_url)) == 50, 20)
+    assert_all_once(sqlite_url, {key_of(each) for each in sent})
 
 
 @pytest.mark.postgres
