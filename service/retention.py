@@ -16,7 +16,7 @@ from service.store.archives.turn import ArchiveBusy
 from service.store.database import Database
 from service.store.queries.base import as_time
 from service.store.queries.old_runs import Portion, horizon_us, old_portions
-from service.store.rows import microseconds
+from service.store.times import microseconds
 from service.store.writer import Writer
 
 log = structlog.get_logger()

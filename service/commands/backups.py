@@ -10,7 +10,7 @@ from service.store.backups import backup as backups
 from service.store.backups.manifest import Manifest, Progress
 from service.store.database import Database
 from service.store.queries.backups import BACKUP, RESTORE
-from service.store.rows import microseconds
+from service.store.times import microseconds
 
 
 class Asked(NamedTuple):

@@ -10,8 +10,8 @@ from service.core.rules import Rule
 from service.rulebook import parse_rulebook
 from service.store.database import Database
 from service.store.queries.base import Facts, as_time
-from service.store.queries.base import microseconds as as_microseconds
 from service.store.rulebooks import StoredRulebook, active_rulebook, rulebook
+from service.store.times import microseconds as as_microseconds
 
 _FIELDS = tuple(each.name for each in fields(Rule) if each.init)
 

@@ -11,10 +11,9 @@ from broker.messages import format_time
 from service.store.archives.archive import Archive
 from service.store.audit import Change, record
 from service.store.database import Database
-from service.store.queries.base import moment
 from service.store.queries.old_runs import OldRuns, count_old_runs, horizon_us, old_portions
 from service.store.retention import connect, forget
-from service.store.rows import microseconds
+from service.store.times import microseconds, moment
 
 
 class Pruning(NamedTuple):

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Row, func, insert, inspect, select, update
 
 from broker.errors import StoreUnavailable
 from service.store.database import Database
-from service.store.queries.base import API_TOKEN, USER_ACCOUNT, connected, microseconds, moment
+from service.store.queries.base import API_TOKEN, USER_ACCOUNT, connected
+from service.store.times import microseconds, moment
 
 
 class StoredUser(NamedTuple):

@@ -32,10 +32,9 @@ from service.store.queries.base import (
     RUN,
     UNIT,
     UNIT_HOUR,
-    microseconds,
-    moment,
     names_of,
 )
+from service.store.times import microseconds, moment
 
 _REREAD_MAX: Final = 100
 """Machines whose runs are read at one look; with more that changed each waits its turn."""

@@ -21,7 +21,8 @@ from service.core.alerts import (
     Finding,
     Subject,
 )
-from service.store.queries.base import ALERT, ALERT_EVENT, microseconds, moment
+from service.store.queries.base import ALERT, ALERT_EVENT
+from service.store.times import microseconds, moment
 
 _ROWS_MAX: Final = 500
 _IDS_MAX: Final = 10_000

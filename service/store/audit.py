@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Row, insert, select
 
 from service.store.queries.base import AUDIT
-from service.store.rows import microseconds
+from service.store.times import microseconds
 
 _CHAIN_BYTES: Final = 32
 

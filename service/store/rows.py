@@ -6,8 +6,7 @@ Written out flat, because a row is built for every measurement of every board.
 import json
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -22,9 +21,9 @@ from service.store.codes import (
 )
 from service.store.drivers import table
 from service.store.names import Names
+from service.store.times import microseconds
 
 _COMPRESS_BYTES = 2_048  # below it zlib gains less than its own time is worth
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 RUN = table(
     "run",
@@ -111,12 +110,6 @@ class RunKeys(NamedTuple):
     raw_id: int
     started_us: int
     """Not a key, but three tables want it and it takes a while to work out."""
-
-
-def microseconds(moment: datetime) -> int:
-    """Return an aware time as whole microseconds since 1970 UTC."""
-    passed = moment - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
 def names_of(judged: JudgedRun) -> Iterator[tuple[NameKind, str]]:

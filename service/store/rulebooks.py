@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, insert, select
 
 from service.store.database import Database
-from service.store.queries.base import RULEBOOK, connected, moment
-from service.store.rows import microseconds
+from service.store.queries.base import RULEBOOK, connected
+from service.store.times import microseconds, moment
 
 
 class StoredRulebook(NamedTuple):

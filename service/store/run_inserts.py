@@ -23,10 +23,10 @@ from service.store.rows import (
     RUN,
     RunKeys,
     measurement_row,
-    microseconds,
     raw_row,
     run_row,
 )
+from service.store.times import microseconds
 from service.store.unit_states import (
     UNIT_HOUR,
     UNIT_HOUR_ADD,

@@ -12,8 +12,8 @@ from service.store.codes import OUTCOME_CODE, NameKind
 from service.store.database import Database
 from service.store.drivers import Driver, table
 from service.store.names import Names
-from service.store.queries.base import SHADOW, connected, moment
-from service.store.rows import microseconds
+from service.store.queries.base import SHADOW, connected
+from service.store.times import microseconds, moment
 
 _VERDICT = table(
     "shadow_verdict", shadow_id="int4", run_id="int8", outcome="int2", first_failure="int4"

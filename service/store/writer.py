@@ -33,9 +33,10 @@ from service.store.drivers import Driver, PostgresDriver, SqliteDriver
 from service.store.names import Names
 from service.store.queries.old_runs import Portion
 from service.store.rejections import insert_rejections, storable
-from service.store.rows import microseconds, names_of
+from service.store.rows import names_of
 from service.store.run_inserts import insert_runs
 from service.store.shadows import keep_shadowed
+from service.store.times import microseconds
 
 _NOT_STORABLE = (*ROW_ERRORS, OverflowError, UnicodeError)
 _CLASHES_MAX = 5

@@ -19,7 +19,7 @@ from service.store.archives.turn import ArchiveBusy, archiving
 from service.store.queries.changes import list_changes
 from service.store.queries.old_runs import horizon_us, old_portions
 from service.store.queries.run_details import raw_message, run_details
-from service.store.rows import microseconds
+from service.store.times import microseconds
 from tests.support.processes import YIELDLINE, Process
 from tests.support.stored import NOON, Stored, run_message
 

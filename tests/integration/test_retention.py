@@ -19,7 +19,7 @@ from service.store.queries.changes import first_forged_change, list_changes
 from service.store.queries.figures import figures
 from service.store.queries.filters import Filters
 from service.store.queries.old_runs import horizon_us, old_portions
-from service.store.rows import microseconds
+from service.store.times import microseconds
 from tests.support.mosquitto import Mosquitto
 from tests.support.processes import YIELDLINE, Process
 from tests.support.stored import NOON, Stored, run_message

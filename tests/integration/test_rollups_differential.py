@@ -25,7 +25,7 @@ from service.store.queries.old_runs import (
     old_portions,
 )
 from service.store.retention import connect, forget
-from service.store.rows import microseconds
+from service.store.times import microseconds
 from tests.support.stored import NOON, Stored, run_message
 
 Rows = list[dict[str, Any]]

@@ -15,7 +15,8 @@ from service.core.rules import Rule
 from service.store.codes import HOUR_US
 from service.store.names import Names
 from service.store.rollups import RUN_HOUR, RUN_HOUR_DETAIL, STEP_HOUR, RollUps, roll_up
-from service.store.rows import RunKeys, microseconds, names_of
+from service.store.rows import RunKeys, names_of
+from service.store.times import microseconds
 from tests.support.core import RUN, judge_content, run_with
 
 START = datetime.fromisoformat(RUN["started_at"])

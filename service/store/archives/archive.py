@@ -19,8 +19,8 @@ from service.store.archives.rows import Batch, read, schema
 from service.store.archives.turn import archiving
 from service.store.database import Database
 from service.store.exports.parquet_file import need_pyarrow
-from service.store.queries.base import moment
 from service.store.queries.old_runs import Portion
+from service.store.times import moment
 
 _RUNS_A_FILE: Final = 200_000
 _BYTES_A_FILE: Final = 256_000_000

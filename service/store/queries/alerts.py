@@ -18,11 +18,11 @@ from service.store.queries.base import (
     Facts,
     as_time,
     connected,
-    microseconds,
     names_of,
 )
 from service.store.queries.filters import Condition, before, encode_cursor
 from service.store.queries.results import LIMIT_MAX
+from service.store.times import microseconds
 
 _RINGING_MAX = 3
 _LIVING = (AlertState.OPEN, AlertState.ACKNOWLEDGED, AlertState.SHELVED)

@@ -8,7 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from service.store.database import Database
-from service.store.queries.base import AUDIT, Facts, as_time, connected, moment
+from service.store.queries.base import AUDIT, Facts, as_time, connected
+from service.store.times import moment
 
 BACKUP: Final = "backup"
 RESTORE: Final = "restore"

@@ -3,7 +3,6 @@
 import contextlib
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Integer, Table, literal_column, select
@@ -12,6 +11,7 @@ from broker.messages import format_time
 from service.store import tables
 from service.store.codes import HOUR_US, NameKind
 from service.store.database import Database
+from service.store.times import moment
 
 Facts: TypeAlias = dict[str, Any]
 """One answer as JSON knows it, in the words of the contract."""
@@ -41,8 +41,6 @@ OUTBOX: Final[Table] = _TABLES["outbox"]
 USER_ACCOUNT: Final[Table] = _TABLES["user_account"]
 API_TOKEN: Final[Table] = _TABLES["api_token"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _NAMES_MAX = 500_000  # as the writer's: names are few, unless a sender misuses them
 _LOOKED_UP_MAX = 10_000  # ids of one statement; SQLite takes 32,766 values
 
@@ -59,20 +57,6 @@ def connected(database: Database) -> Iterator[Connection]:
 def as_time(microseconds: int | None) -> str | None:
     """Return a stored time as UTC text with Z."""
     return None if microseconds is None else format_time(moment(microseconds))
-
-
-def moment(microseconds: int) -> datetime:
-    """Return a stored time as an aware datetime, exact to the microsecond."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
-LAST_US: Final = 253_402_300_799_999_999
-"""The last moment that a datetime holds."""
-
-
-def microseconds(moment_: datetime) -> int:
-    """Return an aware datetime as the tables hold it."""
-    return (moment_ - _EPOCH) // _MICROSECOND
 
 
 SLOTS: Final[Mapping[str, int]] = {"hour": HOUR_US, "quarter": HOUR_US // 4}

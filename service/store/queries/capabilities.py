@@ -15,10 +15,11 @@ from service.core.intervals import Estimate
 from service.core.series import LimitUse, Series, series_of
 from service.core.sigmas import SigmaMethod
 from service.store.database import Database
-from service.store.queries.base import Facts, as_time, connected, moment
+from service.store.queries.base import Facts, as_time, connected
 from service.store.queries.censoring import missing_in_failures
 from service.store.queries.filters import Filters
 from service.store.queries.step_values import VALUES_MAX, FoundValues, newest_values
+from service.store.times import moment
 
 _INDICES = ("cp", "cpk", "pp", "ppk")
 

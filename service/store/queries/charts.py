@@ -18,10 +18,11 @@ from service.core.spc import (
 )
 from service.core.spc_rules import NELSON, WESTERN_ELECTRIC, ChartRule, ChartSignal, find_signals
 from service.store.database import Database
-from service.store.queries.base import Facts, as_time, microseconds
+from service.store.queries.base import Facts, as_time
 from service.store.queries.capabilities import head_of
 from service.store.queries.filters import Filters
 from service.store.queries.step_values import VALUES_MAX, newest_values
+from service.store.times import microseconds
 
 POINTS_MAX: Final = 5_000
 _CHART_VALUES_MAX: Final = 10_000

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Table, false, func, not_, or_,
 
 from broker.messages import Outcome
 from service.store.codes import HOUR_US, OUTCOME_CODE, NameKind
-from service.store.queries.base import MEASUREMENT, RUN, STEP_HOUR, UNIT, id_of, microseconds
+from service.store.queries.base import MEASUREMENT, RUN, STEP_HOUR, UNIT, id_of
+from service.store.times import microseconds
 
 Condition = ColumnElement[bool]
 _is_key = re.compile(rb"(-?[0-9]{1,18})\.([0-9]{1,18})").fullmatch

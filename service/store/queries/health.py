@@ -14,9 +14,9 @@ from service.store.queries.base import (
     Facts,
     as_time,
     connected,
-    moment,
     names_of,
 )
+from service.store.times import moment
 
 
 def services(database: Database, now: datetime) -> list[Facts]:

@@ -11,16 +11,10 @@ from sqlalchemy import Row, select
 from broker.messages import Outcome
 from service.store.codes import OUTCOME_OF
 from service.store.database import Database
-from service.store.queries.base import (
-    RAW_MESSAGE,
-    RUN,
-    UNIT_STATE,
-    connected,
-    moment,
-    names_of,
-)
+from service.store.queries.base import RAW_MESSAGE, RUN, UNIT_STATE, connected, names_of
 from service.store.queries.filters import Filters
 from service.store.queries.unit_sets import unit_states
+from service.store.times import moment
 
 _UNITS_AT_ONCE: Final = 500
 

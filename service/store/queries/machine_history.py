@@ -17,17 +17,8 @@ from service.store.alerts import as_record
 from service.store.codes import NameKind
 from service.store.database import Database
 from service.store.queries.alerts import alert_facts
-from service.store.queries.base import (
-    ALERT,
-    RUN,
-    Facts,
-    as_time,
-    connected,
-    id_of,
-    microseconds,
-    moment,
-    names_of,
-)
+from service.store.queries.base import ALERT, RUN, Facts, as_time, connected, id_of, names_of
+from service.store.times import microseconds, moment
 
 ENTRIES_MAX: Final = 500
 """Of each list; the newest are kept."""

@@ -7,8 +7,9 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from broker.messages import format_time
 from service.store.database import Database
-from service.store.queries.base import REJECTION, UNIT, connected, moment
+from service.store.queries.base import REJECTION, UNIT, connected
 from service.store.queries.pages_seed import TellingMeasurement, telling_by_run
+from service.store.times import moment
 
 _NEAR_MAX: Final = 8
 _CANDIDATES_MAX: Final = 400

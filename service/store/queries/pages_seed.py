@@ -12,16 +12,8 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
 from broker.messages import Comparator, Outcome, ReportedOutcome, Value
 from service.store.codes import COMPARATOR_OF, OUTCOME_CODE, OUTCOME_OF, REPORTED_OF, ValueKind
 from service.store.database import Database
-from service.store.queries.base import (
-    MACHINE,
-    MEASUREMENT,
-    RUN,
-    UNIT,
-    connected,
-    microseconds,
-    moment,
-    names_of,
-)
+from service.store.queries.base import MACHINE, MEASUREMENT, RUN, UNIT, connected, names_of
+from service.store.times import microseconds, moment
 
 SHIFT_RUNS_MAX: Final = 100_000
 MACHINE_RUNS_MAX: Final = 200

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 from sqlalchemy import select
 
 from service.store.database import Database
-from service.store.queries.base import RULEBOOK, connected, moment
+from service.store.queries.base import RULEBOOK, connected
 from service.store.queries.settlements import open_count
+from service.store.times import moment
 
 OPEN_MAX: Final = 1_000
 

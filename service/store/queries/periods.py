@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from broker.plant_sections import PlantSettings
 from service.core.shifts import Shift, day_at, shift_at
 from service.store.codes import HOUR_US
-from service.store.queries.base import microseconds, moment
+from service.store.times import microseconds, moment
 
 
 class Period(NamedTuple):

@@ -11,18 +11,11 @@ from service.core.error_place import error_place
 from service.core.payload import preview
 from service.store.codes import NameKind
 from service.store.database import Database
-from service.store.queries.base import (
-    REJECTION,
-    Facts,
-    as_time,
-    connected,
-    id_of,
-    microseconds,
-    names_of,
-)
+from service.store.queries.base import REJECTION, Facts, as_time, connected, id_of, names_of
 from service.store.queries.filters import Condition, before, encode_cursor
 from service.store.queries.results import LIMIT_MAX
 from service.store.queries.settlements import IS_OPEN, settlements
+from service.store.times import microseconds
 
 GROUPS_MAX: Final = 500
 _PREVIEWED_BYTES = 1_024  # enough for 200 characters of four bytes

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from service.store.database import Database
-from service.store.queries.base import RUN, connected, microseconds, names_of, unordered
+from service.store.queries.base import RUN, connected, names_of, unordered
+from service.store.times import microseconds
 
 _SECOND_US = 1_000_000
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Table
 
 from service.store.codes import HOUR_US
-from service.store.queries.base import microseconds
 from service.store.queries.filters import Condition, Filters
+from service.store.times import microseconds
 
 ROLLED_UP = frozenset({"machine_id", "line", "product_id", "procedure", "since", "until", "golden"})
 """The filters that all roll-ups can answer; of `golden` only False: they hold no golden sample."""

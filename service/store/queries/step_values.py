@@ -17,17 +17,10 @@ from broker.messages import Outcome
 from service.core.series import StepValue
 from service.store.codes import COMPARATOR_OF, HOUR_US, OUTCOME_CODE, NameKind, ValueKind
 from service.store.database import Database
-from service.store.queries.base import (
-    MEASUREMENT,
-    RUN,
-    STEP_HOUR,
-    connected,
-    id_of,
-    microseconds,
-    names_of,
-)
+from service.store.queries.base import MEASUREMENT, RUN, STEP_HOUR, connected, id_of, names_of
 from service.store.queries.filters import Condition, Filters, name_conditions, run_conditions
 from service.store.queries.spans import is_rolled_up
+from service.store.times import microseconds
 
 VALUES_MAX: Final = 5_000
 """Values of one answer."""

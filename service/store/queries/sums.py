@@ -6,11 +6,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
-from service.store.queries.base import LAST_US, SLOTS, moment, slot_of
+from service.store.queries.base import SLOTS, slot_of
 from service.store.queries.filters import Filters, name_conditions
 from service.store.queries.periods import PeriodAt, Piece, part_hours, pieces_of
 from service.store.queries.spans import DETAILS, ROLLED_UP, is_rolled_up, span_of
 from service.store.queries.step_runs import in_slots_of, is_in_every_run
+from service.store.times import LAST_US, moment
 
 Counts: TypeAlias = list[int]
 Sums: TypeAlias = dict[tuple[Any, ...], Counts]

@@ -14,17 +14,11 @@ from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, selec
 from broker.messages import Outcome
 from service.core.yields import YieldCounts
 from service.store.codes import OUTCOME_CODE
-from service.store.queries.base import (
-    RUN,
-    UNIT,
-    UNIT_HOUR,
-    UNIT_HOUR_DETAIL,
-    UNIT_STATE,
-    microseconds,
-)
+from service.store.queries.base import RUN, UNIT, UNIT_HOUR, UNIT_HOUR_DETAIL, UNIT_STATE
 from service.store.queries.filters import Condition, Filters, name_conditions, run_conditions
 from service.store.queries.periods import PeriodAt
 from service.store.queries.sums import Counts, Source, sums_by
+from service.store.times import microseconds
 
 _OF_STATE = frozenset(
     {

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from service.core.yields import YieldCounts, add_counts
-from service.store.queries.base import SLOTS, UNIT_STATE, Facts, microseconds, slot_of
+from service.store.queries.base import SLOTS, UNIT_STATE, Facts, slot_of
 from service.store.queries.filters import Condition, Filters
 from service.store.queries.periods import Period
 from service.store.queries.unit_sets import (
@@ -33,6 +33,7 @@ from service.store.queries.unit_sets import (
     state_conditions,
     unit_states,
 )
+from service.store.times import microseconds
 
 _NO_SURPLUS: Final = YieldCounts()
 

@@ -13,14 +13,7 @@ from service.core.yields import (
     yields_of,
 )
 from service.store.database import Database
-from service.store.queries.base import (
-    LAST_US,
-    SLOTS,
-    Facts,
-    as_time,
-    connected,
-    names_of,
-)
+from service.store.queries.base import SLOTS, Facts, as_time, connected, names_of
 from service.store.queries.figures import (
     LAST_LATE,
     LATE,
@@ -35,6 +28,7 @@ from service.store.queries.periods import Period, PeriodAt, days_of, shifts_of
 from service.store.queries.sums import sums_by
 from service.store.queries.unit_sets import count_by_procedure
 from service.store.queries.unit_totals import unit_figures, units_by
+from service.store.times import LAST_US
 
 Group: TypeAlias = Literal[
     "procedure",
