@@ -14,16 +14,13 @@ from edge_agent import intake, reader, troubles
 from edge_agent.config import Config, SourceSettings
 from edge_agent.reader import Reader
 from edge_agent.spool import Spool
-from tests.support.agent_floor import Floor, line
+from tests.support.agent_floor import Floor
+from tests.support.edge import line
+from tests.support.rotated_logs import append
 
 
 def watching(floor: Floor, pattern: str = "*.log", **more: Any) -> Reader:  # noqa: ANN401
     return floor.reader(path=str(floor.log.parent / pattern), **more)
-
-
-def append(path: Path, content: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(content)
 
 
 # -- what is read ----------------------------------------------------------------------------------

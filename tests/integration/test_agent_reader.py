@@ -10,7 +10,8 @@ import pytest
 
 from edge_agent.reader import Stopped
 from edge_agent.spool import Spool
-from tests.support.agent_floor import Floor, line
+from tests.support.agent_floor import Floor
+from tests.support.edge import line
 from tests.support.waiting import eventually_sync
 
 SAMPLE = Path(__file__).parents[1] / "fixtures/spea/testdata_SN9871234012.csv"

@@ -8,7 +8,8 @@ import pytest
 
 from edge_agent import lost, reader
 from edge_agent.tail import signature
-from tests.support.agent_floor import Floor, line
+from tests.support.agent_floor import Floor
+from tests.support.edge import line
 from tests.support.rotated_logs import (
     GLOB,
     SINGLE,

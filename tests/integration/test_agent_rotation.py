@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.spool_view import SpoolView
-from tests.support.agent_floor import Floor, line
-from tests.support.edge import Agent, TinyService
+from tests.support.agent_floor import Floor
+from tests.support.edge import Agent, TinyService, line
 from tests.support.rotated_logs import (
     GLOB,
     SINGLE,

@@ -17,23 +17,23 @@ from tests.support.processes import PYTHON
 from tests.support.raw_mqtt import Listener, Sender, connect, publish_packet
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import eventually_sync
-from tests.support.watching import Brokers, Ear, Service, alerts_of, kept, rows, run, send
+from tests.support.watching import (
+    Brokers,
+    Ear,
+    Service,
+    alerts_of,
+    kept,
+    rows,
+    run,
+    send,
+    watchers_in,
+)
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Start services; they are ended afterwards."""
-    services: list[Service] = []
-
-    def make(broker: Mosquitto | TcpProxy, url: str, **more: str) -> Service:
-        services.append(Service(tmp_path, broker.port, url, **more))
-        services[-1].wait_for("connected")
-        return services[-1]
-
-    yield make
-    for service in services:
-        service.process.stop()
-        assert "Traceback" not in service.process.output
+    with watchers_in(tmp_path) as make:
+        yield make
 
 
 # -- the way of one alert --------------------------------------------------------------------------

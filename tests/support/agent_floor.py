@@ -10,19 +10,6 @@ from edge_agent.reader import Reader
 from edge_agent.spool import Spool
 
 
-def line(number: int, **more: Any) -> bytes:  # noqa: ANN401
-    """Return one log line, a flat measurement of unit S<number>."""
-    fields = {
-        "barcode": f"S{number}",
-        "product_id": "P",
-        "test_step": "v",
-        "measured_value": 1.5,
-        "timestamp": "2026-11-23T10:00:00Z",
-        **more,
-    }
-    return json.dumps(fields).encode() + b"\n"
-
-
 class Floor:
     """A folder with logs, a spool, and readers over both."""
 

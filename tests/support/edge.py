@@ -21,6 +21,7 @@ SAMPLE = Path(__file__).parents[1] / "fixtures/spea/testdata_SN9871234012.csv"
 
 
 def line(number: int, **more: Any) -> bytes:  # noqa: ANN401
+    """Return one log line, a flat measurement of unit S<number>."""
     fields = {
         "barcode": f"S{number}",
         "product_id": "P",

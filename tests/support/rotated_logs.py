@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from edge_agent.reader import Reader
-from tests.support.agent_floor import Floor, line
+from tests.support.agent_floor import Floor
+from tests.support.edge import line
 
 SINGLE, GLOB = "a.log", "a.log*"
 

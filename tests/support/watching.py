@@ -1,6 +1,7 @@
 """A service that looks for trouble all the time, and who hears of its alerts."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from service.store.database import Database
 from tests.support.mosquitto import Mosquitto
 from tests.support.processes import YIELDLINE, Process
 from tests.support.raw_mqtt import Listener, Sender
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import eventually_sync
 
 Brokers = Callable[..., Mosquitto]
@@ -100,3 +102,19 @@ def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
 
 def alerts_of(url: str) -> list[tuple[Any, ...]]:
     return rows(url, "SELECT kind, state FROM alert ORDER BY id")
+
+
+@contextlib.contextmanager
+def watchers_in(folder: Path) -> Iterator[Callable[..., Service]]:
+    """Start services; they are ended afterwards."""
+    services: list[Service] = []
+
+    def make(broker: Mosquitto | TcpProxy, url: str, **more: str) -> Service:
+        services.append(Service(folder, broker.port, url, **more))
+        services[-1].wait_for("connected")
+        return services[-1]
+
+    yield make
+    for service in services:
+        service.process.stop()
+        assert "Traceback" not in service.process.output
