@@ -144,6 +144,7 @@ class Feed:
         self._pending = deque(maxlen=PENDING_MAX)
         begun_at = datetime.now(UTC)
         model = self._new_model()
+        self.model.forget_units()  # a busy shift's fill a hundred megabytes: once is enough
         try:
             await asyncio.to_thread(seed, self.state.database, model)
         except (StoreUnavailable, StoreRefused) as error:

@@ -186,6 +186,13 @@ class FloorModel:
                 places.setdefault((runs.line, runs.procedure), []).append(i)
         self._ranks |= {key: round(fmean(found), 1) for key, found in places.items()}
 
+    def forget_units(self) -> None:
+        """Let the units go, before another model takes this one's place; what is shown stays.
+
+        Should it stay in its place, a retest of one of them changes no yield.
+        """
+        self._units.forget()
+
     @property
     def unit_count(self) -> int:
         """Units that were first seen in this shift."""

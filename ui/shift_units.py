@@ -47,6 +47,11 @@ class ShiftUnits:
         self._units: dict[tuple[str, str], list[UnitRuns]] = {}
         self._names: dict[str, str] = {}
 
+    def forget(self) -> None:
+        """Let all go but their number."""
+        self._units.clear()
+        self._names.clear()
+
     def of(self, seen: Seen) -> Sequence[UnitRuns]:
         """Return what is known of a run's unit, a record a procedure; empty: nothing."""
         return self._units.get((seen.barcode, seen.product_id), ())

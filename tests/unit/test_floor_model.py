@@ -210,6 +210,14 @@ def test_units_beyond_the_limit_push_the_oldest_out(monkeypatch: pytest.MonkeyPa
     assert model.total.units == 50
 
 
+def test_units_that_are_let_go_stay_counted_and_their_retests_change_no_yield() -> None:
+    model = model_of(result("FAIL", barcode="A"), result(barcode="B"))
+    model.forget_units()
+    model.apply(result(barcode="A", attempt=2))
+    assert (model.total.units, model.total.last_passed, model.unit_count) == (2, 1, 2)
+    assert model.retests == 1
+
+
 def test_run_ids_beyond_the_limit_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(floor_model, "RUN_IDS_MAX", 10)
     model = model_of(*(result() for _ in range(50)))
