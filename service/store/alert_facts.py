@@ -5,7 +5,7 @@ a reader with a position would pass over a row that commits late. Each look asks
 Only the newest runs of a machine are kept between two looks, until the count of its stored runs,
 which is committed with them, says that there are others. These are read alone where they are the
 newest, as they nearly always are: to read fifty of each machine takes a look's whole time, and
-who stores waits for it.
+who stores waits for it. For the same reason all that is done machine by machine is done in turns.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +35,7 @@ from service.store.queries.base import (
     names_of,
 )
 from service.store.times import microseconds, moment
+from service.store.turns import in_turns
 
 _REREAD_MAX: Final = 100
 """Machines whose runs are read at one look; with more that changed each waits its turn."""
@@ -68,7 +69,7 @@ class FactReader:
         names = self._names(connection, rows, ("machine", "line", "topic"))
         rows = [row for row in rows if names[row.machine] != UNKNOWN_MACHINE]
         self._reread(connection, rows)
-        return {names[row.machine]: self._facts(row, names) for row in rows}
+        return {names[row.machine]: self._facts(row, names) for row in in_turns(rows)}
 
     def yields(self, connection: Connection, since: datetime) -> dict[tuple[str, str], ShiftYield]:
         """Return units and units good at first pass by machine and procedure, and their products.
@@ -121,7 +122,7 @@ class FactReader:
         unclear = [row.machine for row in (*new, *old) if row.machine not in runs_of]
         for machine, found in self._newest(connection, unclear, RUNS_READ).items():
             runs_of[machine] = found, ()
-        for row in (*new, *old):
+        for row in in_turns((*new, *old)):
             found, before = runs_of[row.machine]
             counting = [each.run for each in found if not each.is_golden]
             runs = (*counting, *before)[:RUNS_READ]
@@ -157,12 +158,12 @@ class FactReader:
             return {}
         if self._database.is_sqlite:  # it knows no LATERAL, and is in this process
             wanted = ({"of_machine": machine, "limit": limit} for machine in machines)
-            rows = [row for each in wanted for row in connection.execute(_RUNS, each)]
+            rows = [row for each in in_turns(wanted) for row in connection.execute(_RUNS, each)]
         else:
             rows = list(connection.execute(_RUNS_OF_ALL, {"machines": machines, "limit": limit}))
         names = self._names(connection, rows, ("product", "procedure", "first_failure"))
         runs_of: dict[int, list[_Found]] = {machine: [] for machine in machines}
-        for row in rows:
+        for row in in_turns(rows):
             runs_of[row.machine].append(_Found(_run_fact(row, names), row.is_golden))
         return runs_of
 
