@@ -233,7 +233,6 @@ async def test_dashboard_and_alert_rules_ask_only_for_metrics_that_are_there(
         open_alert(connection, finding, "factory/v1/L1/M1/alert", now, notify=False)
         record(connection, Change("ann", "backup", "a.db", "", {"ok": True}), now)
     async with web_of(stored.url, mosquitto.port) as web:
-        # The broker says them every ten seconds.
         await eventually(lambda: len(web.state.counters.counters) == len(COUNTERS), 30)
         word = AgentWord(
             "M1", "L1", "live", {"spool_depth": 3, "lag_s": 0.5}, now.timestamp(), is_offline=False

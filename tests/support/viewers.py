@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 import httpx
 import orjson
 import websockets
+from websockets.exceptions import ConnectionClosed
 
 from tests.support.paths import ROOT
 from tests.support.processes import PYTHON, Process
@@ -146,6 +147,12 @@ async def _seat(
             await viewer.watch(stay)
         except TimeoutError:
             viewers.remove(viewer)
+        except (ConnectionClosed, OSError, httpx.HTTPError):
+            if not options.stay:
+                raise  # who stays is not to be thrown out
+            viewers.remove(viewer)
+            sys.stdout.write(f"lost {seat}\n")
+            await asyncio.sleep(1)
         stay = options.stay
 
 
