@@ -10,9 +10,11 @@ from tests.support.agent_floor import Floor
 from tests.support.edge import Agent, TinyService
 from tests.support.links import Script, scripted_brokers
 from tests.support.mosquitto import Mosquitto
+from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.random_history import History, fill
 from tests.support.stored import Stored, migrate
+from tests.support.web import Web, serving, settings_of
 
 
 @pytest.fixture
@@ -86,6 +88,13 @@ def stored(store_url: str) -> Iterator[Stored]:
     store = Stored(store_url)
     yield store
     store.close()
+
+
+@pytest.fixture
+async def web(stored: Stored) -> AsyncIterator[Web]:
+    """The API on a database, with nobody at the broker's port."""
+    async with serving(settings_of(stored.url, free_port())) as web:
+        yield web
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The HTTP API, asked over a real port, on a real database: what it answers, and its papers."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,22 +9,14 @@ import pytest
 from broker.answers import Rejection, Result
 from service.store.audit import Change, record
 from service.store.queries.results import results_by_ids
-from tests.support.ports import free_port
 from tests.support.stored import NOON, Stored, run_message
-from tests.support.web import Web, problem_of, serving, settings_of
+from tests.support.web import Web, problem_of
 from ui.api.shadows import ShadowPage
 
 
 @pytest.fixture
 def store_url(sqlite_store_url: str) -> str:
     return sqlite_store_url
-
-
-@pytest.fixture
-async def web(stored: Stored) -> AsyncIterator[Web]:
-    """The API on a database, with nobody at the broker's port."""
-    async with serving(settings_of(stored.url, free_port())) as web:
-        yield web
 
 
 # -- results ---------------------------------------------------------------------------------------

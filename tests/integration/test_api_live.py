@@ -21,13 +21,6 @@ def store_url(sqlite_store_url: str) -> str:
     return sqlite_store_url
 
 
-@pytest.fixture
-async def web(stored: Stored) -> AsyncIterator[Web]:
-    """The API on a database, with nobody at the broker's port."""
-    async with serving(settings_of(stored.url, free_port())) as web:
-        yield web
-
-
 # -- health ----------------------------------------------------------------------------------------
 
 

@@ -5,23 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.ports import free_port
 from tests.support.stored import Stored, run_message
 from tests.support.waiting import eventually
-from tests.support.web import Web, problem_of, serving, settings_of
+from tests.support.web import Web, problem_of
 from ui import body
 
 
 @pytest.fixture
 def store_url(sqlite_store_url: str) -> str:
     return sqlite_store_url
-
-
-@pytest.fixture
-async def web(stored: Stored) -> AsyncIterator[Web]:
-    """The API on a database, with nobody at the broker's port."""
-    async with serving(settings_of(stored.url, free_port())) as web:
-        yield web
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`GET /api/v1/system`: every part with its light, also when parts are away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from service.store.database import Database
 from service.store.election import is_watched, stand
 from service.store.queries.system import database_facts
 from tests.support.mosquitto import Mosquitto
-from tests.support.ports import free_port
 from tests.support.stored import Stored, run_message
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
@@ -42,13 +41,6 @@ def settings_of(url: str, port: int) -> Settings:
             "database": {"url": url},
         }
     )
-
-
-@pytest.fixture
-async def web(stored: Stored) -> AsyncIterator[Web]:
-    """The API on a database, with nobody at the broker's port."""
-    async with serving(settings_of(stored.url, free_port())) as web:
-        yield web
 
 
 async def asked(web: Web) -> dict[str, Any]:
