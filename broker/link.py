@@ -136,6 +136,15 @@ class Connection:
         _, packet_id = self._client.unsubscribe(list(filters))
         await self._answer_to(packet_id)
 
+    def leave(self, *filters: str) -> None:
+        """Take subscriptions back that there may be, and wait for no answer.
+
+        Not every broker answers where there is none to take (the embedded one). Until it has heard
+        it, messages may come twice.
+        """
+        self._client.unsubscribe(list(filters))
+        self._flush()
+
     async def _answer_to(self, packet_id: int | None) -> list[Reason]:
         """Wait for the SUBACK or UNSUBACK of a packet."""
         answer: asyncio.Future[list[Reason]] = self._loop.create_future()

@@ -149,10 +149,12 @@ class ServiceSettings(Section):
         le=3_600,
         description="Seconds between two summaries of a machine that changed; 0: none.",
     )
-    share: bool = Field(
-        default=True,
-        description="Share what machines send with other services. False: for one process alone, on"
-        " a broker that cannot share, such as the embedded one of `yieldline up`, which sets it.",
+    share: bool | None = Field(
+        default=None,
+        description="Share what machines send with other service processes. False: for one alone;"
+        " Mosquitto's classic file keeps its subscription over a restart and a shared one not, and"
+        " some brokers, such as the embedded one, cannot share. Default: true with PostgreSQL,"
+        " false with SQLite, which is for one alone.",
     )
     shared_group_file: Path | None = Field(
         default=None,
@@ -161,15 +163,19 @@ class ServiceSettings(Section):
         " lines, names it had before. Default: `yieldline`.",
     )
 
-    def filters(self, topics: str) -> tuple[str, ...]:
+    def filters(self, topics: str, *, is_alone: bool) -> tuple[str, ...]:
         """Return what services subscribe to, and what they may have subscribed to before.
+
+        Args:
+            topics: What machines send.
+            is_alone: There can be one service process only.
 
         Raises:
             SettingsError: As `shared_groups`.
         """
-        if not self.share:  # nothing to leave: such a broker confirms no leaving either
-            return (topics,)
-        return tuple(f"$share/{each}/{topics}" for each in self.shared_groups())
+        shared = tuple(f"$share/{each}/{topics}" for each in self.shared_groups())
+        is_shared = not is_alone if self.share is None else self.share
+        return (*shared, topics) if is_shared else (topics, *shared)
 
     def shared_groups(self) -> tuple[str, ...]:
         """Return the group that services share, and those of before, which they leave.
@@ -233,6 +239,14 @@ class DatabaseSettings(Section):
                 " Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME."
             )
         return text
+
+    def is_for_one(self) -> bool:
+        """Tell whether one service process is all that it takes: SQLite.
+
+        Raises:
+            SettingsError: As `address`.
+        """
+        return self.address().startswith("sqlite:")
 
 
 class RetentionSettings(Section):

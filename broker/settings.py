@@ -39,7 +39,7 @@ from broker.sections import (
     TopicsSettings,
     did_you_mean,
 )
-from broker.topics import TopicTemplate
+from broker.topics import Channel, TopicTemplate
 
 ENV_PREFIX = "YIELDLINE_"
 CONFIG_ENV = "YIELDLINE_CONFIG"
@@ -99,6 +99,15 @@ class Settings(FromEnvironment):
     def template(self) -> TopicTemplate:
         """Return the topic template, parsed."""
         return TopicTemplate(self.topics.template)
+
+    def filters(self, channel: Channel) -> tuple[str, ...]:
+        """Return what services subscribe to for a channel of all machines, and what before.
+
+        Raises:
+            SettingsError: A file that holds the group or the database's URL cannot be read.
+        """
+        topics = self.template().subscription(channel)
+        return self.service.filters(topics, is_alone=self.database.is_for_one())
 
 
 def load_settings(

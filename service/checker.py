@@ -103,8 +103,7 @@ class Checker:
         self._awake_at_s = time.monotonic()
         try:
             await connection.open()
-            topics = self._template.subscription(Channel.CHECK)
-            await connection.subscribe(self._settings.service.filters(topics)[0])
+            await connection.subscribe(self._settings.filters(Channel.CHECK)[0])
             log.info("answering_checks", client_id=client_id)
             self._away.over()
             async with asyncio.TaskGroup() as group:

@@ -61,9 +61,8 @@ class Pipeline:
         self._settings = settings
         self.database = database
         self.template = TopicTemplate(settings.topics.template)
-        topics = self.template.subscription(Channel.TEST)
-        shared, *former = settings.service.filters(topics)
-        self.shared_filter = shared
+        topics, *former = settings.filters(Channel.TEST)
+        self.filter = topics
         """What all service processes subscribe to: each message goes to one of them, where they
         share (`service.share`)."""
         self.former_filters = former

@@ -157,9 +157,8 @@ class Subscriber:
             await self._publish_leftovers(leftovers, publisher)
             await session.prove_rights(publisher)
             session.look(is_present=await consumer.open())
-            await consumer.subscribe(self._pipeline.shared_filter)
-            if self._pipeline.former_filters:
-                await consumer.unsubscribe(*self._pipeline.former_filters)
+            await consumer.subscribe(self._pipeline.filter)
+            consumer.leave(*self._pipeline.former_filters)
             self._consumer, self._backlog = consumer, Backlog()
             self._vitals.trouble, self._vitals.has_session = "", True
             self._broker_away.over()
@@ -315,12 +314,13 @@ class Subscriber:
     async def _heartbeat(self) -> None:
         """Leave a line on our health in the database, for the web app's /readyz."""
         while True:
+            is_well = self._consumer is not None and not self._vitals.trouble
             try:
                 await self._in_worker(self._report)
             except StoreUnavailable:  # the batches say so already
+                is_well = False
                 if self._consumer is not None and self._pipeline.writer.is_number_taken:
                     self._consumer.abort()  # else two of us would throw each other out
-            is_well = self._consumer is not None and not self._vitals.trouble
             await asyncio.sleep(self._settings.service.heartbeat_s if is_well else 0.2)
 
     def _report(self) -> None:

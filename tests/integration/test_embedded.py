@@ -154,11 +154,11 @@ async def test_a_service_that_dies_with_messages_in_hand_leaves_the_embedded_bro
     tmp_path: Path,
 ) -> None:
     port, url = free_port(), f"sqlite:///{tmp_path / 'yieldline.db'}"
-    alone = {"YIELDLINE_SERVICE__SHARE": "false", "YIELDLINE_SERVICE__CHECK_PROTOCOL": "3.1.1"}
+    older = {"YIELDLINE_SERVICE__CHECK_PROTOCOL": "3.1.1"}
     settings = load_settings(flags={"broker": {"port": port}})
     message = Outgoing("factory/v1/L1/MACH-01/test", orjson.dumps(measurement("SN-1", "MACH-01")))
     with start("embedded", port, tmp_path):
-        dying = Service(tmp_path, port, url, **alone, **{VARIABLE: "before_commit=kill"})
+        dying = Service(tmp_path, port, url, **older, **{VARIABLE: "before_commit=kill"})
         with dying.process:
             await asyncio.to_thread(dying.wait_until, "connected")
             machine = Connection(settings.broker, "machine")
@@ -167,7 +167,7 @@ async def test_a_service_that_dies_with_messages_in_hand_leaves_the_embedded_bro
             await machine.close()
             await eventually(lambda: dying.process.exit_code is not None, 20)
         assert broker_answers("127.0.0.1", port)
-        next_one = Service(tmp_path, port, url, **alone)
+        next_one = Service(tmp_path, port, url, **older)
         with next_one.process:
             stored = Database(DatabaseSettings(url=SecretStr(url)))
             await eventually(lambda: count_rows(stored)["run"] == 1, 20)

@@ -1,5 +1,6 @@
 """`yieldline service` as its own process, a real broker, both databases: what machines meet."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -119,11 +120,11 @@ def test_a_retained_message_is_ignored_with_one_warning_and_never_comes_again(
 def test_a_service_that_shares_under_another_name_leaves_the_group_of_before(
     mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str, tmp_path: Path
 ) -> None:
-    broker = mosquitto_factory()
-    assert start(broker, sqlite_url).process.stop() == 0
+    broker, shares = mosquitto_factory(), {"YIELDLINE_SERVICE__SHARE": "true"}
+    assert start(broker, sqlite_url, **shares).process.stop() == 0
     (tmp_path / "group").write_text("0f3a9c\n", "utf-8")
     file = {"YIELDLINE_SERVICE__SHARED_GROUP_FILE": str(tmp_path / "group")}
-    start(broker, sqlite_url, **file)
+    start(broker, sqlite_url, **shares, **file)
     with Ear(broker) as ear:
         send(broker, on("M1", flat("by then it has left")))
         ear.wait_for("receipt", 1)
@@ -131,6 +132,27 @@ def test_a_service_that_shares_under_another_name_leaves_the_group_of_before(
     with Listener(broker.port, "alone", former) as alone:
         send(broker, *(on("M1", flat(number)) for number in range(4)))
         eventually_sync(lambda: len(alone.heard) == 4, saw=lambda: alone.heard)
+
+
+def test_a_service_that_begins_or_ends_to_share_leaves_what_it_had(
+    mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
+) -> None:
+    """Another member of the group is given half of all, all, and half again."""
+    broker, group = mosquitto_factory(), "$share/yieldline/factory/v1/+/+/test"
+
+    def counts(turn: int, shares: str) -> tuple[int, int]:
+        service = start(broker, sqlite_url, YIELDLINE_SERVICE__SHARE=shares)
+        with Ear(broker) as ear, Listener(broker.port, "member", group) as member:
+            time.sleep(0.5)  # it waits for no answer to its leaving, so there is nothing to see
+            send(broker, *(on("M1", flat(f"{turn}-{number}")) for number in range(20)))
+            eventually_sync(lambda: len(member.heard) >= 10, saw=ear.said)
+            time.sleep(0.5)  # for what should not come
+            count = len(ear.receipted()), len(member.heard)
+        assert service.process.stop() == 0
+        return count
+
+    seen = [counts(turn, shares) for turn, shares in enumerate(("true", "false", "true"))]
+    assert seen == [(10, 10), (20, 20), (10, 10)]
 
 
 @pytest.mark.parametrize(

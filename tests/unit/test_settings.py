@@ -6,6 +6,7 @@ import pytest
 
 from broker.errors import SettingsError
 from broker.settings import Settings, as_environment, load_settings, setting_names
+from broker.topics import Channel
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +51,22 @@ def test_a_named_file_is_read_by_flag_and_by_environment(monkeypatch: pytest.Mon
     assert load_settings().http.port == 81
 
 
-def test_a_service_that_shares_with_nobody_is_in_no_group() -> None:
-    together = load_settings().service
-    assert together.filters("a/+/test") == ("$share/yieldline/a/+/test",)
-    alone = load_settings(flags={"service": {"share": False}}).service
-    assert alone.filters("a/+/test") == ("a/+/test",)
+@pytest.mark.parametrize(
+    ("url", "share", "is_shared"),
+    [
+        ("sqlite:///x.db", None, False),
+        ("postgresql://h/x", None, True),
+        ("sqlite:///x.db", True, True),
+        ("postgresql://h/x", False, False),
+    ],
+)
+def test_a_service_that_can_only_be_alone_is_in_no_group_and_leaves_what_it_was_in(
+    url: str, *, share: bool | None, is_shared: bool
+) -> None:
+    flags = {"database": {"url": url}, "service": {} if share is None else {"share": share}}
+    alone, together = "factory/v1/+/+/test", "$share/yieldline/factory/v1/+/+/test"
+    expected = (together, alone) if is_shared else (alone, together)
+    assert load_settings(flags=flags).filters(Channel.TEST) == expected
 
 
 def test_the_group_of_the_services_stands_in_a_file_with_those_of_before() -> None:

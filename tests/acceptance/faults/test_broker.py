@@ -97,12 +97,12 @@ def test_what_a_full_queue_drops_is_a_number_on_the_system_page_and_comes_again(
     assert_all_once(sqlite_url, keeper.sent)
 
 
-def test_a_service_that_does_not_share_is_given_what_came_before_it_was_back(
+def test_a_service_that_is_alone_is_given_what_came_before_it_was_back(
     mosquitto_factory: Brokers, start_service: StartService, sqlite_url: str
 ) -> None:
     """The sender repeats nothing. Of a shared subscription the broker's file would hold nothing."""
-    broker, alone = mosquitto_factory(persistence=True), {"YIELDLINE_SERVICE__SHARE": "false"}
-    service = start_service(broker.port, sqlite_url, **alone)
+    broker = mosquitto_factory(persistence=True)
+    service = start_service(broker.port, sqlite_url)
     service.wait_until("connected")
     sent = [message(number) for number in range(50)]
     with Sender(broker.port, "plc") as plc:
@@ -112,7 +112,7 @@ def test_a_service_that_does_not_share_is_given_what_came_before_it_was_back(
     broker.restart()
     with Sender(broker.port, "plc") as plc:
         plc.send(sent[1:])
-    start_service(broker.port, sqlite_url, **alone)
+    start_service(broker.port, sqlite_url)
     eventually_sync(lambda: len(stored(sqlite_url)) == 50, 20)
     assert_all_once(sqlite_url, {key_of(each) for each in sent})
 
