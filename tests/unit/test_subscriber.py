@@ -1,0 +1,59 @@
+"""What the subscriber does when its connections end at bad moments."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from broker.sections import DatabaseSettings
+from broker.settings import Settings
+from service.core.lookup import Rulebook
+from service.pipeline import Pipeline
+from service.pulse import Pulse
+from service.store.database import Database
+from service.subscriber import Subscriber
+from tests.support.waiting import eventually
+
+LOOKS_MAX = 1_000
+
+
+class Consumer:
+    """A connection that has messages pending; whoever looks without a pause fails."""
+
+    def __init__(self, *, is_over: bool) -> None:
+        self.acked_count, self.pending_count = 0, 1
+        self._is_over = is_over
+        self.look_count = 0
+
+    @property
+    def is_over(self) -> bool:
+        self.look_count += 1
+        assert self.look_count < LOOKS_MAX, "it looks for ever and lets nobody else have a turn"
+        return self._is_over
+
+
+@pytest.fixture
+def subscriber(tmp_path: Path) -> Subscriber:
+    url = SecretStr(f"sqlite:///{tmp_path}/y.db")
+    settings = Settings(database=DatabaseSettings(url=url))
+    pipeline = Pipeline(settings, Database(settings.database), Rulebook(1, ()))
+    return Subscriber(settings, pipeline, asyncio.Event(), Pulse())
+
+
+async def test_who_waits_for_a_connection_that_ended_lets_the_others_go_on(
+    subscriber: Subscriber,
+) -> None:
+    ended: Any = Consumer(is_over=True)
+    subscriber._consumer = ended
+    waiting = asyncio.create_task(subscriber.caught_up())
+    await eventually(lambda: ended.look_count > 2)
+    assert not waiting.done(), "what was on the connection is not stored"
+    alive: Any = Consumer(is_over=False)
+    subscriber._consumer = alive
+    await eventually(lambda: alive.look_count > 2)
+    assert not waiting.done()
+    alive.acked_count, alive.pending_count = 1, 0
+    async with asyncio.timeout(5):
+        await waiting
