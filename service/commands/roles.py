@@ -13,7 +13,7 @@ class Role(StrEnum):
     ENGINEER = "engineer"
     """Shelve alerts; try, activate and shadow rulebooks; resubmit and close rejections."""
     ADMIN = "admin"
-    """Users, tokens, settings."""
+    """Look after users and tokens."""
 
     def includes(self, other: "Role") -> bool:
         """Tell whether this role may all that the other may."""

@@ -9,6 +9,7 @@ import pytest
 from broker.addresses import host_of
 from broker.errors import SettingsError
 from service.commands.roles import Role, Scope
+from tests.support.paths import ROOT
 from ui.access.attempts import ADDRESS_TRIES_MAX, TRIES_MAX, Attempts
 from ui.access.callers import GUEST, LOCAL, Caller, Kind, Need, is_own_origin, nameless
 from ui.access.headers import security_headers
@@ -259,6 +260,15 @@ def test_a_stay_ends_once_when_its_right_does() -> None:
     assert presence.sweep(lambda caller: caller.name == "bo") == 1
     assert presence.sweep(lambda caller: caller.name == "bo") == 0
     assert ended == ["ann"]
+
+
+def test_what_the_page_of_roles_says_an_admin_may_is_what_routes_ask_one_for() -> None:
+    page = (ROOT / "docs/users.md").read_text("utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith("| admin |"))
+    asked = {path for _, path, need in RULES if need == Need(Role.ADMIN)}
+    assert {f"/api/v1/{each}" for each in row.split("|")[2].strip().split(", ")} == {
+        path for path in asked if "{" not in path
+    }
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/docs", "/api/v1/books", "/nowhere"])
