@@ -93,10 +93,10 @@ def names_of(
 ) -> Mapping[int | None, str]:
     """Return the texts of `ids`; None has none. An id's text never changes, so it is kept."""
     known = _texts.setdefault(database, {})
-    if len(known) > _NAMES_MAX:
-        known.clear()
+    if len(known) > _NAMES_MAX:  # a new one: other threads look things up in the old one
+        known = _texts[database] = {}
     wanted = {each for each in ids if each is not None}
-    missing = sorted(wanted - known.keys())
+    missing = sorted(each for each in wanted if each not in known)
     for start in range(0, len(missing), _LOOKED_UP_MAX):
         some = missing[start : start + _LOOKED_UP_MAX]
         rows = connection.execute(select(NAME.c.id, NAME.c.text).where(NAME.c.id.in_(some)))
