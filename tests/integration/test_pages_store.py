@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from broker.messages import Comparator, Outcome
 from broker.plant_sections import PlantSettings
@@ -131,6 +132,18 @@ def test_the_nearest_barcodes_come_first(stored: Stored) -> None:
 def test_a_strange_barcode_has_no_neighbours_and_no_error(stored: Stored, strange: str) -> None:
     stored.save(run_of("EC41-018832"))
     assert nearest_barcodes(stored.database, strange) == []
+
+
+@pytest.mark.parametrize("length", [129, 4_000])
+def test_what_is_too_long_for_a_barcode_is_not_searched(stored: Stored, length: int) -> None:
+    asked: list[str] = []
+
+    @event.listens_for(stored.database.engine, "before_cursor_execute")
+    def _(_c: object, _u: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    assert nearest_barcodes(stored.database, "x" * length) == []
+    assert asked == []
 
 
 def test_rejections_that_hold_the_barcode_are_found_newest_first(stored: Stored) -> None:

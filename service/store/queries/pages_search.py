@@ -14,6 +14,7 @@ from service.store.times import moment
 _NEAR_MAX: Final = 8
 _CANDIDATES_MAX: Final = 400
 _PREFIX_MIN: Final = 3
+_BARCODE_CHARS_MAX: Final = 128  # a longer one is rejected; one query a character adds up
 _REJECTIONS_SEARCHED: Final = 2_000
 _REJECTIONS_MAX: Final = 10
 
@@ -29,7 +30,12 @@ class NearRejection(NamedTuple):
 
 
 def nearest_barcodes(database: Database, barcode: str) -> list[str]:
-    """Return at most eight barcodes like this one, the nearest first."""
+    """Return at most eight barcodes like this one, the nearest first.
+
+    None is near what is too long for a barcode.
+    """
+    if len(barcode) > _BARCODE_CHARS_MAX:
+        return []
     found: dict[str, None] = {}
     with connected(database) as connection:
         for length in range(len(barcode), _PREFIX_MIN - 1, -1):
