@@ -15,7 +15,13 @@ from pydantic import (
     Field,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from broker.errors import SettingsError
@@ -52,6 +58,18 @@ NAMED_SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
 """Sections with a table for each name, such as [machines.FCT-12]."""
 
 
+class _Environment(EnvSettingsSource):
+    """The environment, in which names of machines, lines and products keep their case."""
+
+    def explode_env_vars(
+        self, field_name: str, field: FieldInfo, env_vars: Mapping[str, str | None]
+    ) -> dict[str, Any]:
+        """Return what the variables of one section say, by its keys or its names."""
+        if field_name in NAMED_SECTIONS:
+            env_vars = _with_names_as_written(field_name)
+        return super().explode_env_vars(field_name, field, env_vars)
+
+
 class FromEnvironment(BaseSettings):
     """Settings whose values the environment beats: those of the service and of the agent."""
 
@@ -69,8 +87,8 @@ class FromEnvironment(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Keep the environment and what we read ourselves; no .env file is read unasked."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
+        del env_settings, dotenv_settings, file_secret_settings
+        return _Environment(settings_cls), init_settings
 
 
 class Settings(FromEnvironment):
@@ -229,6 +247,17 @@ def _check_environment() -> None:
         )
 
 
+def _with_names_as_written(section: str) -> dict[str, str | None]:
+    """Return a section's variables in small, but for the name: else all of it is made small."""
+    start = f"{ENV_PREFIX}{section}__".lower()
+    found: dict[str, str | None] = {}
+    for variable, value in os.environ.items():
+        if variable.lower().startswith(start):
+            name, between, key = variable[len(start) :].rpartition("__")
+            found[f"{start}{name}{between}{key.lower() if between else key}"] = value
+    return found
+
+
 def not_json(error: UnreadableVariable) -> SettingsError:
     """Return the sentence on a list or a table in the environment; never what stands in it."""
     named = re.search(r'field "(\w+)"', str(error))
@@ -253,7 +282,12 @@ def _sentence(error: ValidationError, path: Path) -> str:
 
 
 def _origin(loc: tuple[int | str, ...], path: Path) -> str:
-    variable = f"{ENV_PREFIX}{'__'.join(str(part) for part in loc[:2])}".upper()
+    is_named = loc[0] in NAMED_SECTIONS  # then the second part is a name, which keeps its case
+    words = [
+        str(part) if is_named and place == 1 else str(part).upper()
+        for place, part in enumerate(loc[: 3 if is_named else 2])
+    ]
+    variable = ENV_PREFIX + "__".join(words)
     if variable in os.environ:
         return f"environment {variable}: "
     return f"{path}: " if path.exists() else ""

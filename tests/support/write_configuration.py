@@ -33,8 +33,13 @@ Every program reads the same settings, in this order; a later one beats an earli
 4. the flags of the command line.
 
 A key that is not a setting is an error that names the closest one. A list in the environment is
-JSON: `{ENV_PREFIX}PLANT__SHIFT_STARTS='["06:00", "18:00"]'`. Keep secrets out of this file: give
-them in the environment, or in a file of their own (`broker.password_file`, `database.url_file`).
+JSON: `{ENV_PREFIX}PLANT__SHIFT_STARTS='["06:00", "18:00"]'`. The name of a machine, a line or a
+product is written as it is, `{ENV_PREFIX}LINES__L1__PLAN_PER_HOUR=60`, and joins the table of that
+name in the file. All of a section may be one variable in JSON,
+`{ENV_PREFIX}PRODUCTS='{{"Pcb-7": {{"retests_max": 1}}}}'`: for a name that holds `__`, for one that
+a shell does not take (`-`, `.`), and on Windows for one with small letters. Keep secrets out of
+this file: give them in the environment, or in a file of their own (`broker.password_file`,
+`database.url_file`).
 
 [yieldline.example.toml](yieldline.example.toml) holds every setting with its default, to copy from.
 The edge agent has a file of its own: [agent.md](agent.md#agenttoml)."""

@@ -183,6 +183,60 @@ def test_a_misspelt_key_of_a_machine_is_an_error() -> None:
     assert mistake().startswith("yieldline.toml: machines.FCT-12.lin is not a setting.")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("YIELDLINE_LINES__L1__PLAN_PER_HOUR", "60"),
+        ("yieldline_lines__L1__plan_per_hour", "60"),
+        ("YIELDLINE_LINES__L1", '{"plan_per_hour": 60}'),
+        ("YIELDLINE_LINES", '{"L1": {"plan_per_hour": 60}}'),
+    ],
+)
+def test_a_name_in_the_environment_keeps_its_case_and_joins_its_table_in_the_file(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("[lines.L1]\nplan_per_hour = 5\ntarget_fpy_percent = 90\n[lines.l1]\nplan_per_hour = 7\n")
+    monkeypatch.setenv(variable, value)
+    lines = load_settings().lines
+    assert {name: each.plan_per_hour for name, each in lines.items()} == {"L1": 60, "l1": 7}
+    assert lines["L1"].target_fpy_percent == 90
+
+
+def test_machines_lines_and_products_are_found_by_the_names_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("YIELDLINE_MACHINES__FCT-12__PROCEDURES", '["FCT", "ICT"]')
+    monkeypatch.setenv("YIELDLINE_MACHINES__FCT-12__LINE", "L1")
+    monkeypatch.setenv("YIELDLINE_PRODUCTS__PROD-A__RETESTS_MAX", "1")
+    monkeypatch.setenv("YIELDLINE_PRODUCTS__Pcb.7__RETESTS_MAX", "2")
+    settings = load_settings(flags={"http": {"port": 81}})
+    assert settings.machines["FCT-12"].procedures == ("FCT", "ICT")
+    assert settings.machines["FCT-12"].line == "L1"
+    assert {name: each.retests_max for name, each in settings.products.items()} == {
+        "PROD-A": 1,
+        "Pcb.7": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wrong"),
+    [
+        ("PLAN_PER_HOUR", "-1", "lines.L1.plan_per_hour: Input should be greater than 0."),
+        (
+            "PLAN_PER_HUOR",
+            "1",
+            "lines.L1.plan_per_huor is not a setting. Did you mean lines.plan_per_hour?",
+        ),
+    ],
+)
+def test_a_mistake_under_a_name_in_the_environment_names_the_variable(
+    key: str, value: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("[http]\nport = 81\n")
+    monkeypatch.setenv(f"YIELDLINE_LINES__L1__{key}", value)
+    assert mistake() == f"environment YIELDLINE_LINES__L1__{key}: {wrong}"
+
+
 def test_secrets_are_not_shown() -> None:
     write(
         '[broker]\nusername = "bob"\npassword = "s3cret"\n'
