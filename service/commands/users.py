@@ -4,7 +4,7 @@ Where there are users there is an admin: the first one is, and the last one stay
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
 
@@ -23,6 +23,8 @@ _NOBODY: Final = frozenset({"api", "yieldline"})
 _Users: TypeAlias = Sequence[StoredUser]
 _Changed: TypeAlias = tuple[StoredUser, dict[str, str]]
 """The user as it shall be, and what the audit trail says of it."""
+_Step: TypeAlias = tuple[str, Callable[[StoredUser, _Users], _Changed]]
+"""What the audit trail calls it, and what it makes of a user."""
 
 
 class _By(NamedTuple):
@@ -82,12 +84,7 @@ def set_password(
         AccountError: There is no such user, or the password is not taken.
         StoreUnavailable: The database is away; nothing was changed.
     """
-    kept = hash_password(user_name(name), password)
-
-    def change(user: StoredUser, _: _Users) -> _Changed:
-        return user._replace(password_hash=kept, sessions=user.sessions + 1), {}
-
-    return _change(database, name, "set password", change, _By(actor, now))
+    return change_user(database, name, password=password, actor=actor, now=now)
 
 
 def renew_hash(database: Database, user: StoredUser, password: str) -> bool:
@@ -121,13 +118,33 @@ def set_role(database: Database, name: str, role: Role, *, actor: str, now: date
         AccountError: There is no such user, or nobody would be an admin any more.
         StoreUnavailable: The database is away; nothing was changed.
     """
+    return change_user(database, name, role=role, actor=actor, now=now)
 
-    def change(user: StoredUser, users: _Users) -> _Changed:
-        if role is not Role.ADMIN:
-            _keep_an_admin(user, users)
-        return user._replace(role=role.value), {"before": user.role, "after": role.value}
 
-    return _change(database, name, "set role", change, _By(actor, now))
+def change_user(  # noqa: PLR0913 - who, what and by whom
+    database: Database,
+    name: str,
+    *,
+    role: Role | None = None,
+    password: str | None = None,
+    actor: str,
+    now: datetime,
+) -> StoredUser:
+    """Give a user another role, another password, or both: all that is asked, or nothing.
+
+    Raises:
+        AccountError: As of `set_role` and `set_password`.
+        StoreUnavailable: The database is away; nothing was changed.
+    """
+    kept = None if password is None else hash_password(user_name(name), password)
+
+    def steps() -> Iterator[_Step]:
+        if kept is not None:
+            yield "set password", lambda user, _: _with_password(user, kept)
+        if role is not None:
+            yield "set role", lambda user, users: _with_role(user, role, users)
+
+    return _change(database, name, _By(actor, now), *steps())
 
 
 def remove_user(database: Database, name: str, *, actor: str, now: datetime) -> StoredUser:
@@ -143,7 +160,7 @@ def remove_user(database: Database, name: str, *, actor: str, now: datetime) -> 
         gone = user._replace(disabled_at=now, password_hash="", sessions=user.sessions + 1)
         return gone, {"role": user.role}
 
-    return _change(database, name, "remove", change, _By(actor, now))
+    return _change(database, name, _By(actor, now), ("remove", change))
 
 
 def end_sessions(database: Database, name: str, *, actor: str, now: datetime) -> StoredUser:
@@ -157,31 +174,36 @@ def end_sessions(database: Database, name: str, *, actor: str, now: datetime) ->
     def change(user: StoredUser, _: _Users) -> _Changed:
         return user._replace(sessions=user.sessions + 1), {}
 
-    return _change(database, name, "log out", change, _By(actor, now))
+    return _change(database, name, _By(actor, now), ("log out", change))
 
 
-def _change(
-    database: Database,
-    name: str,
-    action: str,
-    change: Callable[[StoredUser, _Users], _Changed],
-    by: _By,
-) -> StoredUser:
-    """Change one user, with its row in the audit trail."""
+def _change(database: Database, name: str, by: _By, *steps: _Step) -> StoredUser:
+    """Change one user, each step with its row in the audit trail: all of them, or none."""
     name = user_name(name)
     with database.changing() as connection:
         users = users_in(connection)
-        found = next((each for each in users if each.name == name), None)
-        if found is None or found.disabled_at is not None:
+        user = next((each for each in users if each.name == name), None)
+        if user is None or user.disabled_at is not None:
             raise AccountError(f"there is no user {name}. `yieldline users list` names them.")
-        after, details = change(found, users)
-        save_user(connection, after)
-        record(connection, Change(by.actor, action, f"user {name}", "", details), by.now)
-    return after
+        for action, change in steps:
+            user, details = change(user, users)
+            record(connection, Change(by.actor, action, f"user {name}", "", details), by.now)
+        save_user(connection, user)
+    return user
+
+
+def _with_password(user: StoredUser, password_hash: str) -> _Changed:
+    return user._replace(password_hash=password_hash, sessions=user.sessions + 1), {}
+
+
+def _with_role(user: StoredUser, role: Role, users: _Users) -> _Changed:
+    if role is not Role.ADMIN:
+        _keep_an_admin(user, users)
+    return user._replace(role=role.value), {"before": user.role, "after": role.value}
 
 
 def _keep_an_admin(user: StoredUser, users: _Users) -> None:
-    if user.role == Role.ADMIN and _admins(users) == [user]:
+    if user.role == Role.ADMIN and [each.name for each in _admins(users)] == [user.name]:
         raise AccountError(
             f"{user.name} is the last admin: nobody could look after users any more."
             " Make somebody else an admin first."

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Response
 from broker.errors import AccountError
 from broker.messages import format_time
 from service.commands.tokens import create_token, revoke_token
-from service.commands.users import add_user, remove_user, set_password, set_role
+from service.commands.users import add_user, change_user, remove_user
 from service.store.accounts import StoredToken, StoredUser, read_accounts
 from ui.api.account_models import (
     CreatedToken,
@@ -60,24 +60,19 @@ async def post_user(state: State, who: Who, body: NewUser) -> Response:
 
 @router.patch("/users/{name}", response_model=UserView, responses=_CHANGE)
 async def patch_user(state: State, who: Who, name: UserName, body: UserChange) -> Response:
-    """Give a user another role, another password, or both."""
+    """Give a user another role, another password, or both: all that is sent, or nothing."""
     author, now = who.author(_SAID), datetime.now(UTC)
     if body.role is None and body.password is None:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, "nothing to change. Send a role or password."
         )
-
-    def change() -> StoredUser:
-        changed: list[StoredUser] = []
-        if body.password is not None:  # first: it may be refused
-            password = body.password.get_secret_value()
-            changed.append(set_password(state.database, name, password, actor=author, now=now))
-        if body.role is not None:
-            changed.append(set_role(state.database, name, body.role, actor=author, now=now))
-        return changed[-1]
-
+    role, password = body.role, None if body.password is None else body.password.get_secret_value()
     with _refusals():
-        changed = await asyncio.to_thread(change)
+        changed = await asyncio.to_thread(
+            lambda: change_user(
+                state.database, name, role=role, password=password, actor=author, now=now
+            )
+        )
     await state.access.refresh()
     return answer(_user(changed))
 

@@ -10,7 +10,7 @@ import websockets
 from service.commands.roles import Scope
 from service.commands.tokens import create_token, revoke_token
 from service.store.queries.changes import list_changes
-from tests.support.access import BY, PASSWORD, bearer, call, log_in
+from tests.support.access import BY, PASSWORD, bearer, call, kept_hash, log_in
 from tests.support.stored import Stored
 from tests.support.web import Web
 
@@ -31,6 +31,10 @@ async def test_an_admin_looks_after_users_over_http(stored: Stored, web: Web) ->
     changed = await ask("PATCH", "/api/v1/users/bo", role="engineer", password=PASSWORD[::-1])
     assert changed.json()["role"] == "engineer"
     assert (await ask("PATCH", "/api/v1/users/bo")).status_code == 422
+    kept = kept_hash(stored, "admin")
+    half = await ask("PATCH", "/api/v1/users/admin", role="viewer", password=PASSWORD[::-1])
+    assert half.json()["detail"].startswith("admin is the last admin")
+    assert kept_hash(stored, "admin") == kept
     last = await ask("DELETE", "/api/v1/users/admin")
     assert last.json()["detail"].startswith("admin is the last admin")
     assert (await ask("DELETE", "/api/v1/users/bo")).json()["removed_at"] is not None
