@@ -50,12 +50,29 @@ authorityKeyIdentifier = keyid
 """
 
 
+@contextlib.contextmanager
+def _said_in_a_sentence() -> Iterator[None]:
+    """Say which file this user cannot use: in a plant each container's user has its own."""
+    try:
+        yield
+    except OSError as error:
+        remedy = (
+            "Run this as root (sudo), or as the user who may"
+            if isinstance(error, PermissionError)
+            else "Check the folder and its disk"
+        )
+        raise SettingsError(
+            f"{error.filename or 'A file'} cannot be used: {error.strerror or error}. {remedy}."
+        ) from error
+
+
 class Authority:
     """The authority in `folder`. Nothing that is there is written over, but by `renew`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
 
+    @_said_in_a_sentence()
     def create(
         self, hosts: Sequence[str], days: int, ca_days: int, *, database: Sequence[str] = ()
     ) -> None:
@@ -68,7 +85,8 @@ class Authority:
             database: Names and addresses under which PostgreSQL is reached; none: no certificate.
 
         Raises:
-            SettingsError: A host is none, a file is there already, or openssl is missing or failed.
+            SettingsError: A host is none, a file is there already, or openssl is missing or failed;
+                here and below also: a file or folder cannot be used.
         """
         servers = {_BROKER: _subject_names(hosts)}
         if database:
@@ -86,6 +104,7 @@ class Authority:
         for name in PROGRAMS:
             self._issue(name, "extendedKeyUsage = clientAuth", days)
 
+    @_said_in_a_sentence()
     def issue(self, machine_ids: Sequence[str], days: int) -> None:
         """Make a certificate for each machine, valid for `days`.
 
@@ -104,8 +123,9 @@ class Authority:
         for name in machine_ids:
             self._issue(name, "extendedKeyUsage = clientAuth", days)
 
+    @_said_in_a_sentence()
     def renew(self, names: Sequence[str], days: int) -> None:
-        """Make certificates anew for keys that are there, in one step each.
+        """Make certificates anew for keys that are there; each that is replaced is kept.
 
         Args:
             names: Of machines, our own programs, `broker` or `postgres`.
@@ -123,6 +143,7 @@ class Authority:
         for name in names:
             self._issue(name, self._purpose(name), days, is_new=False)
 
+    @_said_in_a_sentence()
     def revoke(self, names: Sequence[str], days: int) -> None:
         """Put certificates on the list, and those that they replaced: a broker asks `ca.crl`.
 
@@ -156,8 +177,10 @@ class Authority:
 
     def _certificates(self, name: str) -> list[Path]:
         """Return the certificates of a name, those that were replaced first."""
-        replaced = (self._folder / "replaced" / name).glob("*.crt")
-        return [*sorted(replaced), self._files(name)[1]]
+        replaced: list[Path] = []
+        with contextlib.suppress(FileNotFoundError):  # a glob would also pass over what it may not
+            replaced = sorted((self._folder / "replaced" / name).iterdir())
+        return [*replaced, self._files(name)[1]]
 
     def _list(self, workshop: Path, revoked: Sequence[Path], days: int) -> None:
         """Add certificates to the list, and make it anew."""
@@ -171,10 +194,7 @@ class Authority:
                 _openssl(workshop, "ca", *words, "-revoke", str(file))
         _openssl(workshop, "ca", *words, "-gencrl", "-crldays", str(days), "-out", "crl")
         found.replace(index)
-        # Not replaced but written over: a container goes on with the file it was given.
-        place = self._folder / "ca.crl"
-        place.write_bytes((workshop / "crl").read_bytes())
-        place.chmod(0o644)
+        _write_over(self._folder / "ca.crl", (workshop / "crl").read_bytes())
 
     def _purpose(self, name: str) -> str:
         """Return what a certificate is for, with the names that stand in it."""
@@ -212,7 +232,10 @@ class Authority:
         else:  # it is good until its own end, and must be found when it is to be revoked
             replaced = self._folder / "replaced" / name
             replaced.mkdir(parents=True, exist_ok=True, mode=0o700)
-            certificate.replace(replaced / f"{_serial(certificate)}.crt")
+            shutil.copyfile(certificate, replaced / f"{_serial(certificate)}.crt")
+        if name in _SERVERS and not with_key:
+            _write_over(certificate, (workshop / "crt").read_bytes())
+            return
         (workshop / "crt").chmod(0o644)
         (workshop / "crt").replace(certificate)
 
@@ -236,6 +259,12 @@ def _workshop(beside: Path, name: str, purpose: str = "") -> Iterator[Path]:
         configuration = _CONFIGURATION.format(name=name) + purpose + "\n"
         (Path(folder) / "conf").write_text(configuration, "utf-8")
         yield Path(folder)
+
+
+def _write_over(file: Path, content: bytes) -> None:
+    """Write a public file in its place: a container goes on with the very file it was given."""
+    file.write_bytes(content)
+    file.chmod(0o644)
 
 
 def _make_key(workshop: Path) -> None:

@@ -1,5 +1,6 @@
 """`yieldline ca`: what it makes, checked by openssl and by our own reading of the dates."""
 
+import errno
 import os
 import re
 import ssl
@@ -115,9 +116,13 @@ def test_a_renewed_certificate_has_the_key_and_the_names_of_the_old_one(tmp_path
     authority.create(["broker.example", "::1"], days=-1, ca_days=10)
     key = (tmp_path / "broker.key").read_bytes()
     assert dates(tmp_path, "broker").end < datetime.now(UTC)
+    file = (tmp_path / "broker.crt").stat().st_ino
     said = command("renew", str(tmp_path), "broker", "yieldline-ui", "--days", "9")
     assert "Send the broker SIGHUP" in said
     assert (tmp_path / "broker.key").read_bytes() == key
+    assert (tmp_path / "broker.crt").stat().st_ino == file, "a container holds the file itself"
+    (replaced,) = tmp_path.glob("replaced/broker/*.crt")
+    assert dates(replaced.parent, replaced.stem).end < datetime.now(UTC)
     assert "DNS:broker.example, IP Address:0:0:0:0:0:0:0:1\n" in text_of(tmp_path, "broker")
     for name in ("broker", "yieldline-ui"):
         assert dates(tmp_path, name).end > datetime.now(UTC) + timedelta(days=8)
@@ -156,6 +161,16 @@ def test_what_is_revoked_is_on_the_list_with_all_it_replaced_and_its_name_is_fre
     assert len(list(tmp_path.glob("revoked/*/*.key"))) == 3
 
 
+def test_nothing_is_revoked_while_what_it_replaced_cannot_be_read(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.create(["localhost"], days=9, ca_days=9)
+    (tmp_path / "replaced").mkdir()
+    (tmp_path / "replaced/yieldline-ui").write_text("", "ascii")
+    with pytest.raises(SettingsError, match="yieldline-ui cannot be used: Not a directory"):
+        authority.revoke(["yieldline-ui"], 9)
+    assert is_good(tmp_path, "yieldline-ui")
+
+
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [
@@ -187,6 +202,30 @@ def test_a_folder_without_an_authority_is_one_sentence(tmp_path: Path) -> None:
     assert ended.returncode == 2
     (sentence,) = ended.stderr.splitlines()
     assert re.search(r"holds no ca\.crt with its ca\.key.*yieldline ca new", sentence)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of files as POSIX has them")
+def test_a_key_of_another_user_is_one_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guide gives the broker's key to the container's user."""
+
+    def refuse(source: Path, _: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(source))
+
+    monkeypatch.setattr("broker.authority.shutil.copyfile", refuse)  # for root nothing is refused
+    with pytest.raises(SettingsError) as caught:
+        Authority(folder).renew(["broker"], 9)
+    assert str(caught.value) == (
+        f"{folder / 'broker.key'} cannot be used: Permission denied."
+        " Run this as root (sudo), or as the user who may."
+    )
+
+
+def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "secrets").write_text("", "ascii")
+    with pytest.raises(SettingsError, match=r"secrets cannot be used: .*\. Check the folder and"):
+        Authority(tmp_path / "secrets").create(["localhost"], days=1, ca_days=1)
 
 
 def test_without_openssl_it_is_said_what_to_install(
