@@ -40,6 +40,7 @@ class SequenceGaps:
             index = self._missing.index(found)
             parts = range(found.start, number), range(number + 1, found.stop)
             self._missing[index : index + 1] = [each for each in parts if each]
+            del self._missing[_GAPS_MAX:]  # of many the first are told
 
 
 @dataclass

@@ -360,6 +360,15 @@ def test_gaps_in_the_sequence_are_told(numbers: list[int], gaps: list[str] | Non
     assert one_run(log(*numbered)).attributes == (gaps and {"gaps": gaps})
 
 
+def test_of_many_gaps_the_first_hundred_are_told_also_where_numbers_come_late() -> None:
+    late = [{**run(log={"text": "x"}), "sequenceNumber": number} for number in range(2, 1_001, 2)]
+    content = log(
+        run(testRunStart=START), {**run(log={"text": "x"}), "sequenceNumber": 1_001}, *late
+    ) + log(run(testRunEnd=END), first=1_002)
+    told = (one_run(content).attributes or {})["gaps"]
+    assert told == [f"sequenceNumber {number}" for number in range(1, 200, 2)]
+
+
 def test_a_gap_before_the_start_is_told_and_a_new_program_makes_none() -> None:
     first = log(VERSION, {**run(testRunStart=START), "sequenceNumber": 2})
     second = log(VERSION, run(testRunStart=START), run(testRunEnd=END))
