@@ -4,7 +4,7 @@ Pure: no I/O. For readers and for the JSON Schemas; results themselves are writt
 service/core/results.py. What machines send is in broker/messages.py.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,9 @@ from broker.messages import (
     Timestamp,
     Value,
 )
+
+Number: TypeAlias = Annotated[int, Field(ge=0, le=9_223_372_036_854_775_807)]
+"""A whole number that a database and JSON writers can hold: 64 bits."""
 
 
 class _Ours(BaseModel):
@@ -72,7 +75,7 @@ class Result(_Ours):
     """One judged and stored run."""
 
     message_id: str = Field(description="The sender's, or the content's hash.")
-    run_id: int = Field(description="Ours; opens /api/v1/results/{run_id}.")
+    run_id: Number = Field(description="Ours; opens /api/v1/results/{run_id}.")
     barcode: str = Field(description="Serial number of the unit.")
     machine_id: str = Field(description="Where it was tested.")
     line: str = Field(description="The machine's line.")
@@ -85,9 +88,9 @@ class Result(_Ours):
     )
     timestamp: Timestamp = Field(description="Start of the run, UTC.")
     received_at: Timestamp = Field(description="When the service took it in, UTC.")
-    attempt: int = Field(ge=1, description="1: the unit's first run of this procedure.")
+    attempt: Number = Field(ge=1, description="1: the unit's first run of this procedure.")
     first_failure: str | None = Field(description="test_step of the first failed measurement.")
-    rulebook_version: int = Field(ge=0, description="The rulebook that judged it.")
+    rulebook_version: Number = Field(ge=0, description="The rulebook that judged it.")
     clock_suspect: bool = Field(description="The machine's clock is ahead or far behind.")
     counts: Counts = Field(description="Measurements by outcome.")
     measurements: tuple[ResultMeasurement, ...] = Field(
@@ -99,14 +102,14 @@ class Result(_Ours):
 class Rejection(_Ours):
     """A message that could not be understood; its bytes are kept."""
 
-    rejection_id: int = Field(description="Opens /api/v1/rejections/{id}.")
+    rejection_id: Number = Field(description="Opens /api/v1/rejections/{id}.")
     message_id: str | None = Field(description="Where it could be read; then it has a receipt.")
     topic: str = Field(description="Where it arrived.")
     machine_id: str | None = Field(description="By the topic.")
     received_at: Timestamp = Field(description="When the service took it in, UTC.")
     code: RejectionCode = Field(description="What kind of trouble.")
     reason: str = Field(description="One sentence: what, where, what to do.")
-    payload_size: int = Field(ge=0, description="Bytes.")
+    payload_size: Number = Field(ge=0, description="Bytes.")
     payload_preview: str = Field(description="The first 200 characters, readable.")
 
 
@@ -122,7 +125,7 @@ class AlertSubject(_Ours):
 class Alert(_Ours):
     """Something a person should look at. Retained while open."""
 
-    alert_id: int = Field(description="Ours.")
+    alert_id: Number = Field(description="Ours.")
     kind: str = Field(description="What kind of trouble.")
     severity: Severity = Field(description="How bad.")
     subject: AlertSubject = Field(description="What it is about.")
@@ -138,7 +141,7 @@ MachineStatus: TypeAlias = Literal["live", "stale", "offline", "never"]
 class SummaryResult(_Ours):
     """A machine's newest result, in a summary."""
 
-    run_id: int = Field(description="Opens /api/v1/results/{run_id}.")
+    run_id: Number = Field(description="Opens /api/v1/results/{run_id}.")
     barcode: str = Field(description="Serial number of the unit.")
     product_id: str = Field(description="What the unit is.")
     procedure: str = Field(description="The test operation.")

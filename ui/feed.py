@@ -184,6 +184,7 @@ class Feed:
                 self._stored.facts = status
                 await self._read_alerts()
                 self._stored.trouble = None
+                self._stored.answered_s = datetime.now(UTC).timestamp()
                 self._database_away.over()
                 self._meter.pings_ms.append(status.database_ms)
             except YieldlineError as error:
@@ -374,7 +375,7 @@ class Feed:
                 is_offline=machine.offline_s is not None,
                 skew_s=machine.skew_s,
             )
-            for machine in self.model.machines.values()
+            for machine in tuple(self.model.machines.values())  # also from other threads
             if machine.agent
         ]
 

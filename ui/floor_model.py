@@ -27,6 +27,7 @@ from ui.figures import Tally, stale_after_s, usual_interval_s
 from ui.floor_machine import HOUR_S, Machine, natural
 from ui.seen import Seen, seen_of
 from ui.shift_units import ShiftUnits, UnitRuns
+from ui.told import agent_facts
 
 LIVE_RUNS_MAX: Final = 40
 RUN_IDS_MAX: Final = 100_000
@@ -170,7 +171,7 @@ class FloorModel:
             machine.offline_s = said_s if retained else now.timestamp()
             machine.online_s = None
         if state.agent:  # a last will has none: what was last said still stands
-            machine.agent = dict(state.agent)
+            machine.agent = agent_facts(state.agent)
             machine.agent_s = _seconds(state.at, now) if retained else now.timestamp()
         self.dirty.add(machine_id)
 
@@ -206,10 +207,13 @@ class FloorModel:
     # What it says
 
     def freshness(self, machine: Machine) -> tuple[float | None, float]:
-        """Return its usual interval and the silence after which it is stale, in seconds."""
+        """Return its usual interval and the silence after which it is stale, in seconds.
+
+        Also from other threads: the runs are copied at one go, as the event loop adds to them.
+        """
         known = self._known.get(machine.machine_id)
         usual = (known and known.expected_interval_s) or usual_interval_s(
-            [run.began_s for run in machine.runs]
+            [run.began_s for run in tuple(machine.runs)]
         )
         least_s, factor = self.plant.stale_after_s, self.plant.stale_factor
         return usual, stale_after_s(usual, least_s=least_s, factor=factor)

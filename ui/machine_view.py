@@ -1,5 +1,6 @@
 """What a browser gets of one machine, for its own page: values ready for JSON. Pure: no I/O."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
@@ -70,8 +71,10 @@ def beyond(measurement: Telling) -> str:
     lower, upper = sides(str(measurement.comparator or ""), low, high)
     scale = Scale(value, measurement.unit)
     if upper is not None and value > upper:
-        return f"{scale.number(value - upper)} above"
-    return f"{scale.number(lower - value)} below" if lower is not None and value < lower else ""
+        return f"{scale.number(min(value - upper, sys.float_info.max))} above"
+    if lower is not None and value < lower:
+        return f"{scale.number(min(lower - value, sys.float_info.max))} below"
+    return ""
 
 
 def _bar(measurement: Telling) -> Frame | None:

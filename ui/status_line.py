@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from service.store.queries.alerts import AlertPulse
 from service.store.queries.pages_status import StatusFacts
@@ -10,6 +10,9 @@ from ui.figures import shift_label
 from ui.floor_model import FloorModel
 from ui.floor_view import Frame
 from ui.state import LiveHub
+
+SILENT_MAX_S: Final = 10.0
+"""It is asked every few seconds; what it said longer ago is not taken for true."""
 
 
 @dataclass(slots=True)
@@ -23,6 +26,15 @@ class StoredStatus:
     alerts: AlertPulse | None = None
     trouble: str | None = None
     """Why it did not answer; None: it did."""
+    answered_s: float = 0.0
+    """When it last answered, in seconds since 1970."""
+
+    def trouble_at(self, now_s: float) -> str | None:
+        """Return why it does not answer, also where a question simply hangs; None: it does."""
+        silent_s = now_s - self.answered_s
+        if self.trouble is None and self.facts is not None and silent_s > SILENT_MAX_S:
+            return f"the database has not answered for {silent_s:.0f} s. Is it overloaded?"
+        return self.trouble
 
 
 def status_line(
@@ -37,7 +49,7 @@ def status_line(
         lag_s: The usual time from the service's hand to ours, in seconds; None: it cannot be told.
         now_s: Seconds since 1970.
     """
-    newest, facts = model.live, stored.facts
+    newest, facts, trouble = model.live, stored.facts, stored.trouble_at(now_s)
     return {
         "broker": live.connected,
         "broker_since": live.changed_at.timestamp(),
@@ -47,8 +59,8 @@ def status_line(
         "shift": shift_label(model.shift, model.zone),
         "shift_start": model.start_s,
         "shift_end": model.end_s,
-        "database": stored.trouble is None and facts is not None,
-        "database_trouble": stored.trouble,
+        "database": trouble is None and facts is not None,
+        "database_trouble": trouble,
         "lag_ms": None if lag_s is None else round(max(0.0, lag_s) * 1000, 1),
         **(_facts(facts, stored.books) if facts else {}),
         **(_bell(stored.alerts) if stored.alerts else {}),

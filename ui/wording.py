@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, Protocol, TypeAlias
 
 from broker.messages import Comparator, Outcome, Value
@@ -71,6 +72,8 @@ class Scale:
     def number(self, number: float) -> str:
         """Return a number with at most six significant digits and without useless zeros."""
         scaled = number / self.factor
+        if not math.isfinite(scaled):  # "no limit", said with the largest double there is
+            return f"{Decimal(number) / Decimal(self.factor):.{_DIGITS}g}"
         if scaled == int(scaled) and abs(scaled) < 1e15:  # noqa: PLR2004 - whole as a double
             return str(int(scaled))
         return f"{scaled:.{_DIGITS}g}"

@@ -34,6 +34,7 @@ _KEEPALIVES: dict[str, Any] = {
 """A cable that is pulled is noticed in half a minute, not after the two hours of the system: on our
 side, so that a commit does not wait for ever, and on the server's, which keeps our service number
 until it notices."""
+_NOTICED: dict[str, Any] = {**_KEEPALIVES, "tcp_user_timeout": 30_000}
 ROW_ERRORS = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -165,8 +166,7 @@ class Database:
             connect_timeout=max(2, int(self.timeout_s)),
             application_name="yieldline service",
             options=_ONLY_KEYS + "".join(f" -c tcp_{name}={s}" for name, s in _KEEPALIVES.items()),
-            tcp_user_timeout=30_000,
-            **_KEEPALIVES,
+            **_NOTICED,
         )
 
     def conninfo(self) -> str:
@@ -187,6 +187,7 @@ class Database:
                 connect_args={
                     "connect_timeout": max(2, int(self.timeout_s)),
                     "application_name": "yieldline reads",
+                    **_NOTICED,
                 },
             )
         engine = create_engine(

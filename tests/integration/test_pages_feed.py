@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiomqtt
+import orjson
 import pytest
 
 from broker.answers import Counts, Result
@@ -126,6 +128,46 @@ async def test_nonsense_on_our_topics_is_not_shown_and_hurts_nobody(
             await publish(broker, channel, nonsense)
         await publish(broker, "result", result(1, "A").model_dump_json())
         await eventually(lambda: feed.model.total.units == 1)
+
+
+async def test_an_agent_that_says_what_nobody_can_count_hurts_nobody(
+    stored: Stored, broker: Mosquitto
+) -> None:
+    facts = f'{{"read": {2**70}, "lag_s": 1{"0" * 400}, "spool_depth": 3, "list": [1]}}'
+    said = f'{{"status": "online", "at": "2026-01-01T00:00:00Z", "agent": {facts}}}'
+    await publish(broker, "state", said, retain=True)
+    stored.save(now_run("A"), at=datetime.now(UTC))
+    async with feeding(stored, broker) as feed:
+        await eventually(lambda: feed.agent_of("M1") == {"spool_depth": 3})
+        for view in ("floor", "machine/M1"):
+            orjson.dumps(feed.frame(view), option=orjson.OPT_NON_STR_KEYS)
+        large = orjson.loads(result(9, "B").model_dump_json()) | {"attempt": 2**63 - 1}
+        for changes in ({"run_id": 2**70}, {"run_id": -(2**70)}, {"rulebook_version": 2**64}):
+            await publish(broker, "result", json.dumps(large | changes))
+        await publish(broker, "result", json.dumps(large))
+        await eventually(lambda: feed.model.runs == 2)
+
+
+async def test_a_database_that_answers_no_more_is_not_shown_as_well(
+    stored: Stored, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_hanging = threading.Event()
+
+    def hang(*_: object) -> None:
+        is_hanging.set()
+        assert may_answer.wait(30)
+
+    async with feeding(stored, broker) as feed:
+        now_s = datetime.now(UTC).timestamp()
+        await eventually(lambda: feed.status(now_s)["database"])
+        may_answer = threading.Event()
+        monkeypatch.setattr("ui.feed.read_status", hang)
+        await eventually(is_hanging.is_set)
+        assert feed.status(now_s)["database"]
+        later = feed.status(now_s + 20)
+        may_answer.set()
+    assert not later["database"]
+    assert later["database_trouble"].startswith("the database has not answered for ")
 
 
 async def test_what_arrives_faster_than_it_can_wait_is_read_once_more(

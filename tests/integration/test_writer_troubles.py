@@ -140,6 +140,10 @@ def test_the_server_is_asked_to_notice_a_pulled_cable(pair: tuple[Stored, Stored
     assert connection.execute("SHOW tcp_keepalives_idle").fetchone() == ("10",)
     assert connection.info.get_parameters()["keepalives_idle"] == "10"
     connection.close()
+    with pair[0].database.engine.connect() as reading:
+        driver: psycopg.Connection[Any] = reading.connection.dbapi_connection  # type: ignore[assignment]
+        said = driver.info.get_parameters()
+    assert (said["keepalives_idle"], said["tcp_user_timeout"]) == ("10", "30000")
 
 
 # -- two services at once --------------------------------------------------------------------------

@@ -1,14 +1,19 @@
 """What a browser gets for the page of one machine."""
 
+import sys
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from broker.answers import Counts, Result
-from broker.messages import Outcome, State
+from broker.messages import Comparator, Outcome, State
 from tests.support.live_floor import NOW, measured, model_of, only, result
 from ui.alert_view import alert_cards, cards_of
+from ui.floor_view import floor_frame
 from ui.machine_view import beyond, machine_frame, skew_s
 from ui.watched_steps import RESULTS_MAX, WatchedSteps
 
@@ -66,6 +71,32 @@ def test_earlier_attempts_are_those_of_the_same_unit_and_procedure() -> None:
         ("F", "61.8 mV", 1),
         ("F", "61.8 mV", 2),
     ]
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.text() | st.none(),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([None, "F", "mV", "Hz", "Ohm"]),
+    st.none() | st.sampled_from(Comparator),
+    st.sampled_from(Outcome),
+)
+@example(3.2e-9, 4e-9, sys.float_info.max, "F", Comparator.GELE, Outcome.FAIL)
+@example(sys.float_info.max, None, -sys.float_info.max, "F", Comparator.LE, Outcome.FAIL)
+@example(-sys.float_info.max, sys.float_info.max, None, None, Comparator.GE, Outcome.FAIL)
+def test_whatever_a_machine_measures_its_page_and_the_floor_can_show_it(
+    value: object,
+    low: float | None,
+    high: float | None,
+    unit: str | None,
+    comparator: Comparator | None,
+    outcome: Outcome,
+) -> None:
+    limits: dict[str, Any] = {"low": low, "high": high, "unit": unit, "comparator": comparator}
+    one = measured(value=value, outcome=outcome, marginal=outcome is Outcome.PASS, **limits)
+    model = model_of(result(outcome, measurements=(one,)))
+    orjson.dumps(machine_frame(model, only(model), NOW_S))
+    orjson.dumps(floor_frame(model, NOW_S), option=orjson.OPT_NON_STR_KEYS)
 
 
 # The machine
