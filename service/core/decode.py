@@ -28,6 +28,7 @@ from service.core.words import quote
 
 _AHEAD_MAX: Final = timedelta(minutes=5)
 _AGE_MAX: Final = timedelta(days=30)
+_USUAL_TOPIC_CHARS_MAX: Final = 512  # seven ids of 64 characters, and what stands between them
 _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_TEMPLATE: Final = TopicTemplate("{machine_id}/{channel}")  # where the topic does not matter
 
@@ -141,8 +142,14 @@ def _contents(payload: bytes, elements: Sequence[int | None]) -> list[object]:
     return [content if each is None else content[each] for each in elements]
 
 
-@lru_cache(maxsize=16_384)
 def _parse_topic(template: TopicTemplate, topic: str) -> Topic | None:
+    """Take it apart; MQTT allows 65,535 bytes, and many such would fill the memory."""
+    is_usual = len(topic) <= _USUAL_TOPIC_CHARS_MAX
+    return _parse_usual_topic(template, topic) if is_usual else template.parse(topic)
+
+
+@lru_cache(maxsize=16_384)
+def _parse_usual_topic(template: TopicTemplate, topic: str) -> Topic | None:
     return template.parse(topic)
 
 

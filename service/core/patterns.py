@@ -13,11 +13,15 @@ PATTERN_CHARS_MAX: Final = 1_024
 TEXT_CHARS_MAX: Final = 4_096
 
 
-@lru_cache(maxsize=2_048)
 def _validator(pattern: str) -> SchemaValidator | str:
     """Return what matches `pattern`, or why it cannot be used."""
-    if len(pattern) > PATTERN_CHARS_MAX:
+    if len(pattern) > PATTERN_CHARS_MAX:  # machines send them: no memory shall keep a long one
         return f"it has more than {PATTERN_CHARS_MAX:,} characters"
+    return _compiled(pattern)
+
+
+@lru_cache(maxsize=2_048)
+def _compiled(pattern: str) -> SchemaValidator | str:
     try:
         return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
     except SchemaError as error:

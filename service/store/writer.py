@@ -17,6 +17,7 @@ from service.core.records import JudgedRun
 from service.core.shadow import Shadowed
 from service.store import lease, outbox, retention
 from service.store.batches import (
+    UNKNOWN_MACHINE,
     Arrival,
     Committed,
     DuplicateRun,
@@ -32,7 +33,7 @@ from service.store.database import ROW_ERRORS, Database
 from service.store.drivers import Driver, PostgresDriver, SqliteDriver
 from service.store.names import Names
 from service.store.queries.old_runs import Portion
-from service.store.rejections import insert_rejections, storable
+from service.store.rejections import insert_rejections
 from service.store.rows import names_of
 from service.store.run_inserts import insert_runs
 from service.store.shadows import keep_shadowed
@@ -277,9 +278,10 @@ class Writer:
         """Make sure that every name of the batch has its id, in a transaction of its own."""
         wanted: set[tuple[NameKind, str]] = set()
         for arrival in batch:
-            wanted.add((NameKind.TOPIC, storable(arrival.topic)))
             wanted.add((NameKind.LINE, arrival.line))
             for each in arrival.contents:
+                if machine_of(each) != UNKNOWN_MACHINE:  # a topic of none may be of any length
+                    wanted.add((NameKind.TOPIC, arrival.topic))
                 if isinstance(each, JudgedRun):
                     wanted.update(names_of(each))
                 else:

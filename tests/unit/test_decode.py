@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from tests.support.core import (
     SETTINGS,
     TOPIC,
     decode_all,
+    judge_content,
     refused,
     run_with,
     to_bytes,
@@ -404,3 +406,17 @@ def test_a_long_name_above_many_values_takes_linear_room() -> None:
     reason = refused(payload).reason
     assert "holds U+0000" in reason
     assert len(reason) < 200
+
+
+def test_no_memory_keeps_what_is_longer_than_any_good_topic_or_pattern() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            text = f"{number}" * 20_000
+            assert refused(FLAT, f"factory/v1/{text}/M1/test").code == "bad_topic"
+            pattern = {"measured_value": "x", "comparator": "REGEX", "nominal": text}
+            assert judge_content(FLAT | pattern).outcome == "ERROR"
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 500_000
