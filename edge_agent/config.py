@@ -5,6 +5,7 @@ The broker, topics and log sections are those of the service, also in the enviro
 """
 
 import difflib
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,7 +117,7 @@ class Config(FromEnvironment):
         broker = self.broker.model_copy(update={key: folder / path for key, path in named.items()})
         agent = self.agent.model_copy(update={"spool_file": folder / self.agent.spool_file})
         sources = tuple(
-            each.model_copy(update={"path": os.path.join(folder, each.path)})  # noqa: PTH118 - a glob
+            each.model_copy(update={"path": pattern_from(folder, each.path)})
             for each in self.source
         )
         return self.model_copy(update={"agent": agent, "broker": broker, "source": sources})
@@ -150,6 +151,11 @@ def load_config(file: Path) -> Config:
         raise not_json(error) from error
     _check(config, file)
     return config.with_paths_from(file.parent.absolute())  # the spool remembers paths
+
+
+def pattern_from(folder: Path, path: str) -> str:
+    """Return a source's path, relative to a folder, as a glob; the folder's own name is none."""
+    return os.path.join(glob.escape(str(folder)), path)  # noqa: PTH118 - a glob
 
 
 def setting_names() -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import typer
 
 from broker.errors import SettingsError
 from broker.topics import ID_PATTERN, UNASSIGNED_LINE, is_id
-from edge_agent.config import load_config
+from edge_agent.config import load_config, pattern_from
 from edge_agent.formats import FORMAT_NAMES, closest, read_options
 from edge_agent.new_config import config_text
 from edge_agent.tail import find
@@ -138,7 +138,7 @@ def _ask(what: str, default: str | None, check: Callable[[str, str], str]) -> st
 
 def _ask_format(folder: Path, path: str) -> str:
     """Ask for the format; where a file is there already, what each makes of it comes first."""
-    last = newest(each for each in find(str(folder / path)) if each.is_file())
+    last = newest(each for each in find(pattern_from(folder, path)) if each.is_file())
     default = None
     if last and typer.confirm(f"Try every format on {last}?", default=True):
         default = _guessed(last)

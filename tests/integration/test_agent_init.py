@@ -89,15 +89,16 @@ def test_it_never_writes_over_a_file_without_force(tmp_path: Path) -> None:
 
 
 def test_it_asks_guesses_the_format_and_asks_again_after_a_wrong_answer(tmp_path: Path) -> None:
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs/a.csv").write_bytes(SAMPLE.read_bytes())
+    folder = tmp_path / "line [3]"  # it is no glob
+    (folder / "logs").mkdir(parents=True)
+    (folder / "logs/a.csv").write_bytes(SAMPLE.read_bytes())
     answers = ["no/id", "ICT-3", "", "logs/*.csv", "y", "", "plant:0", "plant:1884", "ICT-3"]
-    done = init(tmp_path, answers="\n".join(answers) + "\n")
+    done = init(folder, answers="\n".join(answers) + "\n")
     assert done.returncode == 0, done.stderr
     assert "'no/id' may not stand in a topic" in done.stdout
     assert "spea       100.0 %" in done.stdout
     assert "'plant:0' is not HOST or HOST:PORT" in done.stdout
-    config = load_config(tmp_path / "agent.toml")
+    config = load_config(folder / "agent.toml")
     assert config.source[0].format == "spea"  # the guess was the default
     assert (config.source[0].line, config.broker.port) == ("unassigned", 1884)
     assert config.broker.username == "ICT-3"

@@ -10,6 +10,7 @@ import pytest
 from broker.errors import SettingsError
 from broker.topics import Channel
 from edge_agent.config import load_config, setting_names
+from edge_agent.tail import find
 
 GOOD = """
 [agent]
@@ -44,6 +45,15 @@ def test_a_good_file_is_read_and_its_paths_are_its_own(tmp_path: Path) -> None:
     assert source.path == str(tmp_path / "logs/*.csv")
     assert config.options_of(source).procedure == "ICT-2"
     assert config.topic(source, Channel.TEST) == "factory/v1/L1/ICT-3/test"
+
+
+def test_the_name_of_the_file_s_own_folder_is_no_glob(tmp_path: Path) -> None:
+    folder = tmp_path / "line [3]"
+    log = folder / "logs/a.csv"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    (source,) = load_config(write(folder, GOOD)).source
+    assert find(source.path) == [log]
 
 
 @pytest.mark.parametrize(
