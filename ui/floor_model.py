@@ -74,6 +74,8 @@ class FloorModel:
     def _start_shift(self, shift: Shift) -> None:
         self.shift = shift
         self.start_s, self.end_s = shift.start.timestamp(), shift.end.timestamp()
+        self.counted_since_s: float | None = None
+        """From when on its figures count, where there were too many runs to read; None: all."""
         self.total = Tally()
         self.buckets: dict[int, Tally] = {}
         self.by_line: dict[str, dict[str, Tally]] = {}

@@ -13,6 +13,8 @@ def seed(database: Database, model: FloorModel) -> None:
         StoreUnavailable, StoreRefused: Database trouble.
     """
     stored = read_seed(database, model.shift.start)
+    if stored.cut_at is not None:
+        model.counted_since_s = stored.cut_at.timestamp()
     for machine_id, line in stored.machines:
         model.machine(machine_id, line)
     for run in stored.runs:

@@ -1,6 +1,8 @@
 """What the pages read from the store, on both databases."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from sqlalchemy import event
@@ -9,6 +11,7 @@ from broker.messages import Comparator, Outcome
 from broker.plant_sections import PlantSettings
 from service.core.lookup import Rulebook
 from service.core.rules import Rule
+from service.store.queries import pages_seed
 from service.store.queries.pages_search import (
     nearest_barcodes,
     rejections_with,
@@ -21,6 +24,8 @@ from tests.support.stored import NOON, Stored, run_message
 from ui.floor_model import FloorModel
 from ui.floor_seed import seed
 from ui.seen import seen_of_stored
+from ui.state import LiveHub
+from ui.status_line import StoredStatus, status_line
 
 
 def run_of(barcode: str, minute: int = 0, **changes: object) -> dict[str, object]:
@@ -98,14 +103,30 @@ def test_a_machine_is_seeded_with_its_newest_runs_only(stored: Stored) -> None:
     assert {"A0", "A4"}.isdisjoint({run.barcode for run in runs})
 
 
+def test_a_shift_that_is_read_in_part_says_from_when_on_it_counts(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored.save(*(run_message(f"A{minute}", minutes=minute) for minute in range(5)))
+    now = NOON + timedelta(hours=1)
+    model = FloorModel(PlantSettings(shift_starts=("12:00",)), now)
+    seed(stored.database, model)
+    assert (model.total.units, model.counted_since_s) == (5, None)
+    monkeypatch.setattr(pages_seed, "SHIFT_RUNS_MAX", 4)
+    seed(stored.database, model := FloorModel(model.plant, now))
+    assert model.counted_since_s == (NOON + timedelta(minutes=1)).timestamp()
+    live = cast("LiveHub", SimpleNamespace(connected=True, changed_at=now, trouble=None))
+    line = status_line(live, model, StoredStatus(), lag_s=None, now_s=now.timestamp())
+    assert line["shift"] == "12:00 \u2013 12:00, counted since 12:01"
+
+
 def test_a_machine_that_was_only_rejected_is_known(stored: Stored) -> None:
     stored.save(b"{", machine_id="BAD-1", line="L9")
     assert read_seed(stored.database, NOON).machines == [("BAD-1", "L9")]
 
 
 def test_an_empty_database_seeds_nothing(stored: Stored) -> None:
-    machines, runs = read_seed(stored.database, NOON)
-    assert (machines, list(runs)) == ([], [])
+    machines, runs, cut_at = read_seed(stored.database, NOON)
+    assert (machines, list(runs), cut_at) == ([], [], None)
     status = read_status(stored.database)
     assert (status.rulebook_version, status.rejections_open) == (None, 0)
     assert status.database_ms > 0

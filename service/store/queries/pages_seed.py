@@ -65,6 +65,8 @@ class Seed(NamedTuple):
     """(machine_id, line) of every machine that was ever heard, also of those without a run."""
     runs: Iterator[StoredRun]
     """By arrival, oldest first, none twice. Once: what was given is held no longer."""
+    cut_at: datetime | None
+    """Earlier runs were left out: there are more than SHIFT_RUNS_MAX; None: all are there."""
 
 
 def read_seed(database: Database, since: datetime) -> Seed:
@@ -73,7 +75,11 @@ def read_seed(database: Database, since: datetime) -> Seed:
         machines = connection.execute(select(MACHINE.c.machine, MACHINE.c.line)).all()
         started = RUN.c.started_us >= microseconds(since)
         newest = _runs().where(started).order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
-        rows = {row.id: row for row in connection.execute(newest.limit(SHIFT_RUNS_MAX))}
+        found = connection.execute(newest.limit(SHIFT_RUNS_MAX + 1)).all()
+        is_cut = len(found) > SHIFT_RUNS_MAX
+        rows = {row.id: row for row in found[:SHIFT_RUNS_MAX]}
+        cut_at = moment(found[SHIFT_RUNS_MAX - 1].started_us) if is_cut else None
+        del found
         shown = set()
         for machine in machines:
             for row in _newest_of(connection, machine.machine):
@@ -85,6 +91,7 @@ def read_seed(database: Database, since: datetime) -> Seed:
     return Seed(
         [(names[machine.machine], names[machine.line]) for machine in machines],
         _used_up(newest_first, names, telling),
+        cut_at,
     )
 
 
