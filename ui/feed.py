@@ -198,10 +198,13 @@ class Feed:
             model, database = self.model, self.state.database
             since = model.shift.start
             try:
-                model.retest_times = await asyncio.to_thread(retest_times, database, since)
-                model.program_changes = await asyncio.to_thread(program_changes, database, since)
+                times = await asyncio.to_thread(retest_times, database, since)
+                changes = await asyncio.to_thread(program_changes, database, since)
             except YieldlineError as error:
                 self._database_away.note(str(error))
+            else:
+                if model.shift.start == since:  # else the next one began meanwhile
+                    model.retest_times, model.program_changes = times, changes
             await asyncio.sleep(STORED_FACTS_S)
 
     async def _read_alerts(self) -> None:
