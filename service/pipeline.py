@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import orjson
 import structlog
 
 from broker.envelopes import Delivery, Outgoing
@@ -22,6 +21,7 @@ from service import failpoints
 from service.core.decode import DecodeSettings, decode
 from service.core.judge import judge
 from service.core.lookup import Rulebook
+from service.core.payload import read_message_id
 from service.core.records import DecodedRun, JudgedRun, Refused
 from service.core.results import (
     encode_receipt,
@@ -39,7 +39,6 @@ log = structlog.get_logger()
 
 _RECEIPT_IDS_MAX = 1_000  # at 128 characters of six bytes each it still fits a packet
 _REPEATED_MAX = 5_000  # results read at once; a batch of arrays can repeat tens of thousands
-_MESSAGE_ID_MAX = 128
 _RETAINED_WARNINGS_MAX = 10  # a machine that retains does it always; its name once is enough
 
 
@@ -119,7 +118,7 @@ class Pipeline:
         refused = Refused(
             delivery.topic,
             topic.machine_id if topic else None,
-            _message_id_of(delivery.payload),
+            read_message_id(delivery.payload),
             RejectionCode.NOT_STORABLE,
             f"{delivery.topic}: this message ended the service again and again"
             f" ({type(error).__name__}). Not stored; bytes kept. Report it, and resubmit it"
@@ -247,16 +246,6 @@ class Pipeline:
             zone = ZoneInfo(name) if name else UTC
             self._zones[machine_id] = zone
         return zone
-
-
-def _message_id_of(payload: bytes) -> str | None:
-    """Return the id of a flat message, if it can be read: then its sender gets a receipt."""
-    try:
-        content = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return None
-    found = content.get("message_id") if isinstance(content, dict) else None
-    return found if isinstance(found, str) and 0 < len(found) <= _MESSAGE_ID_MAX else None
 
 
 @lru_cache(maxsize=16_384)  # a plant has few topics, and each is asked for with every result
