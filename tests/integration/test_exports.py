@@ -1,16 +1,22 @@
 """Exports of what was really stored, from the API and from the command line."""
 
+import asyncio
 import csv
 import io
 import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 from typer.testing import CliRunner
 
+from broker.errors import StoreUnavailable
 from broker.messages import Outcome
 from broker.settings import Settings
 from service.__main__ import app
@@ -23,6 +29,7 @@ from tests.support.processes import YIELDLINE
 from tests.support.stored import Stored, run_message
 from tests.support.waiting import eventually
 from tests.support.web import Web, serving
+from ui.api.exports import ExportQuery, get_csv
 
 VALUES = [
     {"test_step": "c17", "measured_value": 1.0231e-07, "unit": "F", "high": 1.0e-07},
@@ -165,6 +172,45 @@ async def test_trouble_before_the_first_row_is_a_problem_document(web: Web) -> N
     web.state.export_count = 4
     answer = await web.get("/api/v1/export.csv")
     assert (answer.status_code, answer.headers["content-type"]) == (429, "application/problem+json")
+
+
+async def test_of_many_that_begin_at_once_only_four_are_at_work(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+
+    def waiting(*_: object) -> Iterator[Page]:
+        let_go.wait(20)
+        yield [[None]] * len(COLUMNS[Rows.RUNS])
+
+    monkeypatch.setattr("service.store.exports.export.pages", waiting)
+    asked = [asyncio.create_task(web.get("/api/v1/export.csv")) for _ in range(10)]
+    try:
+        await eventually(lambda: sum(each.done() for each in asked) == 6)
+    finally:
+        let_go.set()
+    statuses = sorted(answer.status_code for answer in await asyncio.gather(*asked))
+    assert statuses == [200] * 4 + [429] * 6
+    await eventually(lambda: web.state.export_count == 0)
+
+
+async def test_an_export_that_never_begins_is_not_counted_any_more(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> Iterator[Page]:
+        raise StoreUnavailable("the database is away.")
+
+    async def gone(*_: object) -> Message:
+        raise OSError("the line is cut")
+
+    file = await get_csv(web.state, ExportQuery())
+    with pytest.raises((OSError, ClientDisconnect)):
+        await file({"type": "http", "asgi": {"spec_version": "2.4"}}, gone, gone)
+    monkeypatch.setattr("service.store.exports.export.pages", failing)
+    assert (await web.get("/api/v1/export.csv")).status_code == 503
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert (await web.get("/api/v1/export.parquet")).status_code == 501
+    assert web.state.export_count == 0
 
 
 async def test_whoever_goes_away_ends_the_export(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

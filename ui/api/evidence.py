@@ -5,9 +5,9 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
-from ui.api.exports import RUNNING_MAX
+from ui.api.exports import counted
 from ui.api.parameters import State
-from ui.api.problems import Problem, answers, not_found
+from ui.api.problems import answers, not_found
 from ui.api.results import RunId
 from ui.state import AppState
 
@@ -28,16 +28,8 @@ async def get_evidence(state: State, run_id: RunId) -> Response:
 
     The same run gives the same bytes.
     """
-    if state.export_count >= RUNNING_MAX:
-        raise Problem(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            f"{RUNNING_MAX} exports are at work already. Wait for one to end, then try again.",
-        )
-    state.export_count += 1
-    try:
+    with counted(state):
         pack = await run_in_threadpool(_pack, state, run_id)
-    finally:
-        state.export_count -= 1
     name = f"yieldline-run-{run_id}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(pack, media_type="application/zip", headers=headers)

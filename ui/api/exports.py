@@ -1,15 +1,17 @@
 """Runs and measurements as files: `/api/v1/export.csv` and `/api/v1/export.parquet`."""
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from pydantic import Field
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from broker.errors import SettingsError
 from service.store.exports.columns import FileFormat, Rows
@@ -58,32 +60,47 @@ async def get_parquet(state: State, query: Annotated[ExportQuery, Query()]) -> S
     return await _streamed(state, Export(FileFormat.PARQUET, query.rows, query.filters()))
 
 
-async def _streamed(state: AppState, export: Export) -> StreamingResponse:
-    """Answer with the file; trouble before its first piece is a problem document."""
+@contextmanager
+def counted(state: AppState) -> Iterator[None]:
+    """Count an export while it is at work.
+
+    Raises:
+        Problem: As many as may be are at work already.
+    """
     if state.export_count >= RUNNING_MAX:
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS,
             f"{RUNNING_MAX} exports are at work already. Wait for one to end, then try again.",
         )
-    try:
-        chunks = export.chunks(state.database)
-    except SettingsError as error:
-        raise Problem(HTTPStatus.NOT_IMPLEMENTED, str(error)) from error
-    # The first piece of CSV is its header: only the second has asked the database.
-    begun = await run_in_threadpool(lambda: list(itertools.islice(chunks, 2)))
-    name = f"yieldline-{export.rows}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{export.file_format}"
-    return StreamingResponse(
-        _counted(state, itertools.chain(begun, chunks)),
-        media_type=_MEDIA_TYPES[export.file_format],
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-async def _counted(state: AppState, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Pass the pieces on; whoever goes away ends the reading with it."""
     state.export_count += 1
     try:
-        async for chunk in iterate_in_threadpool(chunks):
-            yield chunk
+        yield
     finally:
         state.export_count -= 1
+
+
+class _File(StreamingResponse):
+    """A file that counts as an export until it is sent, or whoever asked for it has gone."""
+
+    def __init__(self, export: Export, chunks: Iterator[bytes], counting: ExitStack) -> None:
+        name = f"yieldline-{export.rows}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{export.file_format}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        super().__init__(chunks, media_type=_MEDIA_TYPES[export.file_format], headers=headers)
+        self._counting = counting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._counting:
+            await super().__call__(scope, receive, send)
+
+
+async def _streamed(state: AppState, export: Export) -> StreamingResponse:
+    """Answer with the file; trouble before its first piece is a problem document."""
+    with ExitStack() as counting:
+        counting.enter_context(counted(state))  # before the first await: others may ask meanwhile
+        try:
+            chunks = export.chunks(state.database)
+        except SettingsError as error:
+            raise Problem(HTTPStatus.NOT_IMPLEMENTED, str(error)) from error
+        # The first piece of CSV is its header: only the second has asked the database.
+        begun = await run_in_threadpool(lambda: list(itertools.islice(chunks, 2)))
+        return _File(export, itertools.chain(begun, chunks), counting.pop_all())
