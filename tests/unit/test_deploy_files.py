@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("service", "ui")
+ADDED: dict[str, dict[str, Any]] = {
+    name: yaml.safe_load((ROOT / f"docs/deploy/docker-compose.{name}.yml").read_text("utf-8"))
+    for name in ("notify", "backup")
+}
+"""What a plant may add to it, by `-f`."""
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 GUIDE = (ROOT / "docs/deploy/README.md").read_text("utf-8")
 
@@ -29,16 +34,20 @@ def settings_of(name: str) -> dict[str, str]:
 
 def secrets_of(name: str) -> dict[str, str]:
     """Return secret by the file name it has in the container."""
+    return mounted(SERVICES[name])
+
+
+def mounted(service: dict[str, Any]) -> dict[str, str]:
     found = {}
-    for each in SERVICES[name].get("secrets", []):
+    for each in service.get("secrets", []):
         source, target = (each, each) if isinstance(each, str) else (each["source"], each["target"])
         found[target] = source
     return found
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [*SERVICES, "backup"])
 def test_every_container_is_locked_down(name: str) -> None:
-    service = SERVICES[name]
+    service = SERVICES.get(name) or ADDED["backup"]["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -111,6 +120,52 @@ def test_every_secret_that_is_read_is_mounted(name: str) -> None:
     read = set(re.findall(r"/run/secrets/(\S+)", "\n".join(texts)))
     assert read == set(secrets_of(name))
     assert set(secrets_of(name).values()) <= set(COMPOSE["secrets"])
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_what_is_added_names_only_what_is_there(name: str) -> None:
+    known = {f"YIELDLINE_{section}__{key}".upper() for section, key in setting_names()}
+    secrets = {**COMPOSE["secrets"], **ADDED[name].get("secrets", {})}
+    for added in ADDED[name]["services"].values():
+        assert set(added["environment"]) <= known
+        read = {value.removeprefix("/run/secrets/") for value in added["environment"].values()}
+        assert read <= set(mounted(added))
+        assert set(mounted(added).values()) <= set(secrets)
+        assert set(added["networks"]) <= {*COMPOSE["networks"], *ADDED[name].get("networks", {})}
+        assert set(added.get("depends_on", {})) <= set(SERVICES)
+
+
+def test_who_wants_no_notifications_needs_no_file_and_has_no_way_out() -> None:
+    assert not any("NOTIFY" in variable for variable in settings_of("service"))
+    assert SERVICES["service"]["networks"] == ["inner"]
+    assert COMPOSE["networks"]["inner"]["internal"]
+
+
+def test_whoever_tells_of_alerts_has_a_way_out_and_reads_the_addresses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    added = ADDED["notify"]["services"]["service"]
+    (way_out,) = set(added["networks"]) - {"inner"}
+    assert not (ADDED["notify"]["networks"][way_out] or {}).get("internal")
+    assert ADDED["notify"]["secrets"]["notify_urls"] == {"file": "secrets/notify_urls"}
+    monkeypatch.chdir(tmp_path)
+    for variable, value in {**settings_of("service"), **added["environment"]}.items():
+        monkeypatch.setenv(variable, value)
+    assert load_settings().alerts.notify_urls_file == Path("/run/secrets/notify_urls")
+
+
+def test_backups_are_taken_by_a_container_that_has_the_tools_and_a_folder() -> None:
+    backup = ADDED["backup"]["services"]["backup"]
+    assert backup["profiles"] == ["backup"], "up leaves it alone"
+    (folder,) = backup["volumes"]
+    assert backup["command"] == ["db", "backup", f"{folder['target']}/"]
+    assert set(SERVICES["postgres"]["networks"]) & set(backup["networks"])
+    written = (ROOT / backup["build"]["dockerfile"]).read_text("utf-8")
+    release = SERVICES["postgres"]["image"].removeprefix("postgres:").split("-")[0]
+    assert f"postgresql-client-{release}" in written
+    assert f"FROM {SERVICES['service']['image']}\n" in written
+    user = re.findall(r"^USER (\S+)$", written, re.MULTILINE)[-1]
+    assert f"USER {user}\n" in DOCKERFILE, "secrets are readable by this number"
 
 
 def test_no_secret_is_a_value() -> None:
