@@ -21,14 +21,23 @@ from edge_agent.formats import (
     Skipped,
     Unparsed,
     as_utf8,
+    context_of,
     forwards_lines,
+    leans_on_head,
     open_parser,
 )
 from edge_agent.looks import Ending
-from edge_agent.payload import first_record_hash, line_payload, message_id, run_payload
+from edge_agent.payload import (
+    first_record_hash,
+    head_hash,
+    in_context,
+    line_payload,
+    message_id,
+    run_payload,
+)
 from edge_agent.recognise import recognise
 from edge_agent.spool import Spool
-from edge_agent.tail import HEAD_BYTES, Changed, LogFile, Mark
+from edge_agent.tail import CHUNK_BYTES, HEAD_BYTES, Changed, LogFile, Mark
 
 BATCH_RECORDS_MAX: Final = 200
 BATCH_BYTES_MAX: Final = 8_388_608
@@ -168,7 +177,8 @@ class Intake:
             self._batch_began = time.monotonic()
         if not isinstance(item, Skipped):
             if self._first_record is None:
-                self._first_record = first_record_hash(as_utf8(self._raw(item), state))
+                head = self._head_hash(item.byte_start)
+                self._first_record = first_record_hash(as_utf8(self._raw(item), state), head)
             if isinstance(item, Parsed):
                 self._add_parsed(item, as_utf8(self._raw(item), state))
             else:
@@ -186,7 +196,8 @@ class Intake:
         )
 
     def _add_parsed(self, item: Parsed, raw: bytes) -> None:
-        first = self._first_record or b""
+        context = context_of(self._source.format, self._state)
+        first = in_context(self._first_record or b"", context)
         ids = [message_id(first, item.byte_start, raw, index) for index in range(len(item.built))]
         if forwards_lines(self._source.format):
             try:
@@ -219,6 +230,19 @@ class Intake:
         chunk_end = self._chunk_start + len(self._chunk)
         if self._chunk_start <= start and end <= chunk_end:
             return self._chunk[start - self._chunk_start : end - self._chunk_start]
+        return self._exactly(start, end)
+
+    def _head_hash(self, end: int) -> bytes:
+        """Return what stands for the bytes before the first record, where its format needs them.
+
+        They were skipped and are not kept: after a restart they are in the file still.
+        """
+        if not end or not leans_on_head(self._source.format):
+            return b""
+        starts = range(0, end, CHUNK_BYTES)
+        return head_hash(self._exactly(start, min(end, start + CHUNK_BYTES)) for start in starts)
+
+    def _exactly(self, start: int, end: int) -> bytes:
         raw = self._file.read(start, end)
         if len(raw) < end - start:
             raise Changed

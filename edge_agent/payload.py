@@ -4,7 +4,7 @@ The id comes from the file's bytes alone, so a lost spool reads again into dupli
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -37,19 +37,41 @@ class Numbering(NamedTuple):
     """The last one given; 0 before the first."""
 
 
-def first_record_hash(raw: bytes) -> bytes:
+def first_record_hash(raw: bytes, head: bytes = b"") -> bytes:
     """Return what stands for a file in its message ids: a hash of its first record.
 
-    A line end does not count: a last line may be read before it has one.
+    Args:
+        raw: The record. A line end does not count: a last line may be read before it has one.
+        head: From `head_hash`, where a record alone does not tell two files of a format apart.
     """
-    return blake2b(raw.rstrip(_LINE_END)[:_HEAD_BYTES], digest_size=_ID_BYTES).digest()
+    return blake2b(head + raw.rstrip(_LINE_END)[:_HEAD_BYTES], digest_size=_ID_BYTES).digest()
+
+
+def head_hash(pieces: Iterable[bytes]) -> bytes:
+    """Return a hash of all that stands before a file's first record, however it is cut."""
+    digest = blake2b(digest_size=_ID_BYTES)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.digest()
+
+
+def in_context(first_record: bytes, context: bytes) -> bytes:
+    """Return what stands for a file where a record's meaning hangs on earlier lines as well.
+
+    Args:
+        first_record: From `first_record_hash`.
+        context: What those lines say of the record; empty: nothing, and the id is as without it.
+    """
+    if not context:
+        return first_record
+    return blake2b(first_record + context, digest_size=_ID_BYTES).digest()
 
 
 def message_id(first_record: bytes, byte_start: int, raw: bytes, element: int = 0) -> str:
     """Return the id of a record: 40 hex digits, the same whenever the file is read.
 
     Args:
-        first_record: From `first_record_hash`.
+        first_record: From `first_record_hash` or `in_context`.
         byte_start: Where the record begins in the file.
         raw: Its bytes; a line end does not count.
         element: Position, where a record holds several messages.

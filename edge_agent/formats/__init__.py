@@ -14,6 +14,7 @@ logs in `tests/support/logs/`, which the laws are tested on.
 """
 
 import difflib
+import json
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final, NamedTuple
@@ -22,7 +23,7 @@ from pydantic import ValidationError
 
 from broker.errors import SettingsError
 from edge_agent.formats.items import JSON, Item, Options, Parsed, Parser, Skipped, Unparsed
-from edge_agent.formats.utf16 import as_utf8, open_text
+from edge_agent.formats.utf16 import as_utf8, open_text, own_state
 
 __all__ = [
     "FORMAT_NAMES",
@@ -35,7 +36,9 @@ __all__ = [
     "Unparsed",
     "as_utf8",
     "check_format",
+    "context_of",
     "forwards_lines",
+    "leans_on_head",
     "open_parser",
     "read_options",
 ]
@@ -52,6 +55,8 @@ class _Format(NamedTuple):
     """Which of the common options it takes."""
     options: str = "edge_agent.formats.items:Options"
     """The model of its options, as module:name; one of its own adds to the common ones."""
+    leans_on_head: bool = False
+    """A unit's lot or date stands in the file's head alone."""
 
 
 _FORMATS: Final[Mapping[str, _Format]] = {
@@ -66,13 +71,13 @@ _FORMATS: Final[Mapping[str, _Format]] = {
     ),
     "i3070": _Format("edge_agent.formats.i3070:I3070", _COMMON - {"date_order"}),
     "spea": _Format("edge_agent.formats.spea:Spea"),
-    "takaya": _Format("edge_agent.formats.takaya:Takaya"),
+    "takaya": _Format("edge_agent.formats.takaya:Takaya", leans_on_head=True),
     "gr228x": _Format("edge_agent.formats.gr228x:Gr228x", _COMMON - {"date_order"}),
     "teststand": _Format("edge_agent.formats.teststand:TestStand", _COMMON - {"date_order"}),
     "openhtf": _Format("edge_agent.formats.openhtf:OpenHtf", _COMMON - {"date_order"}),
     "ocp": _Format("edge_agent.formats.ocp:Ocp", _COMMON - {"date_order"}),
     "wsjf": _Format("edge_agent.formats.wsjf:Wsjf", _COMMON - {"date_order"}),
-    "stdf": _Format("edge_agent.formats.stdf:Stdf", _COMMON - {"date_order"}),
+    "stdf": _Format("edge_agent.formats.stdf:Stdf", _COMMON - {"date_order"}, leans_on_head=True),
 }
 _BINARY: Final = frozenset({"stdf"})
 """Formats that are no text: their first two bytes may look like UTF-16's mark."""
@@ -142,6 +147,22 @@ def read_options(
 def forwards_lines(format: str) -> bool:  # noqa: A002
     """Tell whether a record of this format is a contract message already, sent as it stands."""
     return format == "jsonl"
+
+
+def leans_on_head(format: str) -> bool:  # noqa: A002
+    """Tell whether equal records of two files may be other units, by what their heads say."""
+    return _known(format).leans_on_head
+
+
+def context_of(format: str, state: Mapping[str, JSON]) -> bytes:  # noqa: A002
+    """Return what context lines before a unit say of it; empty where they say nothing.
+
+    Args:
+        format: One of `FORMAT_NAMES`; only the lines of `regex` have a context.
+        state: What `Parser.state` said at the start of the unit.
+    """
+    context = own_state(state).get("context") if format == "regex" else None
+    return json.dumps(context, sort_keys=True).encode() if context else b""
 
 
 def closest(word: str, known: frozenset[str] | tuple[str, ...]) -> str:

@@ -40,8 +40,7 @@ def open_text(make: Make, offset: int, state: Mapping[str, JSON], *, maps_source
     """
     order = state.get(_KEY)
     if isinstance(order, str):
-        inner = state.get("inner")
-        own = make(offset, inner if isinstance(inner, dict) else {})
+        own = make(offset, own_state(state))
         return _Transcoder(own, order, offset, maps_source=maps_source)
     return make(offset, state) if offset else _Sniffer(make, maps_source=maps_source)
 
@@ -50,6 +49,14 @@ def as_utf8(raw: bytes, state: Mapping[str, JSON]) -> bytes:
     """Return bytes of a file as UTF-8, where the parser's `state` says that they are UTF-16."""
     order = state.get(_KEY)
     return raw.decode(f"utf-16-{order}", "replace").encode() if order else raw
+
+
+def own_state(state: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Return the state of the format's own parser, where a file is UTF-16 too."""
+    if _KEY not in state:
+        return state
+    inner = state.get("inner")
+    return inner if isinstance(inner, dict) else {}
 
 
 class _Sniffer:
