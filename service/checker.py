@@ -66,12 +66,17 @@ class Checker:
             database: What is asked.
             pulse: Counts the answers.
             caught_up: Waits until all results that have arrived by now are stored.
+
+        Raises:
+            SettingsError: A file that the subscription depends on cannot be read.
         """
         self._settings = settings
         self._database = database
         self._pulse = pulse
         self._caught_up = caught_up
         self._template = settings.template()
+        self._filter = settings.filters(Channel.CHECK)[0]
+        """Worked out once: secrets that are files may be gone when we connect again."""
         self._age_max_s = settings.service.check_age_max_s
         self._waiting: deque[_Question] = deque()
         self._something = asyncio.Event()
@@ -103,7 +108,7 @@ class Checker:
         self._awake_at_s = time.monotonic()
         try:
             await connection.open()
-            await connection.subscribe(self._settings.filters(Channel.CHECK)[0])
+            await connection.subscribe(self._filter)
             log.info("answering_checks", client_id=client_id)
             self._away.over()
             async with asyncio.TaskGroup() as group:

@@ -189,6 +189,19 @@ async def test_a_bad_check_is_answered_where_its_request_can_be_read(
         assert pulse.checks["invalid"] == 2
 
 
+async def test_a_secret_that_is_gone_after_the_start_does_not_matter(
+    sqlite_store_url: str, mosquitto: Mosquitto, topic_root: str, tmp_path: Path
+) -> None:
+    group = tmp_path / "group"
+    group.write_text("0f3a9c", "utf-8")
+    shares = {"share": True, "shared_group_file": str(group)}
+    settings = settings_of(mosquitto.port, topic_root, sqlite_store_url, **shares)
+    async with checking(settings):
+        group.unlink()  # the checker is made, and has not connected yet
+        async with machine(mosquitto, topic_root) as asking:
+            assert (await asking.verdict(check("r1", procedure="ICT")))["allowed"]
+
+
 async def test_the_simulated_floor_asks_and_runs_no_unit_that_is_refused(
     sqlite_store_url: str, mosquitto: Mosquitto, topic_root: str, unique_id: str
 ) -> None:
