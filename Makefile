@@ -8,7 +8,7 @@ TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.fuzzer-installed
 
-.PHONY: help setup system up test check format bench chaos fuzz agent sbom packages release lock clean
+.PHONY: help setup system up test check format bench chaos fuzz agent sbom packages release lock clean erase
 .DEFAULT_GOAL := help
 
 help:  ## Show this help.
@@ -31,7 +31,8 @@ setup: $(STAMP)  ## Build .venv from the hashed lock and install the project in 
 system:
 	@.ci/system-packages
 
-up: setup system  ## Broker, service, web app and a simulated floor; open http://127.0.0.1:8080.
+up: setup  ## Broker, service, web app and a simulated floor; open http://127.0.0.1:8080.
+	@.ci/system-packages mosquitto mosquitto_pub
 	@$(BIN)/yieldline up --demo
 
 # By file, so that a module's broker, database and browser are made once; slow ones first, as collected.
@@ -91,5 +92,11 @@ lock:  ## Compile requirements/*.txt again (needs uv).
 	    --output-file requirements/$${target%%:*}.txt || exit 1; \
 	done
 
-clean:  ## Remove the virtual environment and the demo's data.
-	rm -rf $(VENV) data
+clean:  ## Remove what was built and downloaded; data/ stays.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+
+erase:  ## Delete data/, the default database of every program, for good; needs DATA=yes.
+	@[ "$(DATA)" = yes ] || \
+	  { echo "data/ holds all results, rulebooks and users where no other database is set; nothing was deleted." \
+	    "To delete it, stop every program, then: make erase DATA=yes"; exit 2; }
+	rm -rf data
