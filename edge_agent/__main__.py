@@ -144,7 +144,7 @@ def status(
 @app.command(
     epilog="Examples:\n\n"
     "    yieldline agent refused --config agent.toml --machine ICT-3\n\n"
-    "    yieldline agent refused --config agent.toml --export refused/"
+    "    yieldline agent refused --config agent.toml --export refused/ --forget"
 )
 def refused(
     config: ConfigFile = _CONFIG,
@@ -152,16 +152,23 @@ def refused(
     export: Annotated[
         Path | None, typer.Option(help="New folder for their bytes and an index.jsonl.")
     ] = None,
+    forget: Annotated[  # noqa: FBT002
+        bool, typer.Option("--forget", help="Delete them from the spool; the counts stay.")
+    ] = False,
 ) -> None:
-    """List the records that were not understood or too large, or write out their bytes."""
-    from edge_agent.refused import export_refused, refused_lines
+    """List records that were not understood or too large, write out their bytes, forget them."""
+    from edge_agent.refused import export_refused, forget_refused, refused_lines
     from edge_agent.spool_view import SpoolView
 
-    with SpoolView(load_config(config).agent.spool_file) as view:
-        if export is None:
-            _print(refused_lines(view.refused(machine)))
-        else:
+    spool_file = load_config(config).agent.spool_file
+    with SpoolView(spool_file) as view:
+        last_id = view.last_refused_id()
+        if export is not None:
             typer.echo(f"{export_refused(view.refused(machine), export)} written to {export}.")
+        elif not forget:
+            _print(refused_lines(view.refused(machine)))
+    if forget:
+        typer.echo(f"{forget_refused(spool_file, machine, last_id)} forgotten.")
 
 
 @app.command(

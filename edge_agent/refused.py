@@ -1,6 +1,8 @@
-"""`agent refused`: the records that were not sent, listed, or written out with their bytes."""
+"""`agent refused`: the records that were not sent: list, write out with their bytes, forget."""
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -42,6 +44,35 @@ def export_refused(records: Iterable[RefusedRecord], folder: Path) -> int:
     except OSError as error:
         raise SettingsError(
             f"--export {folder} cannot be written ({error.strerror or error})."
+        ) from error
+
+
+def forget_refused(spool_file: Path, machine_id: str | None, last_id: int) -> int:
+    """Delete refused records, also of an agent that runs; its books go on counting them.
+
+    Args:
+        spool_file: The spool.
+        machine_id: Whose; None for all.
+        last_id: The newest to delete: what was refused since somebody looked stays.
+
+    Returns:
+        How many were deleted.
+
+    Raises:
+        SettingsError: The spool cannot be written.
+    """
+    name = f"{spool_file.absolute().as_uri()}?mode=rw"
+    try:
+        with contextlib.closing(sqlite3.connect(name, uri=True, timeout=30)) as db, db:
+            db.execute("PRAGMA secure_delete = OFF")  # on, it writes all it deletes once more
+            return db.execute(
+                "DELETE FROM refused WHERE id <= ?1 AND (?2 IS NULL OR machine_id = ?2)",
+                (last_id, machine_id),
+            ).rowcount
+    except sqlite3.Error as error:
+        raise SettingsError(
+            f"agent.spool_file {str(spool_file)!r} cannot be written ({error})."
+            " Run it as the agent's user, or check its disk."
         ) from error
 
 

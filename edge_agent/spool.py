@@ -15,6 +15,7 @@ from broker.errors import SpoolFull
 from edge_agent.batch import Batch
 from edge_agent.filebook import FileBook, KnownFile, Place
 from edge_agent.payload import Numbering
+from edge_agent.refusedbook import RefusedBook, disk_bytes
 from edge_agent.spool_file import SpoolFile
 
 _RECEIPTS_WITHOUT_ROOM: Final = 20
@@ -57,10 +58,11 @@ class Spool:
     """
 
     def __init__(self, file: Path, bytes_max: int, refused_bytes_max: int = 67_108_864) -> None:
-        self._bytes_max, self._refused_bytes_max = bytes_max, refused_bytes_max
+        self._bytes_max = bytes_max
         self._folder = file.parent
         self._file = SpoolFile(file)
-        self._bytes, self._refused_bytes = self._file.payload_bytes, self._file.refused_bytes
+        self._bytes = self._file.payload_bytes
+        self._refused = RefusedBook(self._file.transaction, refused_bytes_max)
         self.files = FileBook(self._file.transaction)
         """What is remembered of the log files."""
 
@@ -114,21 +116,12 @@ class Spool:
         Raises:
             SpoolFull: Its bound or the disk is reached; nothing was kept, try again later.
         """
-        self._check_room(batch.payload_bytes)
-        now, refused_bytes = time.time(), self._refused_bytes
-        refusals = []
-        for refusal in batch.refusals:
-            has_room = refused_bytes + len(refusal.content) <= self._refused_bytes_max
-            refused_bytes += len(refusal.content) if has_room else 0
-            content = refusal.content if has_room else None
-            refusals.append((batch.machine_id, place.path, *refusal[:3], content, now))
+        now = time.time()
+        refused = self._refused.rows(batch, place.path, now)
+        self._check_room(batch.payload_bytes, disk_bytes(refused))
         with self._file.transaction() as db:
             self._add_messages(db, batch, now)
-            db.executemany(
-                "INSERT INTO refused (machine_id, file, byte_start, byte_end, reason, content,"
-                " refused_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                refusals,
-            )
+            held = self._refused.add(db, refused) if refused else None
             file_id = self.files.put(db, place, known)
             counts = (batch.read_count, len(batch.refusals), len(batch.messages))
             db.execute(
@@ -139,7 +132,8 @@ class Spool:
                 (batch.machine_id, *batch.numbering, *counts),
             )
         self._bytes += batch.payload_bytes
-        self._refused_bytes = refused_bytes
+        if held:
+            self._refused.committed(held)
         return file_id
 
     # -- the sender's side ---------------------------------------------------------------------
@@ -232,15 +226,16 @@ class Spool:
         """Bytes of all messages without receipt."""
         return self._bytes
 
-    def _check_room(self, payload_bytes: int) -> None:
+    def _check_room(self, payload_bytes: int, refused_bytes: int) -> None:
         if self._bytes and self._bytes + payload_bytes > self._bytes_max:
             raise SpoolFull(
                 f"the spool holds {self._bytes} of {self._bytes_max} bytes without receipt."
                 " Reading stops until the service takes them."
             )
-        if self._file.lacking_bytes(payload_bytes) > 0:
+        added = payload_bytes + refused_bytes
+        if self._file.lacking_bytes(added) > 0:
             self._file.shorten_log()
-        if (lacking := self._file.lacking_bytes(payload_bytes)) > 0:
+        if (lacking := self._file.lacking_bytes(added)) > 0:
             raise SpoolFull(
                 f"the disk of the spool, {self._folder}, lacks {lacking} bytes."
                 " Free some space; until then reading stops and nothing is lost."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from broker.errors import SettingsError, SpoolFull
-from edge_agent import filebook
+from edge_agent import filebook, refusedbook
 from edge_agent.diskroom import lacking_bytes
 from edge_agent.filelock import FileLock
 
@@ -23,10 +23,7 @@ CREATE TABLE awaiting (
   machine_id TEXT NOT NULL, message_id TEXT NOT NULL, message INTEGER NOT NULL,
   PRIMARY KEY (machine_id, message_id, message)) WITHOUT ROWID;
 CREATE INDEX awaiting_by_message ON awaiting (message);
-CREATE TABLE refused (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, machine_id TEXT NOT NULL, file TEXT NOT NULL,
-  byte_start INTEGER NOT NULL, byte_end INTEGER NOT NULL, reason TEXT NOT NULL,
-  refused_at REAL NOT NULL, content BLOB);
+{refusedbook.SCHEMA}
 CREATE TABLE books (
   machine_id TEXT PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT NULL DEFAULT 0,
   read INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
@@ -68,10 +65,9 @@ class SpoolFile:
             ) from error
         try:
             self._connection = _open(file)
-            self.payload_bytes = self._total("SELECT total(length(payload)) FROM messages")
+            total = self._connection.execute("SELECT total(length(payload)) FROM messages")
+            self.payload_bytes = int(total.fetchone()[0])
             """Bytes of the messages that it held when it was opened."""
-            self.refused_bytes = self._total("SELECT total(length(content)) FROM refused")
-            """Bytes of the refused records that it held then."""
         except (sqlite3.Error, SettingsError) as error:
             self._lock.release()
             if isinstance(error, SettingsError):
@@ -126,9 +122,6 @@ class SpoolFile:
         """Give back what SQLite's log takes of the disk, where nobody reads from it."""
         with self._guard, contextlib.suppress(sqlite3.OperationalError):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-    def _total(self, query: str) -> int:
-        return int(self._connection.execute(query).fetchone()[0])
 
 
 def _open(file: Path) -> sqlite3.Connection:

@@ -96,6 +96,11 @@ class SpoolView:
         ):
             yield RefusedRecord(*row)
 
+    def last_refused_id(self) -> int:
+        """Return the id of the newest refused record; 0 without one."""
+        ((found,),) = self._rows("SELECT coalesce(max(id), 0) FROM refused")
+        return int(found)
+
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
         with self._explained():
             yield from self._db.execute(query, values)

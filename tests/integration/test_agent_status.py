@@ -151,6 +151,17 @@ async def test_refused_records_are_exported_byte_for_byte(agent_with_refused: Ag
     assert entries[1]["export"] is None  # beyond the bound: the log has it, at this position
     content = agent.log.read_bytes()
     assert content[entries[1]["byte_start"] :].startswith(b"also bad")
-    again = await asyncio.to_thread(call, *words)
+    again = await asyncio.to_thread(call, *words, "--forget")
     assert again.returncode == 2
-    assert "is not empty" in again.stderr
+    assert "is not empty" in again.stderr  # and nothing is forgotten that was not written
+
+
+async def test_refused_records_are_forgotten_and_stay_counted(agent_with_refused: Agent) -> None:
+    agent = agent_with_refused
+    words = ("refused", "--config", agent.config)
+    done = await asyncio.to_thread(call, *words, "--export", agent.folder / "out", "--forget")
+    assert done.stdout.splitlines()[1:] == ["2 forgotten."], done.stderr
+    assert len((agent.folder / "out/index.jsonl").read_text().splitlines()) == 2
+    assert (await asyncio.to_thread(call, *words)).stdout == ""
+    (machine,) = (await told(agent))["machines"]
+    assert machine["refused"] == 2

@@ -14,7 +14,9 @@ from broker.errors import SettingsError, SpoolFull
 from edge_agent.batch import Refusal
 from edge_agent.filebook import KnownFile, Place
 from edge_agent.payload import Payload
+from edge_agent.refused import forget_refused
 from edge_agent.spool import Spool
+from edge_agent.spool_view import SpoolView
 from edge_agent.tail import Mark, Signature, hash_of
 
 NOWHERE = KnownFile(0, Mark.nothing())
@@ -132,6 +134,53 @@ def test_refused_records_are_kept_with_bytes_and_reason(tmp_path: Path) -> None:
     assert rows == [("log", 0, 4, "no JSON", b"abcd"), ("log", 4, 8, "no JSON", None)]
 
 
+def refuse(spool: Spool, *contents: bytes, offset: int = 10) -> None:
+    batch = spool.batch("M1")
+    for content in contents:
+        batch.refuse(Refusal(offset, offset + len(content), "no JSON", content))
+    file_id = 0 if offset == 10 else 1
+    spool.commit(batch, place(), KnownFile(file_id, Mark(offset, b"h", b"t", 3)))
+
+
+def kept(file: Path) -> list[bytes | None]:
+    with SpoolView(file) as view:
+        return [each.content for each in view.refused()]
+
+
+def test_the_newest_refused_records_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "spool.db"
+    spool = Spool(file, 1_000, refused_bytes_max=5)
+    spool._refused._count_max = 3
+    refuse(spool, b"abcd", b"ef")
+    refuse(spool, b"ghi", b"j", offset=20)
+    refuse(spool, b"klmn", offset=30)
+    assert kept(file) == [None, b"j", b"klmn"]
+    assert spool.books("M1")[:3] == (5, 5, 0)
+    spool.close()
+    again = Spool(file, 1_000, refused_bytes_max=5)
+    again._refused._count_max = 3
+    refuse(again, b"o", b"p", offset=40)
+    assert kept(file) == [b"klmn", None, None]
+    refuse(again, b"q", offset=50)  # in the room of those that went
+    assert kept(file) == [None, None, b"q"]
+    assert again.books("M1")[:3] == (8, 8, 0)
+    again.close()
+
+
+def test_refused_records_are_forgotten_by_hand_beside_the_agent(tmp_path: Path) -> None:
+    file = tmp_path / "spool.db"
+    spool = Spool(file, 1_000, refused_bytes_max=5)
+    refuse(spool, b"abcd", b"efgh")
+    assert kept(file) == [b"abcd", None]
+    assert forget_refused(file, "M2", 2) == 0
+    assert forget_refused(file, "M1", 1) == 1
+    refuse(spool, b"ijkl", offset=20)  # there is room again
+    assert kept(file) == [None, b"ijkl"]
+    assert forget_refused(file, None, 2) == 1
+    assert spool.books("M1")[:3] == (3, 3, 0)
+    spool.close()
+
+
 def test_another_file_at_a_path_starts_a_new_epoch(spool: Spool) -> None:
     keep(spool, "a")
     before = spool.batch("M1").numbering
@@ -218,6 +267,21 @@ def test_a_spool_that_filled_its_disk_empties_on_receipts_and_takes_more(
             for at in range(0, len(waiting), 500):
                 spool.receipted("M1", waiting[at : at + 500])
             assert spool.books("M1") == (len(ids), 0, len(ids), len(ids))
+
+
+def test_refused_bytes_leave_the_room_that_receipts_need(small_disk: Path) -> None:
+    def fill(spool: Spool) -> None:
+        for _ in range(20):
+            refuse(spool, b"y" * 1_000_000, offset=20)
+
+    ids = [f"{number}" for number in range(1_000)]
+    with contextlib.closing(Spool(small_disk / "spool.db", 10**9)) as spool:
+        keep(spool, *ids, body=b"x" * 1_000)
+        with pytest.raises(SpoolFull, match=r"the disk of the spool, .*Free some space"):
+            fill(spool)
+        assert spool.books("M1").refused > 0
+        assert len(spool.receipted("M1", ids)) == 1_000
+        refuse(spool, b"z", offset=30)  # and reading goes on
 
 
 def test_a_damaged_spool_is_said_in_a_sentence(tmp_path: Path) -> None:
