@@ -153,6 +153,7 @@ class AppState:
             self.keep(self.counters.run(), "broker counters"),
             self.keep(self.certificates.keep(), "certificate dates"),
             self.keep(self.access.watch(), "users and tokens"),
+            self.keep(self.jobs.keep_few(), "back-tests"),
         ]
         try:
             yield

@@ -12,11 +12,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
+import orjson
+
 from broker.errors import YieldlineError
 from broker.sections import DatabaseSettings
 from service.commands.backtest import backtest
 from service.store.database import Database
-from service.store.queries.base import Facts
 from service.store.queries.filters import Filters
 
 _NICENESS: Final = 10
@@ -54,7 +55,8 @@ class BacktestJob:
         self.state = JobState.RUNNING
         self.done, self.total = 0, 0
         """Runs judged again, and in all; (0, 0) while they are being found."""
-        self.report: Facts | None = None
+        self.report: bytes | None = None
+        """As JSON: far less than the objects, and what the API sends."""
         self.error: str | None = None
         self._on_end = on_end
         self._lock = threading.Lock()
@@ -110,7 +112,7 @@ def _work(pipe: Connection, settings: DatabaseSettings, body: str, filters: Filt
     database = Database(settings)
     try:
         report = backtest(database, body, filters, progress=lambda *at: pipe.send(("progress", at)))
-        pipe.send(("report", report))
+        pipe.send(("report", orjson.dumps(report)))
     except YieldlineError as error:
         pipe.send(("error", str(error)))
     finally:

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field, field_validator
 
@@ -103,5 +104,5 @@ def _view(job_id: str, job: BacktestJob) -> dict[str, Any]:
         "started_at": format_time(job.started_at),
         "ended_at": None if job.ended_at is None else format_time(job.ended_at),
         "error": job.error,
-        "result": job.report,
+        "result": None if job.report is None else orjson.Fragment(job.report),
     }

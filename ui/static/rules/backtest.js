@@ -64,7 +64,7 @@ export function backtesting(desk) {
   function forget() {
     desk.draft.tested = null;
     keep(desk.draft);
-    Object.assign(state, { job: null, trouble: "The web app was started again meanwhile and does not know this back-test any more. Run it again." });
+    Object.assign(state, { job: null, trouble: "The web app does not know this back-test any more: it keeps a few, for an hour, and none when it is started again. Run it again." });
   }
 
   async function cancel() {
