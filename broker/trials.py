@@ -19,7 +19,7 @@ from broker.sections import BrokerSettings
 from broker.topics import TopicTemplate
 
 _COUNT: Final = 200
-_WINDOW: Final = 500  # of a service's batch, see service.batch_count_max
+_WINDOW: Final = 500  # heard, not acknowledged: service.batch_count_max allows a service more
 _LARGE_BYTES: Final = 1_048_576
 _COUNTERS_S: Final = 15.0  # brokers say them anew every ten seconds or so
 _DROPPED: Final = "$SYS/broker/publish/messages/dropped"
