@@ -11,8 +11,8 @@ from broker.messages import Outcome
 from ui.seen import Seen
 
 UNITS_MAX: Final = 200_000
-"""Units held in mind; beyond it the oldest is forgotten. Then a retest of it changes no yield, and its
-first run of another procedure counts it among the units once more."""
+"""Units held in mind; beyond it the oldest is forgotten. Then a retest of it changes no yield, and
+its first run of another procedure counts it among the units once more."""
 NAMES_MAX: Final = 10_000
 
 
