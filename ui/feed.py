@@ -50,6 +50,7 @@ TICK_S: Final = 0.25
 HEARTBEAT_S: Final = 1.0
 STATUS_S: Final = 2.0
 STORED_FACTS_S: Final = 60.0
+_REST_FACTOR: Final = 20
 PENDING_MAX: Final = 50_000
 FRAME_EVENT: Final = "yieldline_frame"
 CREDIT_EVENT: Final = "yieldline_credit"
@@ -193,10 +194,13 @@ class Feed:
             await asyncio.sleep(STATUS_S)
 
     async def _keep_stored_facts(self) -> None:
-        """Ask now and then what only the database knows: how long runs took, their programs."""
+        """Ask now and then what only the database knows: how long runs took, their programs.
+
+        It reads the whole shift: the longer that takes, the more seldom.
+        """
         while True:
             model, database = self.model, self.state.database
-            since = model.shift.start
+            since, begun_s = model.shift.start, perf_counter()
             try:
                 times = await asyncio.to_thread(retest_times, database, since)
                 changes = await asyncio.to_thread(program_changes, database, since)
@@ -205,7 +209,8 @@ class Feed:
             else:
                 if model.shift.start == since:  # else the next one began meanwhile
                     model.retest_times, model.program_changes = times, changes
-            await asyncio.sleep(STORED_FACTS_S)
+            took_s = perf_counter() - begun_s
+            await asyncio.sleep(max(STORED_FACTS_S, took_s * _REST_FACTOR))
 
     async def _read_alerts(self) -> None:
         """Ask what rings, once for all viewers; the list only when something changed."""
