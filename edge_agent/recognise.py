@@ -71,12 +71,12 @@ def _alike(spool: Spool, place: Place, file: LogFile) -> KnownFile | None:
     """Return the file that has the same content, or a twin of it while that is in its place."""
     size = None if is_zipped(place.path) else place.signature.size
     first = file.read(0, HEAD_BYTES)
-    for known in spool.files.alike(place.machine_id, first, size):
-        if file.is_at(known.mark):
-            if not _stands(known):
-                return known
-            return known._replace(id=0, path="", is_current=False, was_at=None)
-    return None
+    alike = spool.files.alike(place.machine_id, first, size)
+    same = file.those_at(each.mark for each in alike)
+    known = next((each for each in alike if each.mark in same), None)
+    if known is None or not _stands(known):
+        return known
+    return known._replace(id=0, path="", is_current=False, was_at=None)
 
 
 def _stands(known: KnownFile) -> bool:

@@ -8,7 +8,7 @@ import os
 import stat
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from io import FileIO
 from pathlib import Path
@@ -85,6 +85,8 @@ class LogFile(ABC):
 
     signature: Signature
     """Of what was opened, whatever the path leads to by now."""
+    _goes_back = True
+    """To read what is before costs no more than to read on."""
 
     def __enter__(self) -> Self:
         return self
@@ -135,11 +137,36 @@ class LogFile(ABC):
             mark: From `mark`.
             whole: Compare all bytes before the offset, not only head and tail.
         """
-        if hash_of(self.read(0, min(mark.offset, HEAD_BYTES))) != mark.head:
-            return False
+        if whole:
+            return mark in self.those_at([mark])
+        return self._has_head(mark) and self._has_tail(mark)
+
+    def those_at(self, marks: Iterable[Mark]) -> set[Mark]:
+        """Return those of some marks that were made of this file, in one pass over its bytes.
+
+        Args:
+            marks: From `mark`, of files that may be this one.
+        """
+        likely = {mark for mark in marks if self._has_head(mark)}
+        if self._goes_back:  # two small reads a mark spare most of the passes
+            likely = {mark for mark in likely if self._has_tail(mark)}
+        found: set[Mark] = set()
+        at, so_far = 0, 0
+        for mark in sorted(likely):
+            try:
+                so_far = self._checksum(at, mark.offset, so_far)
+            except Changed:
+                break  # it ends before; the others are longer
+            at = mark.offset
+            if so_far == mark.whole and self._has_tail(mark):
+                found.add(mark)
+        return found
+
+    def _has_head(self, mark: Mark) -> bool:
+        return hash_of(self.read(0, min(mark.offset, HEAD_BYTES))) == mark.head
+
+    def _has_tail(self, mark: Mark) -> bool:
         try:
-            if whole and self._checksum(0, mark.offset, 0) != mark.whole:
-                return False
             return hash_of(self._before(mark.offset)) == mark.tail
         except Changed:
             return False

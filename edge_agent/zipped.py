@@ -37,6 +37,8 @@ class ZippedFile(LogFile):
     again.
     """
 
+    _goes_back = False
+
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=CHUNK_BYTES)
         self.signature = signature_of(self._file.fileno())

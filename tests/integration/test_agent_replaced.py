@@ -1,13 +1,16 @@
 """Logs that are copied and emptied, deleted, overwritten or alike: every line once."""
 
+import gzip
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial, partialmethod
 
 import pytest
 
 from edge_agent import lost, reader
-from edge_agent.tail import signature
+from edge_agent.tail import OpenFile, signature
+from edge_agent.zipped import ZippedFile
 from tests.support.agent_floor import Floor
 from tests.support.edge import line
 from tests.support.rotated_logs import (
@@ -177,6 +180,36 @@ def test_two_reports_that_differ_only_in_a_number_are_both_read(floor: Floor) ->
         rotated(floor, f"{number}.log").write_bytes(head + lines(number) + foot)
     watching(floor, "*.log").read_all()
     assert {"S1", "S2"} <= set(floor.barcodes())
+
+
+@pytest.mark.parametrize("foot", [b"", line(9, note="f" * 200)], ids=["own end", "same end"])
+@pytest.mark.parametrize("suffix", ["log", "gz"])
+def test_a_file_is_told_from_those_that_begin_alike_in_one_pass(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch, suffix: str, foot: bytes
+) -> None:
+    def write(number: int) -> None:
+        content = head + lines(number) + foot
+        packed = gzip.compress(content) if suffix == "gz" else content
+        rotated(floor, f"{number}.{suffix}").write_bytes(packed)
+
+    head = line(0, note="h" * 400_000)
+    for number in range(10, 30):
+        write(number)
+    watching(floor, f"*.{suffix}").read_all(is_final=True)
+    write(30)
+    read_bytes = 0
+
+    def count(real: Callable[..., bytes], *arguments: object) -> bytes:
+        nonlocal read_bytes
+        found = real(*arguments)
+        read_bytes += len(found)
+        return found
+
+    kind, name = (ZippedFile, "_more") if suffix == "gz" else (OpenFile, "read")
+    monkeypatch.setattr(kind, name, partialmethod(partial(count, getattr(kind, name))))
+    watching(floor, f"*.{suffix}").read_all(is_final=True)
+    assert floor.barcodes()[-1 - bool(foot)] == "S30"
+    assert read_bytes < 6 * len(head)
 
 
 def test_two_names_of_one_file_are_one_file(floor: Floor) -> None:
