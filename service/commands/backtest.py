@@ -30,7 +30,7 @@ def backtest(
 ) -> Facts:
     """Judge the stored runs of the units that count by a draft, and by the rulebook of then.
 
-    Streams: of the history a chunk is in memory, of the result the runs whose outcome changes.
+    Streams: of the history a chunk is in memory, of the result the runs that are named.
 
     Args:
         database: Whose history.

@@ -1,16 +1,13 @@
 """A back-test's report in the words of the API. Pure: no I/O."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from broker.messages import Outcome, format_time
 from service.core.whatif import ChangedRun, ChangedStep, Report, StepChange, YieldChange
 from service.core.yields import YieldCounts, rolled_throughput_yield
 from service.store.queries.base import Facts
 from service.store.queries.history import LatestRun
-
-NAMED_MAX: Final = 10_000
-"""Runs named in each list; the counts beside it are of all."""
 
 
 def as_facts(report: Report, latest: Mapping[int, LatestRun]) -> Facts:
@@ -30,21 +27,20 @@ def as_facts(report: Report, latest: Mapping[int, LatestRun]) -> Facts:
     procedures = report.procedures
     rescued = [each for each in report.changes if each.after is Outcome.PASS]
     failing = [each for each in report.changes if each.run.outcome is Outcome.PASS]
-    others = len(report.changes) - len(rescued) - len(failing)
     return {
         "runs": report.runs,
         "runs_changed": report.changed,
         "not_reproduced": report.not_reproduced,
-        "unfinished": sum(each.is_unfinished for each in report.changes),
+        "unfinished": report.unfinished,
         **_yields(report.units, procedures.values()),
         "procedures": [
             {"procedure": name, **_yields(change, [change])} for name, change in procedures.items()
         ],
-        "rescued_count": len(rescued),
-        "rescued": [_run(each, latest) for each in rescued[:NAMED_MAX]],
-        "newly_failing_count": len(failing),
-        "newly_failing": [_run(each, latest) for each in failing[:NAMED_MAX]],
-        "otherwise_changed_count": others,
+        "rescued_count": report.rescued,
+        "rescued": [_run(each, latest) for each in rescued],
+        "newly_failing_count": report.newly_failing,
+        "newly_failing": [_run(each, latest) for each in failing],
+        "otherwise_changed_count": report.changed - report.rescued - report.newly_failing,
         "steps": sorted(_steps(report.steps), key=lambda each: (-each["count"], each["test_step"])),
     }
 

@@ -8,6 +8,7 @@ that the draft would let pass was never finished, and nobody knows how it would 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -17,6 +18,8 @@ from service.core.yields import YieldCounts, add_counts
 
 CHANGED_STEPS_MAX: Final = 20
 """Steps that are told of one run; the sums count them all."""
+NAMED_MAX: Final = 10_000
+"""Runs that are named, of those rescued and of those newly failing; the sums count them all."""
 _PASS: Final = Outcome.PASS
 
 
@@ -90,6 +93,12 @@ class Report(NamedTuple):
     """Judged again."""
     changed: int
     """Of them with another outcome."""
+    rescued: int
+    """Of those, which the draft lets pass."""
+    newly_failing: int
+    """Of those, which passed."""
+    unfinished: int
+    """Of those rescued, which never came to their end."""
     not_reproduced: int
     """Runs whose stored outcome the rulebook of then does not give any more; 0 unless the program
     that judged them was another."""
@@ -100,21 +109,27 @@ class Report(NamedTuple):
     steps: dict[StepChange, int]
     """How many measurements changed, and how."""
     changes: list[ChangedRun]
-    """In the order of `add`."""
+    """Those rescued and newly failing, the first of each that were added, in the order of `add`."""
 
 
 class WhatIf:
     """Adds up the runs of a back-test, in any order, each once.
 
-    Of a run that does not change only a few bits of its unit are kept.
+    Of a run that does not change, or is not named any more, only a few bits of its unit are kept.
+
+    Args:
+        named_max: Runs to name, of those rescued and of those newly failing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, named_max: int = NAMED_MAX) -> None:
+        self._named_max = named_max
         self._runs = self._not_reproduced = 0
         self._units: dict[tuple[int, str], _Unit] = defaultdict(_Unit)
         self._steps: Counter[StepChange] = Counter()
         self._complete = _CompleteRuns()
-        self._changes: list[tuple[ChangedRun, _Shape]] = []
+        self._changes: Counter[_Change] = Counter()
+        self._rescued: dict[_Shape, list[tuple[_Unit, int]]] = defaultdict(list)
+        self._named: list[tuple[ChangedRun, _Shape | None]] = []
 
     def add(self, run: HistoricRun, before: JudgedRun, after: JudgedRun) -> None:
         """Take one run as its own rulebook judges it, and as the draft does."""
@@ -122,24 +137,26 @@ class WhatIf:
         self._not_reproduced += before.outcome is not run.outcome
         if run.outcome is _PASS:
             self._complete.learn(before)
-        self._units[run.unit_id, before.run.procedure].add(run, after.outcome)
+        unit = self._units[run.unit_id, before.run.procedure]
+        unit.add(run, after.outcome)
         steps = list(changed_steps(before, after))
         self._steps.update(map(_change_of, steps))
-        if after.outcome is not run.outcome:
+        if after.outcome is run.outcome:
+            return
+        change, shape = _change_to(run, after), None
+        self._changes[change] += 1
+        if change is _Change.RESCUED:
             shape = self._complete.shape_of(before, steps)
-            self._changes.append((_changed_run(run, after, steps), shape))
+            self._rescued[shape].append((unit, unit.places(run)))
+        if change is not _Change.OTHER and self._changes[change] <= self._named_max:
+            self._named.append((_changed_run(run, after, steps), shape))
 
     def report(self) -> Report:
         """Return the sums. Once, after the last `add`."""
-        changes = [
-            each._replace(
-                is_unfinished=each.after is _PASS and self._complete.is_unfinished(each, shape)
-            )
-            for each, shape in self._changes
-        ]
-        for each in changes:
-            if each.is_unfinished:
-                self._units[each.run.unit_id, each.procedure].doubt(each.run)
+        unfinished = {each for each in self._rescued if self._complete.is_unfinished(each)}
+        for shape in unfinished:
+            for unit, places in self._rescued[shape]:
+                unit.doubt(places)
         by_procedure: dict[str, list[_Unit]] = defaultdict(list)
         by_unit: dict[int, list[_Unit]] = defaultdict(list)
         for (unit_id, procedure), unit in self._units.items():
@@ -147,7 +164,10 @@ class WhatIf:
             by_unit[unit_id].append(unit)
         return Report(
             self._runs,
-            len(changes),
+            self._changes.total(),
+            self._changes[_Change.RESCUED],
+            self._changes[_Change.NEWLY_FAILING],
+            sum(len(self._rescued[each]) for each in unfinished),
             self._not_reproduced,
             {
                 name: _change([each] for each in units)
@@ -155,13 +175,23 @@ class WhatIf:
             },
             _change(by_unit.values()),
             dict(self._steps),
-            changes,
+            [each._replace(is_unfinished=shape in unfinished) for each, shape in self._named],
         )
+
+
+class _Change(Enum):
+    """How a run's outcome changes."""
+
+    RESCUED = auto()
+    NEWLY_FAILING = auto()
+    OTHER = auto()
 
 
 class _Shape(NamedTuple):
     """What of a run tells whether it came to its end."""
 
+    product_id: str
+    procedure: str
     steps: frozenset[str]
     ends_with_change: bool
 
@@ -184,10 +214,15 @@ class _CompleteRuns:
         steps = _step_names(judged)
         last = judged.run.measurements[-1].test_step
         ends_with_change = any(each.test_step == last for each in changed)
-        return _Shape(self._known.setdefault(steps, steps), ends_with_change)
+        return _Shape(
+            judged.run.message.product_id,
+            judged.run.procedure,
+            self._known.setdefault(steps, steps),
+            ends_with_change,
+        )
 
-    def is_unfinished(self, changed: ChangedRun, shape: _Shape) -> bool:
-        common = self._common.get((changed.product_id, changed.procedure))
+    def is_unfinished(self, shape: _Shape) -> bool:
+        common = self._common.get((shape.product_id, shape.procedure))
         if common is None:  # none ever passed: it may have stopped where it is forgiven
             return shape.ends_with_change
         return not common <= shape.steps
@@ -204,20 +239,27 @@ class _Unit:
 
     def add(self, run: HistoricRun, after: Outcome) -> None:
         self.runs += 1
-        places = self._places(run)
+        places = self.places(run)
         self.before |= places if run.outcome is _PASS else 0
         self.after |= places if after is _PASS else 0
 
-    def doubt(self, run: HistoricRun) -> None:
+    def doubt(self, places: int) -> None:
         """Note that a run that would pass was not finished."""
-        self.doubted |= self._places(run)
+        self.doubted |= places
 
     def ways(self) -> tuple[int, int, int]:
         """Return what passed: before, after at least, after at most."""
         return self.before, self.after & ~self.doubted, self.after
 
-    def _places(self, run: HistoricRun) -> int:
+    def places(self, run: HistoricRun) -> int:
+        """Return of which of the unit's runs it is, in bits."""
         return self.FIRST * run.is_first + self.SECOND * run.is_second + self.LAST * run.is_last
+
+
+def _change_to(run: HistoricRun, after: JudgedRun) -> _Change:
+    if after.outcome is _PASS:
+        return _Change.RESCUED
+    return _Change.NEWLY_FAILING if run.outcome is _PASS else _Change.OTHER
 
 
 def _change(units: Iterable[Sequence[_Unit]]) -> YieldChange:

@@ -1,5 +1,6 @@
 """Which verdicts change from one rulebook to another, with measurements that expressions make."""
 
+import gc
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from broker.messages import Outcome
 from service.core.lookup import Rulebook
 from service.core.records import JudgedRun
-from service.core.whatif import HistoricRun, Report, StepChange, WhatIf
+from service.core.whatif import ChangedRun, HistoricRun, Report, StepChange, WhatIf
 from service.rulebook import parse_rulebook
 from tests.support.core import judge, run_with, understood
 
@@ -99,3 +100,39 @@ def test_whether_a_run_came_to_its_end_is_told_by_what_was_sent() -> None:
     (changed,) = what_if.report().changes
     assert changed.barcode == "B0"
     assert changed.is_unfinished  # the one that passed has c too
+
+
+def forty_runs(what_if: WhatIf) -> WhatIf:
+    """Of four runs one is rescued, one newly fails, one stays, one is rescued unfinished."""
+    c = {"test_step": "c", "measured_value": 1.0}
+    low, high = {**A, "measured_value": 1.0}, {**A, "measured_value": 9.0}
+    for number in range(40):
+        sent = [[high, B, c], [low, B, c], [A, B, c], [high, B]][number % 4]
+        old, new = (
+            judged(rules, *sent, barcode=f"B{number}", product_id="P")
+            for rules in (LIMIT.format(4), LIMIT.format(20).replace("high", "low = 2\nhigh"))
+        )
+        run = HistoricRun(
+            number, number, is_first=True, is_second=False, is_last=True, outcome=old.outcome
+        )
+        what_if.add(run, old, new)
+    return what_if
+
+
+def changed_runs_in_memory() -> int:
+    gc.collect()
+    return sum(isinstance(each, ChangedRun) for each in gc.get_objects())
+
+
+def test_only_the_first_runs_that_change_are_kept_and_all_are_counted() -> None:
+    before = changed_runs_in_memory()
+    few = forty_runs(WhatIf(named_max=2))
+    assert changed_runs_in_memory() - before == 4
+    little, much = few.report(), forty_runs(WhatIf()).report()
+    assert little._replace(changes=[]) == much._replace(changes=[])
+    assert (much.changed, much.rescued, much.newly_failing, much.unfinished) == (30, 20, 10, 10)
+    _, low, high = much.units
+    assert (low.first_passed, high.first_passed) == (20, 30)
+    assert [each.barcode for each in little.changes] == ["B0", "B1", "B3", "B5"]
+    assert [each.is_unfinished for each in little.changes] == [False, False, True, False]
+    assert len(much.changes) == 30
