@@ -127,26 +127,17 @@ class Connection:
         if denied:
             raise filters_denied(self._settings, denied)
 
-    async def unsubscribe(self, *filters: str) -> None:
-        """Take subscriptions back; what the broker has queued for us comes all the same.
-
-        Raises:
-            BrokerUnavailable: The connection is lost meanwhile.
-        """
-        _, packet_id = self._client.unsubscribe(list(filters))
-        await self._answer_to(packet_id)
-
     def leave(self, *filters: str) -> None:
         """Take subscriptions back that there may be, and wait for no answer.
 
         Not every broker answers where there is none to take (the embedded one). Until it has heard
-        it, messages may come twice.
+        it, messages may come twice; what it has queued for us comes all the same.
         """
         self._client.unsubscribe(list(filters))
         self._flush()
 
     async def _answer_to(self, packet_id: int | None) -> list[Reason]:
-        """Wait for the SUBACK or UNSUBACK of a packet."""
+        """Wait for the SUBACK of a packet."""
         answer: asyncio.Future[list[Reason]] = self._loop.create_future()
         if packet_id is None or self.is_over:
             raise self._lost()
@@ -260,7 +251,7 @@ class Connection:
         if not self._is_v5:
             client.lane = ExpressLane(self._inbox.take_packet, self._confirmations.missing.discard)
         client.on_connect = self._on_connect
-        client.on_subscribe = client.on_unsubscribe = self._on_answer
+        client.on_subscribe = self._on_answer
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_disconnect = lambda *_: self._end()

@@ -121,7 +121,7 @@ class Adoption:
         try:
             await consumer.open()
             pipeline = self._pipeline
-            await consumer.unsubscribe(pipeline.filter, *pipeline.former_filters)
+            consumer.leave(pipeline.filter, *pipeline.former_filters)
             while batch := await self._next_batch(consumer):
                 await self._handle(batch, consumer, publisher)
                 count += len(batch)

@@ -6,6 +6,8 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import orjson
 import pytest
@@ -27,9 +29,13 @@ from broker.errors import SettingsError
 from broker.link import Connection
 from broker.sections import DatabaseSettings
 from broker.settings import load_settings
+from service.adoption import Adoption
+from service.caution import Caution
+from service.core.lookup import Rulebook
 from service.failpoints import VARIABLE
+from service.pipeline import Pipeline
 from service.store.database import Database
-from service.store.schema import count_rows
+from service.store.schema import count_rows, upgrade
 from tests.support.mosquitto import EXECUTABLE, Mosquitto
 from tests.support.ports import free_port
 from tests.support.processes import PYTHON, Process
@@ -190,6 +196,35 @@ async def test_an_embedded_broker_that_fell_silent_ends_so_that_it_is_started_ag
         await member.close()  # its message is not acknowledged
         await eventually(lambda: process.exit_code is not None, 30, saw=lambda: process.output)
         assert f"127.0.0.1:{port} answers nobody any more and ends" in process.output
+
+
+async def test_the_queue_of_a_service_that_is_gone_is_drained_and_looked_at_again(
+    port: int, tmp_path: Path
+) -> None:
+    settings = load_settings(
+        flags={
+            "broker": {"port": port, "connect_timeout_s": 2},
+            "database": {"url": f"sqlite:///{tmp_path}/y.db"},
+            "service": {"adopt_after_s": 3},
+        }
+    )
+    database = Database(settings.database)
+    upgrade(database)
+    pipeline = Pipeline(settings, database, Rulebook(1, ()))
+    adoption = Adoption(settings, pipeline, Caution(pipeline, 500), asyncio.to_thread)
+    custody: Any = SimpleNamespace(client_id="yieldline-service-1", check=lambda: None)
+    absent = Connection(settings.broker, custody.client_id, clean_session=False)
+    await absent.open()
+    await absent.subscribe(pipeline.filter)
+    await absent.close()
+    publisher = Connection(settings.broker, "publisher")
+    await publisher.open()
+    message = Outgoing("factory/v1/L1/MACH-01/test", orjson.dumps(measurement("SN-1", "MACH-01")))
+    await publisher.publish([message])
+    assert [await adoption._visit(custody, publisher) for _ in range(2)] == [1, 0]
+    await publisher.close()
+    pipeline.writer.close()
+    database.dispose()
 
 
 def test_it_ends_in_good_order(kind: str, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ async def test_after_unsubscribing_only_what_was_queued_before_comes(
         await first.subscribe(shared)
     await publish(mosquitto, *numbered(f"{topic_root}/a", 30))
     async with opened(mosquitto, unique_id, clean_session=False) as second:
-        await second.unsubscribe(shared)
+        second.leave(shared)
         await publish(mosquitto, Outgoing(f"{topic_root}/a", b"99"))
         assert numbers(await received(second, 30)) == list(range(30))
         await acknowledge(second, [])
