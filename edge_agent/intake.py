@@ -56,7 +56,7 @@ class Live(NamedTuple):
 
     parser: Parser
     fed: Mark
-    """Up to where it was fed; the unit began before."""
+    """Up to where it was fed, known by head and tail alone; the unit began before."""
     file_id: int
 
 
@@ -64,8 +64,6 @@ class Looked(NamedTuple):
     """What a look came to."""
 
     known: KnownFile
-    replaced: tuple[int, ...]
-    """Ids of files that stood here before."""
     live: Live | None
     """A parser that waits for the rest of its unit; None when nothing is left over."""
     is_whole: bool
@@ -88,6 +86,10 @@ class Intake:
     ) -> None:
         self._source, self._options = source, options
         self._spool, self._place, self._file = spool, place, file
+        self.known = KnownFile(0, Mark.nothing())
+        """What is remembered of the file, also by a look that failed later; id 0: nothing yet."""
+        self.replaced: tuple[int, ...] = ()
+        """Ids of files that stood here before."""
         self._chunk_start, self._chunk = 0, b""
         self._batch_began = 0.0
 
@@ -114,10 +116,10 @@ class Intake:
         if recognised is None:
             return None
         self._keep = keep
-        self._known = known = recognised.known
+        self.known, self.replaced = recognised
         self._batch = self._spool.batch(self._place.machine_id)
-        self._end, self._state = known.mark.offset, known.state
-        self._first_record = known.first_record
+        self._end, self._state = self.known.mark.offset, self.known.state
+        self._first_record = self.known.first_record
         parser, fed = self._parser(live)
         fed, is_whole = self._feed(parser, fed, ending)
         if is_whole and ending is Ending.FINAL:
@@ -126,15 +128,17 @@ class Intake:
             self._take_last()
         self._commit()
         left = self._left(parser, fed)
-        return Looked(self._known, recognised.replaced, left, is_whole)
+        return Looked(self.known, left, is_whole)
 
     def _left(self, parser: Parser, fed: int) -> Live | None:
         if fed <= self._end:
             return None
-        if not self._known.id:  # it may be renamed before its first record is complete
-            file_id = self._spool.place(self._place, self._known, is_anew=False)
-            self._known = self._known.at(self._place)._replace(id=file_id)
-        return Live(parser, self._file.mark(fed, self._known.mark), self._known.id)
+        if not self.known.id:  # it may be renamed before its first record is complete
+            file_id = self._spool.place(self._place, self.known, is_anew=False)
+            self.known = self.known.at(self._place)._replace(id=file_id)
+        # Without a checksum of all bytes, for which a long unit would be read anew at every look.
+        fed_mark = self._file.mark(fed, Mark(fed, b"", b""))
+        return Live(parser, fed_mark, self.known.id)
 
     def _feed(self, parser: Parser, start: int, ending: Ending) -> tuple[int, bool]:
         """Feed what is new; return up to where, and whether that is all."""
@@ -148,7 +152,7 @@ class Intake:
         return fed, True
 
     def _parser(self, live: Live | None) -> tuple[Parser, int]:
-        is_alive = live and self._known.id and live.file_id == self._known.id
+        is_alive = live and self.known.id and live.file_id == self.known.id
         if live and is_alive and self._file.is_at(live.fed, whole=False):
             return live.parser, live.fed.offset
         return self._fresh_parser(), self._end
@@ -249,7 +253,7 @@ class Intake:
         return raw
 
     def _commit(self) -> None:
-        batch, before = self._batch, self._known
+        batch, before = self._batch, self.known
         if not batch.read_count and self._end == before.mark.offset:
             return
         mark = self._file.mark(self._end, before.mark)
@@ -257,7 +261,7 @@ class Intake:
             raise Changed  # truncated and written again: the mark would be of another file
         known = before._replace(mark=mark, first_record=self._first_record, state=self._state)
         file_id = self._keep(batch, self._place, known)
-        self._known = known.at(self._place)._replace(id=file_id)
+        self.known = known.at(self._place)._replace(id=file_id)
         self._file.keep_from(self._end)
         if batch.refusals:
             log.warning(

@@ -24,6 +24,7 @@ from edge_agent.watch import Watch
 from edge_agent.zipped import Damaged, is_zipped, open_log
 
 _SPOOL: Final = "spool"
+_BOOK: Final = "book of files"
 _LIVE_MAX: Final = 64
 _FULL_WAIT_S: Final = 0.2
 _FULL_RETRY_S: Final = 1.0
@@ -110,9 +111,8 @@ class Reader:
         works = [work._replace(is_final=is_final) for work in self._works]
         try:
             behind = [self._read_source(work, taken) for work in works]
-            self._search(works, taken)
+            self._keep_house(works, taken)
             self._troubles.keep_files(taken)
-            self._watch.tidy()
         finally:
             self._troubles.end()
         return any(behind)
@@ -253,7 +253,11 @@ class Reader:
             place = Place(key[0], work.source.path, text_of(file.path), opened.signature)
             self._reading = (key, place.signature.size)
             intake = Intake(work.source, work.options, self._spool, place, opened)
-            looked = intake.read(self._live.pop(key, None), self._keep, ending, expected)
+            try:
+                looked = intake.read(self._live.pop(key, None), self._keep, ending, expected)
+            except (OSError, SpoolFull):
+                self._note_part(key, seen, place.signature, intake)
+                raise
         if looked is None:
             self._watch.miss(key)
             return False
@@ -271,12 +275,28 @@ class Reader:
             was_at=known.was_at,
             is_ended=is_ended,
         )
-        self._watch.note(key, now_seen, looked.replaced)
+        self._watch.note(key, now_seen, intake.replaced)
         if is_ended and known.id:
             self._spool.files.end([known.id])
         self._unread[key] = 0 if is_ended else max(0, place.signature.size - known.mark.offset)
         self._hold(key, looked.live)
         return not looked.is_whole
+
+    def _note_part(self, key: Key, seen: Seen, found: Signature, intake: Intake) -> None:
+        """Note what a look came to before it failed: the next one may find another file here."""
+        known = intake.known
+        if not known.id:
+            return
+        part = seen._replace(
+            signature=found,
+            since=seen.since if found.is_unchanged(seen.signature) else time.monotonic(),
+            tried=None,
+            has_rest=True,
+            file_id=known.id,
+            offset=known.mark.offset,
+            was_at=known.was_at,
+        )
+        self._watch.note(key, part, intake.replaced)
 
     def _hold(self, key: Key, live: Live | None) -> None:
         if live:
@@ -319,8 +339,28 @@ class Reader:
 
     # -- what went from its place --------------------------------------------------------------
 
-    def _search(self, works: Sequence[_Work], taken: set[Key]) -> None:
-        """Look for files that were renamed, copied and emptied, or compressed."""
+    def _keep_house(self, works: Sequence[_Work], taken: set[Key]) -> None:
+        """Look for files that went, and let go of old ones; without room in the next round again.
+
+        Reading does not wait for it: who has nothing to read needs no room.
+        """
+        try:
+            self._watch.give_up(self._search(works, taken))
+            self._watch.tidy()
+        except SpoolFull as error:
+            for work in works:
+                self._troubles.say((work.source.machine_id, _BOOK), str(error))
+        else:
+            for work in works:
+                self._troubles.clear((work.source.machine_id, _BOOK))
+
+    def _search(self, works: Sequence[_Work], taken: set[Key]) -> list[int]:
+        """Look for files that were renamed, copied and emptied, or compressed.
+
+        Returns:
+            Ids of those that were searched for long enough.
+        """
+        given_up: list[int] = []
         by_source = {(work.source.machine_id, work.source.path): work for work in works}
         some = [
             (os.path.dirname(lost.path), file_id, lost)  # noqa: PTH120
@@ -338,7 +378,9 @@ class Reader:
                 work = by_source[lost.machine_id, lost.pattern]
                 if folder:
                     self._search_for(file_id, lost, work, folder)
-                self._count_search(file_id, work)
+                if self._was_last_search(file_id, work):
+                    given_up.append(file_id)
+        return given_up
 
     def _search_for(self, file_id: int, lost: Lost, work: _Work, folder: Folder) -> None:
         known = self._spool.files.known(file_id)
@@ -354,12 +396,11 @@ class Reader:
                 self._watch.follow(key, lost.pattern)
                 return
 
-    def _count_search(self, file_id: int, work: _Work) -> None:
+    def _was_last_search(self, file_id: int, work: _Work) -> bool:
         lost = self._watch.lost.pop(file_id, None)
         if lost is None:
-            return
+            return False
         lost = lost._replace(searches=lost.searches + 1)
         self._watch.lost[file_id] = lost  # behind the others
         patience_s = _PATIENCE * work.source.settle_s
-        if is_given_up(lost, patience_s, is_final=work.is_final):
-            self._watch.give_up(file_id)
+        return is_given_up(lost, patience_s, is_final=work.is_final)

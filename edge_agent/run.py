@@ -186,7 +186,8 @@ class _Agent:
             while True:
                 await asyncio.sleep(_SHOW_S)
                 left_bytes = await asyncio.to_thread(self._reader.lag_bytes)
-                progress.show(self._books(), left_bytes)
+                with contextlib.suppress(SpoolFull):  # who reads and sends says it
+                    progress.show(self._books(), left_bytes)
 
     async def _show_life(self) -> None:
         """Leave a sign of life beside the spool with every heartbeat, for `agent status`."""

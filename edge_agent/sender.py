@@ -7,7 +7,7 @@ has a message in memory; the copy here is deleted on the receipt, unless the set
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import structlog
@@ -160,14 +160,18 @@ class Sender:
     async def _send(self, connection: Connection) -> None:
         while not self._stop.is_set():
             self._wake.clear()
-            await self._say_state(connection)
-            messages = await self._next_messages()
+            messages: list[Waiting] = []
+            with self._noting_full_spool():
+                await self._say_state(connection)
+            with self._noting_full_spool():
+                messages = await self._next_messages()
             if messages:
                 await self._publish(connection, messages)
             elif not self._stop.is_set():
                 await self._wait_for_work()
         if self._reading:  # the last will cannot say how the books closed; a goodbye can
-            await connection.publish([self._state("offline", await self._facts(self._reading))])
+            with self._noting_full_spool():
+                await connection.publish([self._state("offline", await self._facts(self._reading))])
 
     async def _publish(self, connection: Connection, messages: list[Waiting]) -> None:
         topic = self._config.topic(self._source, Channel.TEST)
@@ -224,13 +228,10 @@ class Sender:
         raise BrokerUnavailable(f"the connection of {self.machine_id} was lost.")
 
     async def _settle(self, message_ids: Sequence[str]) -> None:
-        try:
+        with self._noting_full_spool():  # then it stays, is repeated and receipted again
             done = await asyncio.to_thread(self._spool.receipted, self.machine_id, message_ids)
-        except SpoolFull as error:  # it stays, is repeated and receipted again
-            self._note("spool_full", error)
-            return
-        self._window.receipted(done, self._now())
-        self._wake.set()
+            self._window.receipted(done, self._now())
+            self._wake.set()
 
     def _answer(self, delivery: Delivery) -> Answer:
         topic = self._template.parse(delivery.topic)
@@ -268,6 +269,14 @@ class Sender:
     def _state(self, status: str, agent: dict[str, Any] | None = None) -> Outgoing:
         topic = self._config.topic(self._source, Channel.STATE)
         return Outgoing(topic, state_body(status, self._session, agent), retain=True)
+
+    @contextlib.contextmanager
+    def _noting_full_spool(self) -> Iterator[None]:
+        """Stay connected where the spool's disk fails: only a receipt gives it room again."""
+        try:
+            yield
+        except SpoolFull as error:
+            self._note("spool_full", error)
 
     def _note(self, event: str, error: Exception) -> None:
         if self.last_error != str(error):

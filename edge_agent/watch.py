@@ -94,26 +94,38 @@ class Watch:
                 self._lose(seen.file_id, key, seen)
         return gone
 
-    def give_up(self, file_id: int) -> None:
-        """Stop to search for a file. Should it come back, it is known again for a while."""
-        lost = self.lost.pop(file_id)
-        self._key_of.pop(file_id, None)
-        known = self._spool.files.known(file_id)
-        if known:
-            log.info(
-                "file_gone",
-                machine_id=lost.machine_id,
-                file=lost.path,
-                unread_bytes=max(0, known.size - known.mark.offset),
-            )
-        self._spool.files.end([file_id])
+    def give_up(self, file_ids: Sequence[int]) -> None:
+        """Stop to search for files. Should one come back, it is known again for a while.
+
+        Raises:
+            SpoolFull: That could not be written; they are searched for still.
+        """
+        if not file_ids:
+            return
+        found = {file_id: self._spool.files.known(file_id) for file_id in file_ids}
+        self._spool.files.end(file_ids)
+        for file_id, known in found.items():
+            lost = self.lost.pop(file_id)
+            self._key_of.pop(file_id, None)
+            if known:
+                log.info(
+                    "file_gone",
+                    machine_id=lost.machine_id,
+                    file=lost.path,
+                    unread_bytes=max(0, known.size - known.mark.offset),
+                )
 
     def tidy(self) -> None:
-        """End what was followed for long enough; forget what ended 30 days ago and is not here."""
+        """End what was followed for long enough; forget what ended 30 days ago and is not here.
+
+        Raises:
+            SpoolFull: That could not be written; the next time does what is left.
+        """
         now = time.monotonic()
         for key in list(self._followed):
             seen = self.seen.get(key)
-            if seen and now - seen.since >= FOLLOWED_S and seen.tried is Ending.FINAL:
+            is_done = seen and (seen.tried is Ending.FINAL or not seen.has_rest)
+            if seen and is_done and now - seen.since >= FOLLOWED_S:
                 self._spool.files.end([seen.file_id])
                 self.seen[key] = seen._replace(is_ended=True)
                 del self._followed[key]

@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.reader import Stopped
 from edge_agent.spool import Spool
+from edge_agent.tail import OpenFile
 from tests.support.agent_floor import Floor
 from tests.support.edge import line
 from tests.support.waiting import eventually_sync
@@ -76,6 +77,30 @@ def test_a_half_unit_goes_on_after_a_restart(floor: Floor) -> None:
     floor.reader(format="spea").read_all()
     assert [body["source"]["byte_start"] for body in floor.bodies()] == [0, 125_636]
     assert floor.spool.books("M1") == (2, 0, 2, 0)
+
+
+def test_a_long_unit_is_read_once_while_it_grows(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = SAMPLE.read_bytes()[:125_636]
+    read_bytes, real = 0, OpenFile.read
+
+    def counting(self: OpenFile, start: int, end: int) -> bytes:
+        nonlocal read_bytes
+        found = real(self, start, end)
+        read_bytes += len(found)
+        return found
+
+    monkeypatch.setattr(OpenFile, "read", counting)
+    reader = floor.reader(format="spea")
+    with floor.log.open("ab", buffering=0) as file:
+        for start in range(0, len(whole), 4_000):
+            file.write(whole[start : start + 4_000])
+            reader.read_all()
+    assert len(floor.bodies()) == 1
+    assert read_bytes < 6 * len(
+        whole
+    )  # to parse it, for its id and its mark, and its head each time
 
 
 def test_a_lost_spool_reads_the_same_ids_again(floor: Floor) -> None:
@@ -187,9 +212,24 @@ def test_a_full_spool_stops_reading_until_a_receipt_makes_room(floor: Floor) -> 
 def test_who_waits_for_room_can_be_stopped_and_loses_nothing(floor: Floor) -> None:
     floor.again(bytes_max=65_536)
     floor.log.write_bytes(b"".join(line(number, note="x" * 1000) for number in range(600)))
-    floor.stop.set()
-    with pytest.raises(Stopped):
-        floor.reader().read_all()
+    reader, ends = floor.reader(), []
+
+    def read() -> None:
+        try:
+            reader.read_all()
+        except Stopped as stopped:
+            ends.append(stopped)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        eventually_sync(lambda: "Reading stops" in str(reader.troubles("M1")))
+        assert thread.is_alive()
+    finally:
+        floor.stop.set()
+        thread.join()
+    assert len(ends) == 1
+    assert 0 < len(floor.bodies()) < 600
     floor.stop.clear()
     floor.again()
     floor.reader().read_all()
