@@ -7,6 +7,7 @@ from broker.messages import parse_time
 
 Frame: TypeAlias = dict[str, Any]
 SHOWN_MAX: Final = 60
+"""Cards that one page shows: the foremost."""
 _RANK: Final = {"critical": 0, "major": 1, "minor": 2}
 _STATES: Final = {"open": 0, "acknowledged": 1, "shelved": 2}
 
@@ -21,12 +22,18 @@ def alert_cards(alerts: Iterable[Mapping[str, Any]]) -> list[Frame]:
     """
     cards = [_card(each) for each in alerts]
     cards.sort(key=lambda card: (_STATES[card["state"]], _RANK[card["severity"]], -card["opened"]))
-    return cards[:SHOWN_MAX]
+    return cards
+
+
+def cards_of_line(cards: Sequence[Frame], line: str) -> list[Frame]:
+    """Return those that the floor shows: of a line its own before others'; '' is the plant."""
+    own_first = sorted(cards, key=lambda card: bool(line) and card["line"] not in {line, None})
+    return own_first[:SHOWN_MAX]
 
 
 def cards_of(cards: Sequence[Frame], machine_id: str) -> list[Frame]:
-    """Return those that are about one machine."""
-    return [card for card in cards if card["machine"] == machine_id]
+    """Return those that the page of one machine shows: of all that are about it."""
+    return [card for card in cards if card["machine"] == machine_id][:SHOWN_MAX]
 
 
 def _card(alert: Mapping[str, Any]) -> Frame:

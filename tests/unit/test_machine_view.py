@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from broker.answers import Counts, Result
 from broker.messages import Comparator, Outcome, State
 from tests.support.live_floor import NOW, measured, model_of, only, result
-from ui.alert_view import alert_cards, cards_of
+from ui.alert_view import SHOWN_MAX, alert_cards, cards_of, cards_of_line
 from ui.floor_view import floor_frame
 from ui.machine_view import beyond, machine_frame, skew_s
 from ui.watched_steps import RESULTS_MAX, WatchedSteps
@@ -224,3 +224,12 @@ def test_what_nobody_has_seen_comes_first_and_the_worst_before_the_newest() -> N
     )
     assert [card["id"] for card in cards] == [4, 1, 2, 3, 5]
     assert [card["id"] for card in cards_of(cards, "M2")] == [2]
+
+
+def test_the_alerts_of_a_machine_and_of_a_line_are_shown_however_many_others_have() -> None:
+    others = [alert(each % 10, "critical") for each in range(SHOWN_MAX + 1)]
+    cards = alert_cards([*others, alert(7, "minor", machine="M2") | {"line": "L2"}])
+    assert [card["id"] for card in cards_of(cards, "M2")] == [7]
+    assert cards_of(cards, "M1") == cards_of_line(cards, "") == cards[:SHOWN_MAX]
+    assert cards_of_line(cards, "L1") == cards[:SHOWN_MAX]
+    assert cards_of_line(cards, "L2") == [cards[-1], *cards[: SHOWN_MAX - 1]]
