@@ -49,6 +49,7 @@ def call(packed: Path, cache: Path, *words: object) -> subprocess.CompletedProce
         check=False,
         env=environment(cache),
         cwd=cache,
+        stdin=subprocess.DEVNULL,
         timeout=60,
     )
 
@@ -111,10 +112,50 @@ def test_half_an_unpacking_is_never_seen(
             patch.setattr(zipfile.ZipFile, "extractall", power_cut)
             with pytest.raises(OSError, match="no more power"):
                 bootstrap.unpacked(archive, target)
-        assert not target.exists()
+        assert list(target.parent.iterdir()) == []
         site = bootstrap.unpacked(archive, target)
         assert (site / "edge_agent/__main__.py").is_file()
         assert bootstrap.unpacked(archive, target) == site
+
+
+def small_build(folder: Path, key: str) -> Path:
+    """A pyz whose agent says that it runs, and ends when its input does."""
+    file = folder / f"{key}.pyz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("__main__.py", Path(bootstrap.__file__).read_bytes())
+        archive.writestr(bootstrap.BUILD, json.dumps({"key": key, "abi": bootstrap.abi()}))
+        archive.writestr("site/edge_agent/__init__.py", "")
+        main = "import sys\ndef main():\n    print('runs', flush=True)\n    sys.stdin.read()\n"
+        archive.writestr("site/edge_agent/__main__.py", main)
+    return file
+
+
+def test_folders_of_other_builds_go_once_nobody_runs_from_them(tmp_path: Path) -> None:
+    old, new = small_build(tmp_path, "old"), small_build(tmp_path, "new")
+    cache = tmp_path / "yieldline-agent"
+    unknown, left = cache / "of-an-earlier-release", cache / ".new-left"
+    for folder in (unknown, left):
+        (folder / "site").mkdir(parents=True)
+    os.utime(left, (0, 0))
+
+    def names() -> set[str]:
+        return {each.name for each in cache.iterdir()}
+
+    running = subprocess.Popen(
+        [sys.executable, "-I", old],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(tmp_path),
+    )
+    with running:
+        assert running.stdout
+        assert running.stdin
+        assert running.stdout.readline() == b"runs\n"
+        assert call(new, tmp_path).stdout == "runs\n"
+        assert names() == {"old", "new", unknown.name}
+        running.stdin.close()
+    assert call(new, tmp_path).stdout == "runs\n"
+    assert names() == {"new", unknown.name}
 
 
 def test_the_same_sources_are_the_same_bytes(packed: Path, tmp_path: Path) -> None:
