@@ -39,6 +39,7 @@ Answer = TypeVar("Answer")
 Leftovers: TypeAlias = list[tuple[int, list[Outgoing]]]
 _HEALTHY_AFTER_S = 30.0  # a connection that lasted this long was a good one: back off anew
 _LOOK_AGAIN_S = 0.005
+_SOON_S = 0.2
 
 
 class Subscriber:
@@ -56,6 +57,7 @@ class Subscriber:
         self._broker_away = Outage("broker_lost", "broker_back")
         self._refusals = Refusals("answers_refused")
         self._database_away = Outage("database_lost", "database_back")
+        self._report_away = Outage("database_lost", "database_back")
         self._caution = Caution(pipeline, settings.service.batch_count_max)
         self._vitals = Vitals()
         self._pulse = pulse
@@ -314,15 +316,31 @@ class Subscriber:
 
     async def _heartbeat(self) -> None:
         """Leave a line on our health in the database, for the web app's /readyz."""
+        failed_count = 0
         while True:
             is_well = self._consumer is not None and not self._vitals.trouble
+            wait_s = self._settings.service.heartbeat_s if is_well else _SOON_S
             try:
                 await self._in_worker(self._report)
-            except StoreUnavailable:  # the batches say so already
-                is_well = False
-                if self._consumer is not None and self._pipeline.writer.is_number_taken:
-                    self._consumer.abort()  # else two of us would throw each other out
-            await asyncio.sleep(self._settings.service.heartbeat_s if is_well else 0.2)
+            except StoreUnavailable as error:
+                failed_count += 1
+                wait_s = self._unreported(error, failed_count)
+            else:
+                failed_count = 0
+                self._report_away.over()
+            await asyncio.sleep(wait_s)
+
+    def _unreported(self, error: StoreUnavailable, failed_count: int) -> float:
+        """Say that the database is away, if no batch does; return when to try again, in seconds."""
+        consumer = self._consumer
+        if consumer is not None and self._pipeline.writer.is_number_taken:
+            consumer.abort()  # else two of us would throw each other out
+        if failed_count == 1:
+            return _SOON_S  # mostly it is only the session that is lost, and our number with it
+        wait_s = backoff_s(failed_count, _SOON_S, self._settings.service.heartbeat_s)
+        if consumer is not None and not consumer.pending_count:
+            self._report_away.note(str(error), retry_in_s=round(wait_s, 1))
+        return wait_s
 
     def _report(self) -> None:
         """Write it; in the writer's thread."""
