@@ -32,13 +32,15 @@ class Thefts:
         self._at.append(now)
 
     def are_certain(self, now: float, claim_count: int, *, is_session_gone: bool) -> bool:
-        """Tell whether it cannot be otherwise: our queue went with it, or it was the third time.
+        """Tell whether it cannot be otherwise: the third time in a minute, or the second.
 
-        Nobody but a client under our name can end our session while the broker lives.
+        The second is enough where our queue went with it. The first never is: behind a cluster's
+        load balancer a node that dies takes our queue and one of our two connections.
         """
-        if claim_count != self._claim_count or not self._at or now - self._at[0] > _THEFTS_WITHIN_S:
+        if claim_count != self._claim_count:
             return False
-        return is_session_gone or len(self._at) == _THEFTS_MAX
+        count = sum(now - at <= _THEFTS_WITHIN_S for at in self._at)
+        return count >= (_THEFTS_MAX - 1 if is_session_gone else _THEFTS_MAX)
 
 
 class Backlog:

@@ -5,12 +5,23 @@ import pytest
 from service.vitals import Backlog, Thefts
 
 
-def test_once_is_certain_only_if_our_queue_went_with_it() -> None:
+def test_once_may_be_a_node_that_died_and_twice_is_certain_if_our_queue_went_with_it() -> None:
     thefts = Thefts()
     assert not thefts.are_certain(0, 1, is_session_gone=True)
     thefts.note(0, 1)
-    assert not thefts.are_certain(1, 1, is_session_gone=False)
-    assert thefts.are_certain(1, 1, is_session_gone=True)
+    assert not thefts.are_certain(1, 1, is_session_gone=True)
+    thefts.note(30, 1)
+    assert not thefts.are_certain(31, 1, is_session_gone=False)
+    assert thefts.are_certain(31, 1, is_session_gone=True)
+    assert not thefts.are_certain(61, 1, is_session_gone=True)
+
+
+def test_what_was_long_ago_hides_nothing_of_the_last_minute() -> None:
+    thefts = Thefts()
+    for at in (0, 100, 110):
+        thefts.note(at, 1)
+    assert thefts.are_certain(111, 1, is_session_gone=True)
+    assert not thefts.are_certain(111, 1, is_session_gone=False)
 
 
 @pytest.mark.parametrize(("third_at", "are_certain"), [(59, True), (61, False)])
