@@ -39,14 +39,14 @@ class BrokerSession:
 
         Raises:
             BrokerRefused: Nothing came back from a broker that confirms what we write.
-            BrokerUnavailable: It is silent.
+            BrokerUnavailable: It is silent, or the connection is lost.
         """
         topic = self._pipeline.probe_topic(self._client_id)
         await publisher.subscribe(topic)
         await publisher.publish([Outgoing(topic, b"{}")])
         try:
             async with asyncio.timeout(_RIGHTS_TIMEOUT_S):
-                publisher.ack(await publisher.next_batch())
+                proof = await publisher.next_batch()
         except TimeoutError as error:
             await publisher.publish([Outgoing(topic, b"{}")])  # a frozen broker is no refusal
             if publisher.pending_count:
@@ -56,6 +56,9 @@ class BrokerSession:
                 f"the broker lets {user!r} not both write and read {topic}: results would be lost."
                 " Grant the service's rights in the broker's ACL (docs/deploy/mosquitto.acl)."
             ) from error
+        if not proof:
+            raise BrokerUnavailable("the connection was lost before our proof of rights came back.")
+        publisher.ack(proof)
 
     def look(self, *, is_present: bool) -> None:
         """Say that the broker has forgotten our queue, or that somebody took our name.

@@ -16,10 +16,18 @@ from service.vitals import Vitals
 
 
 class Publisher:
-    """A connection to a broker that gives back the nth message only, or falls silent there."""
+    """A connection to a broker that gives back the nth message only, falls silent or is lost."""
 
-    def __init__(self, gives_back: int | None = None, silent_from: int | None = None) -> None:
+    def __init__(
+        self,
+        gives_back: int | None = None,
+        silent_from: int | None = None,
+        *,
+        is_lost: bool = False,
+    ) -> None:
         self.published = self.pending_count = 0
+        self.is_over = is_lost
+        self.acked: list[Delivery] = []
         self._gives_back, self._silent_from = gives_back, silent_from
 
     async def subscribe(self, *_: str) -> None:
@@ -33,12 +41,14 @@ class Publisher:
         return []
 
     async def next_batch(self) -> list[Delivery]:
+        if self.is_over:
+            return []
         if not self.pending_count:
             await asyncio.sleep(60)
-        return []
+        return [Delivery("_check/yieldline-service-0", b"{}", 1, retained=False)]
 
-    def ack(self, _: Sequence[Delivery]) -> None:
-        """Nothing to keep."""
+    def ack(self, batch: Sequence[Delivery]) -> None:
+        self.acked += batch
 
 
 async def prove(publisher: Publisher) -> None:
@@ -57,6 +67,17 @@ async def test_what_comes_back_at_once_or_after_a_while_is_proof(gives_back: int
     publisher = Publisher(gives_back)
     await prove(publisher)
     assert publisher.published == gives_back
+
+
+async def test_what_came_back_is_acknowledged() -> None:
+    publisher = Publisher(1)
+    await prove(publisher)
+    assert [each.packet_id for each in publisher.acked] == [1]
+
+
+async def test_a_connection_that_is_lost_proves_nothing() -> None:
+    with pytest.raises(BrokerUnavailable, match="lost before our proof of rights came back"):
+        await prove(Publisher(is_lost=True))
 
 
 async def test_a_broker_that_confirms_and_gives_nothing_back_denies() -> None:
