@@ -74,6 +74,22 @@ def test_a_silent_machine_becomes_stale_on_the_screen_by_itself(
     assert "SILENT-1 silent for" in browser.text(".att")
 
 
+def test_a_screen_whose_clock_is_set_forward_makes_nothing_stale(
+    product: Product, browser: Browser
+) -> None:
+    browser.open(product.url)
+    script = "import('yieldline').then(({clock, live}) => arguments[0]([clock.now, live.number]))"
+
+    def shown() -> tuple[float, int]:
+        clock_s, frame = browser.driver.execute_async_script(script)
+        return clock_s - time.time(), frame
+
+    _, before = shown()
+    browser.run("const real = Date.now; Date.now = () => real() + 3_600_000")
+    browser.eventually(lambda: shown()[1] > before + 1)
+    browser.eventually(lambda: abs(shown()[0]) < 5)
+
+
 def test_html_in_a_barcode_is_shown_as_text(product: Product, browser: Browser) -> None:
     barcode = '<img src=x onerror="document.title=1">'
     product.post(measurement(barcode, "MACH-02", measured_value=1.0, test_step="<b>bold</b>"))

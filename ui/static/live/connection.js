@@ -8,6 +8,7 @@ const CREDIT = "yieldline_credit";
 const ENDED = "yieldline_ended"; // what this page may show has changed, or a login comes first
 const TROUBLE_S = 2;
 const CUT_S = 10;
+const STEP_S = 5;
 
 export const clock = reactive({ now: Date.now() / 1000, second: Math.floor(Date.now() / 1000) });
 export const live = shallowReactive({
@@ -25,8 +26,10 @@ let heardAt = performance.now();
 
 function hear(at, isFresh) {
   const skew = at - Date.now() / 1000;
-  // A frame can only be late, never early: the largest difference has the least delay in it.
-  offset = offset === null || isFresh === undefined ? skew : Math.max(offset - 0.001, skew);
+  // A frame can only be late, never early: the largest difference has the least delay in it. One
+  // that is so much smaller means that our clock was set; should the frame be late, the next is not.
+  const isSet = offset === null || isFresh === undefined || offset - skew > STEP_S;
+  offset = isSet ? skew : Math.max(offset - 0.001, skew);
   heardAt = performance.now();
 }
 
