@@ -1,8 +1,9 @@
 """Delete what is older than `retention.days`, once an hour, between the batches of live results."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -54,15 +55,21 @@ async def keep(
             pass  # another service does it
         except (StoreUnavailable, StoreRefused) as error:
             log.warning("retention_put_off", reason=str(error), retry_in_s=_EVERY_S)
+        with contextlib.suppress(StoreUnavailable):
+            await asyncio.to_thread(portions.close)  # else the turn to archive stays taken
         await asyncio.sleep(_EVERY_S)
 
 
-def _old(days: int, folder: Path | None, database: Database) -> tuple[Iterator[Portion], int]:
+def _old(
+    days: int, folder: Path | None, database: Database
+) -> tuple[Generator[Portion, None, None], int]:
     """Return what to delete, and the horizon before which it lies."""
     now_us = microseconds(datetime.now(UTC))
     horizon = horizon_us(now_us, days, is_full_day=folder is not None)
     portions = old_portions(database, horizon)
-    return portions if folder is None else Archive(database, folder).keeping(portions), horizon
+    if folder is None:
+        return (each for each in portions), horizon
+    return Archive(database, folder).keeping(portions), horizon
 
 
 async def _delete(

@@ -1,5 +1,6 @@
 """What retention deletes is in a file first, whole and read back; else it stays."""
 
+import asyncio
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from broker.errors import StoreUnavailable
+from service import retention
 from service.commands.retention import plan_pruning, prune
 from service.store.archives import archive as archives
 from service.store.archives.archive import Archive
@@ -22,6 +24,7 @@ from service.store.queries.run_details import raw_message, run_details
 from service.store.times import microseconds
 from tests.support.processes import YIELDLINE, Process
 from tests.support.stored import NOON, Stored, run_message
+from tests.support.waiting import eventually
 
 NOW = datetime(2026, 12, 20, 12, tzinfo=UTC)
 DAYS = 7
@@ -222,6 +225,35 @@ def test_only_one_process_archives_at_a_time(stored: Stored, folder: Path) -> No
         pruned(stored, folder)
     assert runs(stored, "<> 'NEW'") == sorted(known)
     assert pruned(stored, folder) == len(known), "and the turn was given back"
+
+
+async def test_a_service_whose_database_was_away_gives_the_turn_back(
+    stored: Stored, folder: Path
+) -> None:
+    at = datetime.now(UTC) - timedelta(days=DAYS + 2)
+    stored.save(run_message("OLD", minutes=(at - NOON) / timedelta(minutes=1)), at=at)
+    failed = asyncio.Event()
+
+    async def in_writer(_: object) -> int:
+        failed.set()
+        raise StoreUnavailable("the database is away")
+
+    keeping = retention.keep(DAYS, stored.database, stored.writer, in_writer, archive=folder)
+    service = asyncio.create_task(keeping)
+
+    def another_has_the_turn() -> bool:
+        try:
+            with archiving(stored.database):
+                return True
+        except ArchiveBusy as error:
+            raise AssertionError("it is taken") from error
+
+    async with asyncio.timeout(10):
+        await failed.wait()
+    await eventually(another_has_the_turn, 3)
+    assert not service.done()
+    service.cancel()
+    await asyncio.wait([service])
 
 
 def test_by_the_command_line(stored: Stored, folder: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ its file the next time, and not written again.
 import contextlib
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -43,7 +43,7 @@ class Archive:
         self._database = database
         self._folder = folder
 
-    def keeping(self, portions: Iterable[Portion]) -> Iterator[Portion]:
+    def keeping(self, portions: Iterable[Portion]) -> Generator[Portion, None, None]:
         """Write portions to files; yield each of them once its file is whole.
 
         Many go into a file, so after each that was written an empty portion is yielded: who calls
