@@ -96,7 +96,7 @@ def test_many_long_ids_fit_their_receipts_in_packets(
     assert len(service.events("connected")) == 1, "no packet was too large for the broker"
 
 
-def test_a_retained_message_is_ignored_with_one_warning_and_never_comes_again(
+def test_a_retained_message_is_never_stored_and_each_process_warns_of_it_once(
     mosquitto_factory: Brokers, start: Callable[..., Service], sqlite_url: str
 ) -> None:
     broker = mosquitto_factory()
@@ -113,8 +113,13 @@ def test_a_retained_message_is_ignored_with_one_warning_and_never_comes_again(
     eventually_sync(lambda: service.stored() == {"m-2": 1}, saw=service.stored)
     assert service.process.stop() == 0
     again = start(broker, sqlite_url)
+    again.wait_until("retained_ignored")  # who subscribes plainly is given it at each connect
+    connect(broker.port, "yieldline-service-0", clean_session=False).close()
+    again.wait_until("connected", 2)
     send(broker, on("M1", flat(3)))
     eventually_sync(lambda: again.stored() == {"m-2": 1, "m-3": 1}, saw=again.stored)
+    assert [len(each.events("retained_ignored")) for each in (service, again)] == [1, 1]
+    assert service.query("SELECT count(*) FROM rejection") == [(0,)]
 
 
 def test_a_service_that_shares_under_another_name_leaves_the_group_of_before(
