@@ -15,6 +15,8 @@ from edge_agent.formats.stdf_rows import Fields, rows, said
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the file counts in its own local time
 _DEFAULT_PROCEDURE: Final = "ATE"
 _CUT_OFF: Final = "a part without its PRR record"
+_ENDED_MAX: Final = 1_000
+"""Parts that are held because one beside them is open: more than any tester has sites."""
 
 Site = tuple[int, int]
 """Head and site."""
@@ -55,13 +57,16 @@ class Touchdown:
         self._options, self._file = options, file
         self.byte_start = byte_start
         self._open: dict[Site, _Part] = {}
+        self._ended_count = 0
+        self._ended: set[Site] = set()
+        self._is_endless = False
         self._runs: list[BuiltRun] = []
         self._holes: list[Unparsed] = []
 
     @property
     def is_over(self) -> bool:
-        """Tell whether no part is open."""
-        return not self._open
+        """Tell whether no part is open, or the one that is must have lost its end."""
+        return not self._open or self._is_endless
 
     def is_alone(self, site: Site) -> bool:
         """Tell whether the part of this site is the only one that is open."""
@@ -95,6 +100,7 @@ class Touchdown:
             self._refuse(record)
             return
         part.take(record)
+        self._is_endless = self._lasts_too_long((end.head, end.site), record)
         self._bound(record)
         try:
             self._runs.append(self._run(part, end, memory, record.byte_end))
@@ -113,6 +119,18 @@ class Touchdown:
         if not self._runs:
             return Unparsed(holes[0].reason, self.byte_start, byte_end)
         return Parsed(tuple(self._runs), self.byte_start, byte_end, tuple(holes))
+
+    def _lasts_too_long(self, site: Site, record: Record) -> bool:
+        """Take note that a part ended; tell whether the others need not wait for an open one.
+
+        Sites that go on, one part after the other, are no touchdown: then half the bound is enough.
+        """
+        goes_on = site in self._ended
+        self._ended.add(site)
+        self._ended_count += 1
+        size = record.byte_end - self.byte_start
+        is_long = goes_on and size > self._options.max_unit_bytes // 2
+        return is_long or self._ended_count >= _ENDED_MAX
 
     def _refuse(self, record: Record) -> None:
         reason = "a record of a site without PIR before it"

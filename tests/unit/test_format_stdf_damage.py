@@ -146,6 +146,31 @@ def test_a_part_above_the_bound_is_unparsed() -> None:
     assert "max_unit_bytes" in refusal(HEAD + W.pir() + PTR * 100 + W.prr(), max_unit_bytes=1024)
 
 
+@pytest.mark.parametrize(
+    ("bound", "held"),
+    [(2**20, 1_000), (4_096, 71)],  # 71 of 29 bytes are more than half of it
+)
+def test_parts_do_not_wait_for_ever_for_one_beside_them_that_lost_its_end(
+    bound: int, held: int
+) -> None:
+    others = (W.pir(2) + W.prr(b"7", site=2)) * held
+    found = parse(HEAD + W.pir() + others + PART, max_unit_bytes=bound)
+    _, first, second = found
+    assert isinstance(first, Parsed)
+    assert len(first.built) == held
+    assert [hole.reason for hole in first.holes] == ["a part without its PRR record"]
+    assert isinstance(second, Parsed)
+    assert not second.holes
+
+
+def test_a_large_touchdown_is_waited_for() -> None:
+    begins = b"".join(W.pir(site) for site in range(100))
+    ends = b"".join(W.prr(b"7", site=site) for site in range(100))
+    _, found = parse(HEAD + begins + ends, max_unit_bytes=4_096)
+    assert isinstance(found, Parsed)
+    assert (len(found.built), found.holes) == (100, ())
+
+
 def test_a_run_that_is_too_large_goes_without_attributes_or_is_unparsed() -> None:
     bad = W.ptr(1, 1.5, b"Vcc", flags=0x01)
     run = one_run(HEAD + W.pir() + bad * 35 + W.prr(), payload_bytes_max=4096)
