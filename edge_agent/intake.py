@@ -23,6 +23,7 @@ from edge_agent.formats import (
     as_utf8,
     context_of,
     forwards_lines,
+    is_whole_line,
     leans_on_head,
     open_parser,
 )
@@ -44,6 +45,8 @@ BATCH_BYTES_MAX: Final = 8_388_608
 BATCH_S: Final = 0.1
 LOOK_BYTES_MAX: Final = 67_108_864
 REFUSED_CONTENT_BYTES_MAX: Final = 1_048_576
+_LAST_LINE_BYTES: Final = 256
+"""Of a last line, what shows whether it is whole."""
 
 log = structlog.get_logger()
 
@@ -124,7 +127,7 @@ class Intake:
         fed, is_whole = self._feed(parser, fed, ending)
         if is_whole and ending is Ending.FINAL:
             self._take_all(parser.finish(), parser)
-        elif is_whole and ending is Ending.QUIET and fed > self._end:
+        elif is_whole and fed > self._end and self._is_last_whole(parser, fed, ending):
             self._take_last()
         self._commit()
         left = self._left(parser, fed)
@@ -160,6 +163,18 @@ class Intake:
     def _fresh_parser(self) -> Parser:
         source, path = self._source, self._place.path
         return open_parser(source.format, self._options, path, self._end, self._state)
+
+    def _is_last_whole(self, parser: Parser, fed: int, ending: Ending) -> bool:
+        """Tell whether a file is quiet for long enough to take its end for that of a unit.
+
+        A writer that fills blocks of its own stops in the middle of a line for as long as the next
+        unit takes; of `103.7` its file says `10`.
+        """
+        if ending is not Ending.QUIET or self._options.waits_for_next:
+            return ending is Ending.SILENT
+        tail = self._file.read(max(0, fed - _LAST_LINE_BYTES), fed)
+        line = as_utf8(tail, parser.state()).rpartition(b"\n")[2]
+        return not line or line.endswith(b"\r") or is_whole_line(self._source.format, line)
 
     def _take_last(self) -> None:
         """Take the rest of a quiet file if `finish` understands it, without deciding otherwise."""

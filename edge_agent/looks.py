@@ -13,6 +13,9 @@ Key = tuple[str, str]
 COLD_S: Final = 600.0
 COLD_A_ROUND: Final = 500
 FOLLOWED_S: Final = 3_600.0
+_LONG_AGO_S: Final = 86_400.0
+"""A file written this long ago is no file that its writer has paused in, whatever the clocks say:
+they may differ by hours, and Windows tells the time of the last write up to an hour late."""
 
 
 class Ending(StrEnum):
@@ -21,12 +24,17 @@ class Ending(StrEnum):
     OPEN = "open"
     """It may grow: half a record waits."""
     QUIET = "quiet"
-    """Nobody has written for a while: one that lacks only its newline is taken."""
+    """Nobody has written for a while: one that lacks only its newline, and shows it, is taken."""
+    SILENT = "silent"
+    """Nobody has written for a long time: what may be whole is."""
     FINAL = "final"
     """Nothing more will come: half a one is refused."""
 
 
-_RANK: Final = {None: -1, Ending.OPEN: 0, Ending.QUIET: 1, Ending.FINAL: 2}
+_RANK: Final = {
+    each: rank
+    for rank, each in enumerate((None, Ending.OPEN, Ending.QUIET, Ending.SILENT, Ending.FINAL))
+}
 
 
 class Seen(NamedTuple):
@@ -94,7 +102,8 @@ def ending_of(moment: Moment, settle_s: float, seen: Seen | None, successor: See
     if moment.quiet_s < settle_s:
         return Ending.OPEN
     if seen is None or seen.was_at is None:
-        return Ending.QUIET
+        is_silent = moment.quiet_s >= FOLLOWED_S or moment.age_s >= _LONG_AGO_S
+        return Ending.SILENT if is_silent else Ending.QUIET
     is_another = successor is not None and successor.file_id != seen.file_id
     has_successor = is_another and successor is not None and successor.signature.size > 0
     return Ending.FINAL if has_successor or moment.quiet_s >= FOLLOWED_S else Ending.QUIET

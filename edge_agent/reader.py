@@ -64,6 +64,8 @@ class Reader:
         spool: Where the messages go.
         stop: Set by whoever wants it to end; `read_all` then raises Stopped.
         on_commit: Called after each transaction, from the reader's thread.
+        by_age: How long a file was quiet is what its last write says, for who looks only once;
+            else what this reader saw, which no clock of a share can make wrong.
     """
 
     def __init__(
@@ -72,7 +74,10 @@ class Reader:
         spool: Spool,
         stop: threading.Event,
         on_commit: Callable[[], object] = lambda: None,
+        *,
+        by_age: bool = False,
     ) -> None:
+        self._by_age = by_age
         self._works = [_Work(source, config.options_of(source)) for source in config.source]
         self._spool, self._stop, self._on_commit = spool, stop, on_commit
         self._watch = Watch(spool, config.source)
@@ -237,9 +242,10 @@ class Reader:
         return self._read(work, file, seen, (ending, expected))
 
     def _ending(self, work: _Work, file: _File, seen: Seen) -> Ending:
+        age_s = time.time() - seen.signature.modified_ns / 1e9
         moment = Moment(
-            quiet_s=time.monotonic() - seen.since,
-            age_s=time.time() - seen.signature.modified_ns / 1e9,
+            quiet_s=age_s if self._by_age else time.monotonic() - seen.since,
+            age_s=age_s,
             is_final=work.is_final,
             is_zipped=is_zipped(file.path),
         )

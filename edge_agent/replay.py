@@ -137,8 +137,6 @@ class _File(NamedTuple):
     source: SourceSettings
     path: Path
     byte_count: int
-    is_quiet: bool
-    """Nobody has written for a while, so its end is an end."""
 
 
 def _read(config: Config, wanted: Wanted, spool: Spool) -> Found:
@@ -164,8 +162,7 @@ def _files(config: Config, wanted: Wanted) -> Iterator[_File]:
                 continue
             seen.add((source.machine_id, path))
             if found := signature(path):
-                quiet_s = time.time() - found.modified_ns / 1e9
-                yield _File(source, path, found.size, quiet_s >= source.settle_s)
+                yield _File(source, path, found.size)
 
 
 def _is_wanted(path: Path, file_glob: str | None) -> bool:
@@ -175,8 +172,9 @@ def _is_wanted(path: Path, file_glob: str | None) -> bool:
 def _read_file(config: Config, file: _File, spool: Spool, found: Found) -> None:
     """Read one file; half a record at the end of one that still grows is the running agent's."""
     source = file.source.model_copy(update={"path": glob.escape(str(file.path))})
-    reader = Reader(config.model_copy(update={"source": (source,)}), spool, Event())
-    while reader.read_all(is_final=file.is_quiet):
+    own = config.model_copy(update={"source": (source,)})
+    reader = Reader(own, spool, Event(), by_age=True)
+    while reader.read_all():
         pass  # of a long file it read a part
     if reader.has_failed:
         found.troubles += reader.troubles()

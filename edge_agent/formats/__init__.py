@@ -15,6 +15,7 @@ logs in `tests/support/logs/`, which the laws are tested on.
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final, NamedTuple
@@ -38,6 +39,7 @@ __all__ = [
     "check_format",
     "context_of",
     "forwards_lines",
+    "is_whole_line",
     "leans_on_head",
     "open_parser",
     "read_options",
@@ -57,6 +59,9 @@ class _Format(NamedTuple):
     """The model of its options, as module:name; one of its own adds to the common ones."""
     leans_on_head: bool = False
     """A unit's lot or date stands in the file's head alone."""
+    whole_line: str | None = ""
+    """How a last line ends that is whole without its newline, a regular expression. Empty: what
+    the parser understands is whole, since it closes itself; None: half a line may look whole."""
 
 
 _FORMATS: Final[Mapping[str, _Format]] = {
@@ -64,14 +69,16 @@ _FORMATS: Final[Mapping[str, _Format]] = {
     "csv": _Format(
         "edge_agent.formats.csv_table:open_table",
         options="edge_agent.formats.csv_options:CsvOptions",
+        whole_line=None,
     ),
     "regex": _Format(
         "edge_agent.formats.regex_lines:RegexLines",
         options="edge_agent.formats.regex_options:RegexOptions",
+        whole_line=None,
     ),
     "i3070": _Format("edge_agent.formats.i3070:I3070", _COMMON - {"date_order"}),
-    "spea": _Format("edge_agent.formats.spea:Spea"),
-    "takaya": _Format("edge_agent.formats.takaya:Takaya", leans_on_head=True),
+    "spea": _Format("edge_agent.formats.spea:Spea", whole_line=r"^END;.*:\d\d:\d\d;*$"),
+    "takaya": _Format("edge_agent.formats.takaya:Takaya", leans_on_head=True, whole_line="^@$"),
     "gr228x": _Format("edge_agent.formats.gr228x:Gr228x", _COMMON - {"date_order"}),
     "teststand": _Format("edge_agent.formats.teststand:TestStand", _COMMON - {"date_order"}),
     "openhtf": _Format("edge_agent.formats.openhtf:OpenHtf", _COMMON - {"date_order"}),
@@ -152,6 +159,12 @@ def forwards_lines(format: str) -> bool:  # noqa: A002
 def leans_on_head(format: str) -> bool:  # noqa: A002
     """Tell whether equal records of two files may be other units, by what their heads say."""
     return _known(format).leans_on_head
+
+
+def is_whole_line(format: str, line: bytes) -> bool:  # noqa: A002
+    """Tell whether a last line that has no newline shows by its end that it is not half of one."""
+    end = _known(format).whole_line
+    return end is not None and re.search(end.encode(), line.strip()) is not None
 
 
 def context_of(format: str, state: Mapping[str, JSON]) -> bytes:  # noqa: A002

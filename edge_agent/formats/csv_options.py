@@ -67,6 +67,11 @@ class CsvOptions(DescribedOptions):
         min_length=1, description="Field = column name; without header its number from 1."
     )
 
+    @property
+    def waits_for_next(self) -> bool:
+        """Rows go on until others come: the tester may be in a long step."""
+        return self.layout != REPORT and not self.ends_when_quiet
+
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if self.delimiter == self.quote:
@@ -86,6 +91,8 @@ class CsvOptions(DescribedOptions):
                 raise ValueError(
                     "table_starts_with: layout report needs the first cell of the column head"
                 )
+            if self.ends_when_quiet:
+                raise ValueError("ends_when_quiet belongs to layout rows: a report always does")
             for name in self.columns.keys() & RUN_FIELDS:
                 raise ValueError(f"columns.{name}: with layout report it belongs in [head]")
         else:

@@ -67,6 +67,12 @@ class DescribedOptions(Options):
         " FAIL of a step, ERROR of a unit.",
     )
 
+    ends_when_quiet: bool = Field(
+        default=False,
+        description="The tester writes a unit without a pause of settle_s, so that such a pause"
+        " ends it; else the next unit does, or an hour without any.",
+    )
+
     @field_validator("time_format")
     @classmethod
     def _is_read_back(cls, time_format: str | None) -> str | None:

@@ -96,6 +96,11 @@ class Options(BaseModel):
         default=PAYLOAD_BYTES_MAX, description="Largest message; the agent's own setting."
     )
 
+    @property
+    def waits_for_next(self) -> bool:
+        """Only the next unit says that one is complete; a pause says nothing."""
+        return False
+
     @field_validator("encoding")
     @classmethod
     def _holds_ascii(cls, name: str) -> str:

@@ -77,6 +77,11 @@ class RegexOptions(DescribedOptions):
         default_factory=dict, description='Field = template of groups, such as "{job}/{piece}".'
     )
 
+    @property
+    def waits_for_next(self) -> bool:
+        """Without an end line a unit goes on until another starts."""
+        return not (self.has_kind("end") or self.ends_when_quiet)
+
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         groups = frozenset[str]().union(*(each.groups() for each in self.line))
@@ -104,6 +109,10 @@ class RegexOptions(DescribedOptions):
             )
         if not self.has_kind("run", *_BOUNDS):
             raise ValueError("line: no line makes a run; add one as = run, or as = start and end")
+        if self.ends_when_quiet and self.has_kind("end"):
+            raise ValueError(
+                "ends_when_quiet: a line as = end ends each unit; leave one of them out"
+            )
 
     def _check_verdicts(self) -> None:
         for number, each in enumerate(self.line, 1):
