@@ -1,6 +1,7 @@
 """The files that the reader watches: where each was last, and which are missing. Opens none."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -31,6 +32,8 @@ class Watch:
     def __init__(self, spool: Spool, sources: Sequence[SourceSettings]) -> None:
         self._spool = spool
         self.seen: dict[Key, Seen] = {}
+        self._of_source: defaultdict[tuple[str, str], dict[Key, None]] = defaultdict(dict)
+        # Which of them are a source's, by machine and pattern: there may be thousands of others.
         self.lost: dict[int, Lost] = {}
         """By file id: not where they were, and not surely read to their end."""
         self._key_of: dict[int, Key] = {}
@@ -53,7 +56,7 @@ class Watch:
     def note(self, key: Key, seen: Seen, replaced: Iterable[int] = ()) -> None:
         """Note what a look saw, and which files stood there before."""
         before = self.seen.get(key)
-        self.seen[key] = seen
+        self._see(key, seen)
         if seen.file_id:
             self._key_of[seen.file_id] = key
             self.lost.pop(seen.file_id, None)
@@ -75,20 +78,18 @@ class Watch:
     def miss(self, key: Key) -> None:
         """Note that another file stands where one was followed."""
         if self._followed.pop(key, None):
-            seen = self.seen.pop(key)
+            seen = self._unsee(key)
             self._lose(seen.file_id, key, seen)
 
     def part(self, source: SourceSettings, listing: Listing, taken: set[Key]) -> list[Key]:
         """Let go of what is no longer where it was. Returns where."""
         gone = [
             key
-            for key, seen in self.seen.items()
-            if key not in taken
-            and (key[0], seen.pattern) == (source.machine_id, source.path)
-            and not listing.may_hide(seen.path)
+            for key in self._of_source[source.machine_id, source.path]
+            if key not in taken and not listing.may_hide(self.seen[key].path)
         ]
         for key in gone:
-            seen = self.seen.pop(key)
+            seen = self._unsee(key)
             self._followed.pop(key, None)
             if seen.file_id and not seen.is_ended:
                 self._lose(seen.file_id, key, seen)
@@ -134,6 +135,17 @@ class Watch:
             self._spool.files.forget(time.time() - _FORGET_AFTER_S, standing)
             self._forget_at = now + _FORGET_EVERY_S
 
+    def _see(self, key: Key, seen: Seen) -> None:
+        if key in self.seen:  # another source's pattern may match it by now
+            self._unsee(key)
+        self.seen[key] = seen
+        self._of_source[key[0], seen.pattern][key] = None
+
+    def _unsee(self, key: Key) -> Seen:
+        seen = self.seen.pop(key)
+        del self._of_source[key[0], seen.pattern][key]
+        return seen
+
     def _lose(self, file_id: int, key: Key, seen: Seen) -> None:
         if self._key_of.get(file_id, key) == key:  # else it was seen elsewhere since
             self._key_of.pop(file_id, None)
@@ -158,7 +170,7 @@ class Watch:
         if not standing.is_current:
             self._lose(standing.id, key, seen)
             return
-        self.seen[key] = seen
+        self._see(key, seen)
         self._key_of[standing.id] = key
         if standing.was_at and not standing.is_ended:
             self._followed[key] = pattern
