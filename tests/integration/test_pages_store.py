@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from broker.messages import Comparator, Outcome
 from broker.plant_sections import PlantSettings
+from service.commands.resubmissions import close_rejections
 from service.core.lookup import Rulebook
 from service.core.rules import Rule
 from service.store.queries import pages_seed
@@ -130,6 +131,30 @@ def test_an_empty_database_seeds_nothing(stored: Stored) -> None:
     status = read_status(stored.database)
     assert (status.rulebook_version, status.rejections_open) == (None, 0)
     assert status.database_ms > 0
+
+
+def test_the_status_line_counts_open_rejections_and_reads_the_trail_only_when_it_grew(
+    stored: Stored,
+) -> None:
+    database, by = stored.database, {"actor": "ann", "reason": "why", "now": NOON}
+    saved = stored.save(*(b"{" * each for each in range(1, 6)))
+    first, second, *_ = (each.rejection_id for each in saved.saved.rejections)
+    assert read_status(database).rejections_open == 5
+    close_rejections(database, [first, second], **by)
+    other = Stored(stored.url)  # another process
+    close_rejections(other.database, [first], **by)
+    other.close()
+    assert read_status(database).rejections_open == 3
+
+    asked: list[str] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def _(_c: object, _u: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    stored.save(b"[")
+    assert read_status(database).rejections_open == 4
+    assert not [each for each in asked if "LIKE" in each]
 
 
 def test_what_retests_took_counts_those_that_say_when_they_ended(stored: Stored) -> None:

@@ -33,7 +33,7 @@ def read_status(database: Database) -> StatusFacts:
         begun = perf_counter()
         newest = connection.execute(rulebook.order_by(RULEBOOK.c.version.desc()).limit(1)).first()
         took_ms = (perf_counter() - begun) * 1000
-        waiting = open_count(connection, OPEN_MAX)
+        waiting = open_count(database, connection, OPEN_MAX)
     return StatusFacts(
         newest.version if newest else None,
         moment(newest.created_us) if newest else None,

@@ -1,10 +1,12 @@
 """What people did with rejections, as the audit trail says it: resubmitted, or closed."""
 
+import weakref
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 
+from service.store.database import Database
 from service.store.queries.base import AUDIT, REJECTION, Facts, as_time
 
 RESUBMIT: Final = "resubmit"
@@ -18,6 +20,16 @@ _SETTLED: Final = select(cast(func.substr(AUDIT.c.subject, len(_SUBJECT) + 1), B
 
 IS_OPEN: Final[ColumnElement[bool]] = REJECTION.c.id.not_in(_SETTLED)
 """Nobody has resubmitted or closed it yet."""
+
+
+class _Settled(NamedTuple):
+    """How many rejections people had settled when an entry was the newest of the trail."""
+
+    newest: bytes | None
+    count: int
+
+
+_settled_counts: weakref.WeakKeyDictionary[Database, _Settled] = weakref.WeakKeyDictionary()
 
 
 def subject_of(rejection_id: int) -> str:
@@ -40,7 +52,24 @@ def settlements(connection: Connection, rejection_ids: Sequence[int]) -> dict[in
     return found
 
 
-def open_count(connection: Connection, count_max: int) -> int:
-    """Return how many rejections are open; beyond `count_max` nobody counts on."""
-    some: Any = select(REJECTION.c.id).where(IS_OPEN).limit(count_max).subquery()
-    return int(connection.execute(select(func.count()).select_from(some)).scalar() or 0)
+def open_count(database: Database, connection: Connection, count_max: int) -> int:
+    """Return how many rejections are open; beyond `count_max` nobody counts on.
+
+    A difference: nothing is ever deleted from the two tables, and only what is stored is settled.
+    """
+    settled = _settled_count(database, connection)
+    some: Any = select(REJECTION.c.id).limit(settled + count_max).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar() or 0) - settled
+
+
+def _settled_count(database: Database, connection: Connection) -> int:
+    """Return how many are not open: read anew only when something was added to the trail."""
+    newest = connection.execute(
+        select(AUDIT.c.chain).order_by(AUDIT.c.id.desc()).limit(1)
+    ).scalar()  # stands for the whole trail before it
+    known = _settled_counts.get(database)
+    if known is None or known.newest != newest:
+        subjects: Any = select(AUDIT.c.subject).where(*_IS_OURS).distinct().subquery()
+        count = connection.execute(select(func.count()).select_from(subjects)).scalar()
+        known = _settled_counts[database] = _Settled(newest, int(count or 0))
+    return known.count
