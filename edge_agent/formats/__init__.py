@@ -23,7 +23,16 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from broker.errors import SettingsError
-from edge_agent.formats.items import JSON, Item, Options, Parsed, Parser, Skipped, Unparsed
+from edge_agent.formats.items import (
+    JSON,
+    UNIT_BYTES_MAX,
+    Item,
+    Options,
+    Parsed,
+    Parser,
+    Skipped,
+    Unparsed,
+)
 from edge_agent.formats.utf16 import as_utf8, open_text, own_state
 
 __all__ = [
@@ -48,6 +57,15 @@ __all__ = [
 _COMMON: Final = frozenset(
     {"product_id", "procedure", "date_order", "encoding", "units", "max_unit_bytes"}
 )
+_UNIT_BYTES_MAX: Final[Mapping[str, int]] = {
+    "jsonl": 8_388_608,
+    "openhtf": 8_388_608,
+    "wsjf": 8_388_608,
+    "stdf": 8_388_608,
+    "teststand": 16_777_216,
+}
+"""What `max_unit_bytes` is where a unit's bytes are a multiple of that in memory: up to 32 times
+for JSON, 57 for parts of STDF side by side, 29 for XML of nothing but line ends."""
 
 
 class _Format(NamedTuple):
@@ -146,7 +164,7 @@ def read_options(
                 f"{where}{key} is not an option of format {format}.{closest(key, takes)}"
             )
     try:
-        return model(**table)
+        return model(**{"max_unit_bytes": _UNIT_BYTES_MAX.get(format, UNIT_BYTES_MAX), **table})
     except ValidationError as error:
         raise SettingsError(f"{where}{_complaint(error)}") from error
 

@@ -113,7 +113,8 @@ class Draft(ABC):
         start = line.byte_start
         if self._holes and self._holes[-1].byte_end == start:
             reason, start, _ = self._holes.pop()
-        self._holes.append(Unparsed(reason, start, line.byte_end))
+        if len(self._holes) <= MEASUREMENTS_MAX:  # with more it can only become Unparsed
+            self._holes.append(Unparsed(reason, start, line.byte_end))
 
     def _unparsed(self, reason: str) -> Unparsed:
         return Unparsed(reason, self._start, self._end)
@@ -125,6 +126,8 @@ class Draft(ABC):
         if self._is_too_large():
             size, size_max = self._end - self._start, self._options.max_unit_bytes
             raise ValueError(f"a unit of {size} bytes, above max_unit_bytes ({size_max})")
+        if len(self._holes) > MEASUREMENTS_MAX:
+            raise ValueError(f"more than {MEASUREMENTS_MAX} pieces that are not understood")
 
     def _forget(self) -> None:
         self._holes.clear()

@@ -5,8 +5,8 @@ no entity can be declared, nothing is expanded and nothing fetched. Of the prope
 that mean something to us are kept; depth is bounded.
 """
 
+from array import array
 from bisect import bisect_right
-from itertools import accumulate
 from typing import Final
 from xml.parsers import expat
 
@@ -111,13 +111,11 @@ class _Utf8:
     """A report as UTF-8, and the way back to the offsets in its own bytes."""
 
     def __init__(self, raw: bytes, encoding: str) -> None:
-        own = raw.split(b"\n")
-        lines = [text.decode(line, encoding).encode() for line in own]
-        self.content = b"\n".join(lines)
-        self._is_same = lines == own
-        self._starts = [0, *accumulate(len(line) + 1 for line in lines)]
-        self._own_starts = [0, *accumulate(len(line) + 1 for line in own)]
-        self._own_starts[-1] = len(raw)
+        self.content = raw
+        self._starts, self._own_starts = array("q", [0]), array("q", [0])
+        self._is_same = _is_utf8(raw)
+        if not self._is_same:
+            self.content = self._transcoded(raw, encoding)
 
     def own_range(self, start: int, end: int) -> tuple[int, int]:
         """Return a range of the content in own bytes; whole lines where the two differ."""
@@ -126,6 +124,24 @@ class _Utf8:
         first = bisect_right(self._starts, start) - 1
         last = bisect_right(self._starts, end - 1)
         return self._own_starts[first], self._own_starts[last]
+
+    def _transcoded(self, raw: bytes, encoding: str) -> bytes:
+        """Decode line by line, and note where each begins, here and there."""
+        content = bytearray()
+        for line in raw.split(b"\n"):
+            content += text.decode(line, encoding).encode() + b"\n"
+            self._starts.append(len(content))
+            self._own_starts.append(self._own_starts[-1] + len(line) + 1)
+        self._own_starts[-1] = len(raw)
+        return bytes(content[:-1])
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Reader:

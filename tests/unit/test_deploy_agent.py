@@ -3,6 +3,8 @@
 import re
 import shutil
 import subprocess
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,7 +14,11 @@ import typer.main
 from broker.settings import setting_names as service_setting_names
 from edge_agent.__main__ import app
 from edge_agent.config import setting_names
+from edge_agent.formats import open_parser, read_options
 from edge_agent.pack.build import OUTPUT
+from tests.support.logs import openhtf, teststand
+from tests.support.logs.stdf import limited
+from tests.support.stdf_records import HEAD, W
 
 DEPLOY = Path(__file__).parents[2] / "docs/deploy"
 UNIT = (DEPLOY / "yieldline-agent.service").read_text("utf-8")
@@ -80,6 +86,64 @@ def test_the_unit_writes_only_its_spool_and_its_cache() -> None:
     state = f"/var/lib/{settings['StateDirectory']}"
     assert f"YIELDLINE_AGENT__SPOOL_FILE={state}/" in UNIT
     assert "ReadWritePaths" not in settings
+
+
+_OBJECT = openhtf.GOOD.rstrip(b"}\n") + b',"x":[@1]}\n'
+_LINE = (
+    b'{"barcode": "S1", "product_id": "P", "procedure": "x", "started_at": "2026-11-23T10:00:00Z",'
+    b'"measurements": [{"test_step": "v", "measured_value": 1}], "x": [@1]}\n'
+)
+_REPORT = teststand.GOOD.replace(b"</Report>", b"@</Report>")
+
+
+def filled(around: bytes, piece: bytes) -> Callable[[int], bytes]:
+    return lambda size: around.replace(b"@", piece * (size // len(piece)))
+
+
+def touchdown(size: int) -> bytes:
+    """Parts of 100 tests each, side by side."""
+    sites = range(size // 4_000)
+    parts = (
+        b"".join(limited(W, number, site=site) for number in range(100)) + W.prr(b"7", site=site)
+        for site in sites
+    )
+    return HEAD + b"".join(W.pir(site) for site in sites) + b"".join(parts)
+
+
+def peak_bytes(name: str, content: bytes) -> int:
+    """Return how much memory it takes to read a file with one unit."""
+    parser = open_parser(name, read_options(name, {}), "x")
+    tracemalloc.start()
+    found = [
+        item for at in range(0, len(content), 65_536) for item in parser.feed(content[at:][:65_536])
+    ]
+    found += parser.finish()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) <= 2
+    return peak
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("openhtf", filled(_OBJECT, b"[],")),
+        ("openhtf", filled(_OBJECT, b'{"a":1},')),
+        ("jsonl", filled(_LINE, b"[],")),
+        ("teststand", filled(_REPORT, b"<Prop Type='TEResult'/>")),
+        ("teststand", filled(_REPORT.replace(b"On", b"\xb5"), b"\n")),
+        ("stdf", touchdown),
+    ],
+    ids=["lists", "objects", "jsonl", "steps", "line ends", "parts"],
+)
+def test_the_largest_unit_fits_the_memory_that_the_unit_file_allows(
+    name: str, unit: Callable[[int], bytes]
+) -> None:
+    some, more = unit(20_000), unit(80_000)
+    growth = (peak_bytes(name, more) - peak_bytes(name, some)) / (len(more) - len(some))
+    allowed = int(dict(re.findall(r"^(\w+)=(\d+)M$", UNIT, re.MULTILINE))["MemoryMax"]) * 2**20
+    agent, fragments = 96 * 2**20, 1.3
+    assert read_options(name, {}).max_unit_bytes * growth * fragments + agent < allowed
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")

@@ -317,3 +317,11 @@ def test_more_than_5000_measurements_are_unparsed() -> None:
 
 def test_a_barcode_that_the_contract_refuses_is_unparsed_with_its_sentence() -> None:
     assert "barcode" in refusal(HEAD + ROW + FOOT.replace("A1", "A" * 129))
+
+
+def test_more_than_5000_pieces_that_are_not_understood_are_one() -> None:
+    content = HEAD + "x\nLOT;7\n" * 5000 + ROW + "{}" + FOOT
+    (item,) = parse(content.format(""))
+    assert isinstance(item, Parsed)
+    assert len(item.holes) == 5000
+    assert "more than 5000 pieces" in refusal(content.format("x\n"))

@@ -153,8 +153,8 @@ def test_a_part_above_the_bound_is_unparsed() -> None:
 def test_parts_do_not_wait_for_ever_for_one_beside_them_that_lost_its_end(
     bound: int, held: int
 ) -> None:
-    others = (W.pir(2) + W.prr(b"7", site=2)) * held
-    found = parse(HEAD + W.pir() + others + PART, max_unit_bytes=bound)
+    other = W.pir(2) + W.prr(b"7", site=2)
+    found = parse(HEAD + W.pir() + other * (held + 1), max_unit_bytes=bound)
     _, first, second = found
     assert isinstance(first, Parsed)
     assert len(first.built) == held
