@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from edge_agent.config import SourceSettings
+from edge_agent.formats import Options
 from edge_agent.tail import Signature
 
 Key = tuple[str, str]
@@ -35,6 +37,23 @@ _RANK: Final = {
     each: rank
     for rank, each in enumerate((None, Ending.OPEN, Ending.QUIET, Ending.SILENT, Ending.FINAL))
 }
+
+
+class Work(NamedTuple):
+    """A source, and how it is read in a round."""
+
+    source: SourceSettings
+    options: Options
+    is_final: bool = False
+    """Nothing more will come."""
+
+
+class Candidate(NamedTuple):
+    """A file to look at."""
+
+    key: Key
+    path: str
+    signature: Signature
 
 
 class Seen(NamedTuple):

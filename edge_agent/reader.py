@@ -1,22 +1,28 @@
 """From log files to the spool: look at every source, again and again. Runs in its own thread."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from itertools import groupby, islice
-from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from broker.errors import SpoolFull
 from edge_agent.batch import Batch
-from edge_agent.config import Config, SourceSettings
+from edge_agent.config import Config
 from edge_agent.filebook import KnownFile, Place, text_of
 from edge_agent.folders import Listing, list_files
-from edge_agent.formats import Options
 from edge_agent.intake import Intake, Live
-from edge_agent.looks import Ending, Key, Moment, Seen, ending_of, in_turn, key_of
-from edge_agent.lost import Folder, Lost, is_given_up
+from edge_agent.looks import (
+    Candidate,
+    Ending,
+    Key,
+    Moment,
+    Seen,
+    Work,
+    ending_of,
+    in_turn,
+    key_of,
+)
+from edge_agent.search import Search
 from edge_agent.spool import Spool
 from edge_agent.tail import Changed, Signature, signature
 from edge_agent.troubles import FileOf, FolderOf, Troubles
@@ -29,31 +35,12 @@ _LIVE_MAX: Final = 64
 _FULL_WAIT_S: Final = 0.2
 _FULL_RETRY_S: Final = 1.0
 _CHANGED_TRIES: Final = 3
-_SEARCHED_A_ROUND: Final = 100
-_PATIENCE: Final = 3.0
-"""Times settle_s that a file is searched: it may just be compressed."""
 _LOCKED: Final = (32, 33)
 """Windows' errors where another program has a file, or a part of it, for itself."""
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody wants to go home
     """The reader was asked to stop; what was not kept is still in the log."""
-
-
-class _Work(NamedTuple):
-    """A source, and how it is read in this round."""
-
-    source: SourceSettings
-    options: Options
-    is_final: bool = False
-
-
-class _File(NamedTuple):
-    """A file to look at."""
-
-    key: Key
-    path: str
-    signature: Signature
 
 
 class Reader:
@@ -78,9 +65,10 @@ class Reader:
         by_age: bool = False,
     ) -> None:
         self._by_age = by_age
-        self._works = [_Work(source, config.options_of(source)) for source in config.source]
+        self._works = [Work(source, config.options_of(source)) for source in config.source]
         self._spool, self._stop, self._on_commit = spool, stop, on_commit
         self._watch = Watch(spool, config.source)
+        self._search = Search(spool, self._watch, self._look_at)
         self._live: dict[Key, Live] = {}
         self._unread: dict[Key, int] = {}
         self._reading: tuple[Key, int] | None = None  # and how long it is
@@ -137,7 +125,7 @@ class Reader:
 
     # -- a round -------------------------------------------------------------------------------
 
-    def _read_source(self, work: _Work, taken: set[Key]) -> bool:
+    def _read_source(self, work: Work, taken: set[Key]) -> bool:
         source = work.source
         self._troubles.begin(source.machine_id, source.path)
         listing = list_files(source.path)
@@ -153,7 +141,7 @@ class Reader:
             self._unread.pop(key, None)
         return is_behind
 
-    def _judge(self, work: _Work, listing: Listing) -> None:
+    def _judge(self, work: Work, listing: Listing) -> None:
         """Say what is wrong with what the pattern names."""
         machine_id, pattern = work.source.machine_id, work.source.path
         for folder, why in listing.unreachable.items():
@@ -166,7 +154,7 @@ class Reader:
         else:
             self._troubles.say((machine_id, pattern), f"no file matches {pattern}.")
 
-    def _due(self, work: _Work, listing: Listing, taken: set[Key]) -> list[_File]:
+    def _due(self, work: Work, listing: Listing, taken: set[Key]) -> list[Candidate]:
         """Return what to look at in this round, and take note of how long it is."""
         paths = self._watch.paths(work.source, listing, taken)
         chosen = list(paths)
@@ -183,7 +171,7 @@ class Reader:
                 continue
             if found is not None:
                 taken.add(key)
-                due.append(_File(key, paths[key], found))
+                due.append(Candidate(key, paths[key], found))
                 self._count_unread(key, found)
         return due
 
@@ -194,7 +182,7 @@ class Reader:
 
     # -- a look --------------------------------------------------------------------------------
 
-    def _look_at(self, work: _Work, file: _File, expected: int | None = None) -> bool:
+    def _look_at(self, work: Work, file: Candidate, expected: int | None = None) -> bool:
         """Read what is new in a file, or in the `expected` one alone; tell whether more is left."""
         key = file.key
         for tries_left in reversed(range(_CHANGED_TRIES)):
@@ -215,7 +203,7 @@ class Reader:
             return is_behind
         return False
 
-    def _look_with_room(self, work: _Work, file: _File, expected: int | None) -> bool:
+    def _look_with_room(self, work: Work, file: Candidate, expected: int | None) -> bool:
         while True:
             if self._stop.is_set():
                 raise Stopped
@@ -225,7 +213,7 @@ class Reader:
             except SpoolFull as error:
                 self._wait_for_room(file.key[0], error)
 
-    def _look_once(self, work: _Work, file: _File, expected: int | None) -> bool:
+    def _look_once(self, work: Work, file: Candidate, expected: int | None) -> bool:
         seen, now = self._watch.seen.get(file.key), time.monotonic()
         found = file.signature
         is_same = seen is not None and found.is_unchanged(seen.signature)
@@ -241,7 +229,7 @@ class Reader:
             return False
         return self._read(work, file, seen, (ending, expected))
 
-    def _ending(self, work: _Work, file: _File, seen: Seen) -> Ending:
+    def _ending(self, work: Work, file: Candidate, seen: Seen) -> Ending:
         age_s = time.time() - seen.signature.modified_ns / 1e9
         moment = Moment(
             quiet_s=age_s if self._by_age else time.monotonic() - seen.since,
@@ -253,7 +241,9 @@ class Reader:
         successor = self._watch.seen.get(first) if first else None
         return ending_of(moment, work.source.settle_s, seen, successor)
 
-    def _read(self, work: _Work, file: _File, seen: Seen, how: tuple[Ending, int | None]) -> bool:
+    def _read(
+        self, work: Work, file: Candidate, seen: Seen, how: tuple[Ending, int | None]
+    ) -> bool:
         key, (ending, expected) = file.key, how
         with open_log(file.path) as opened:
             place = Place(key[0], work.source.path, text_of(file.path), opened.signature)
@@ -330,7 +320,7 @@ class Reader:
             if self._stop.wait(_FULL_WAIT_S):
                 raise Stopped from error
 
-    def _note_damage(self, work: _Work, file: _File, error: OSError) -> None:
+    def _note_damage(self, work: Work, file: Candidate, error: OSError) -> None:
         if isinstance(error, Damaged):
             seen = self._watch.seen.get(file.key)
             seen = seen or Seen(file.path, work.source.path, file.signature, time.monotonic())
@@ -345,13 +335,13 @@ class Reader:
 
     # -- what went from its place --------------------------------------------------------------
 
-    def _keep_house(self, works: Sequence[_Work], taken: set[Key]) -> None:
+    def _keep_house(self, works: Sequence[Work], taken: set[Key]) -> None:
         """Look for files that went, and let go of old ones; without room in the next round again.
 
         Reading does not wait for it: who has nothing to read needs no room.
         """
         try:
-            self._watch.give_up(self._search(works, taken))
+            self._watch.give_up(self._search.once(works, taken))
             self._watch.tidy()
         except SpoolFull as error:
             for work in works:
@@ -359,54 +349,3 @@ class Reader:
         else:
             for work in works:
                 self._troubles.clear((work.source.machine_id, _BOOK))
-
-    def _search(self, works: Sequence[_Work], taken: set[Key]) -> list[int]:
-        """Look for files that were renamed, copied and emptied, or compressed.
-
-        Returns:
-            Ids of those that were searched for long enough.
-        """
-        given_up: list[int] = []
-        by_source = {(work.source.machine_id, work.source.path): work for work in works}
-        some = [
-            (os.path.dirname(lost.path), file_id, lost)  # noqa: PTH120
-            for file_id, lost in islice(self._watch.lost.items(), _SEARCHED_A_ROUND)
-        ]
-        names = {name for _, name in taken} if some else set()
-        for parent, group in groupby(sorted(some), key=itemgetter(0)):
-            try:
-                folder = Folder(parent, names)
-            except FileNotFoundError:
-                folder = None
-            except OSError:
-                continue  # it is said where it is listed
-            for _, file_id, lost in group:
-                work = by_source[lost.machine_id, lost.pattern]
-                if folder:
-                    self._search_for(file_id, lost, work, folder)
-                if self._was_last_search(file_id, work):
-                    given_up.append(file_id)
-        return given_up
-
-    def _search_for(self, file_id: int, lost: Lost, work: _Work, folder: Folder) -> None:
-        known = self._spool.files.known(file_id)
-        for path in folder.candidates(known) if known else ():
-            key = key_of(lost.machine_id, path)
-            try:
-                found = signature(path)
-            except OSError:
-                continue
-            if found:
-                self._look_at(work, _File(key, path, found), file_id)
-            if file_id not in self._watch.lost:
-                self._watch.follow(key, lost.pattern)
-                return
-
-    def _was_last_search(self, file_id: int, work: _Work) -> bool:
-        lost = self._watch.lost.pop(file_id, None)
-        if lost is None:
-            return False
-        lost = lost._replace(searches=lost.searches + 1)
-        self._watch.lost[file_id] = lost  # behind the others
-        patience_s = _PATIENCE * work.source.settle_s
-        return is_given_up(lost, patience_s, is_final=work.is_final)

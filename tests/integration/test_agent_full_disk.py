@@ -9,8 +9,7 @@ import pytest
 
 from broker.errors import SpoolFull
 from broker.sections import TopicsSettings
-from edge_agent import intake, watch
-from edge_agent import reader as reader_module
+from edge_agent import intake, search, watch
 from edge_agent.reader import Reader
 from edge_agent.sender import Sender
 from edge_agent.spool import Spool
@@ -122,7 +121,7 @@ def let_nobody_write(floor: Floor, *, so: bool) -> None:
 def test_a_log_that_is_deleted_while_the_disk_is_full_is_searched_for_until_there_is_room(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "_PATIENCE", 0)
+    monkeypatch.setattr(search, "_PATIENCE", 0)
     floor.log.write_bytes(lines(1))
     other = rotated(floor, "other.log")
     other.write_bytes(lines(2))

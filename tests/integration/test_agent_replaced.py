@@ -8,7 +8,7 @@ from functools import partial, partialmethod
 
 import pytest
 
-from edge_agent import lost, reader
+from edge_agent import lost, search
 from edge_agent.tail import OpenFile, signature
 from edge_agent.zipped import ZippedFile
 from tests.support.agent_floor import Floor
@@ -128,7 +128,7 @@ def test_a_deleted_file_is_searched_for_a_while_and_then_not_any_more(
     floor.log.unlink()
     own.read_all()
     assert own._watch.lost
-    monkeypatch.setattr(reader, "_PATIENCE", 0)
+    monkeypatch.setattr(search, "_PATIENCE", 0)
     own.read_all()
     assert not own._watch.lost
     floor.log.write_bytes(lines(1, 2))  # it came back, and is known
