@@ -2,7 +2,8 @@
 
 It has its own connection, with a clean session: a check that waited while nobody was there is of no
 use to anybody, and with the connection the broker forgets it. Nothing of it is ever in the way of a
-result, while a result that came before a check is in its answer.
+result, while a result that a service had answered before a check is in its answer; and from a
+service that is alone also what the broker had confirmed before it.
 """
 
 import asyncio
@@ -57,7 +58,7 @@ class Checker:
         settings: Settings,
         database: Database,
         pulse: Pulse,
-        caught_up: Callable[[], Awaitable[None]],
+        caught_up: Callable[[Connection], Awaitable[None]],
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -65,7 +66,8 @@ class Checker:
             settings: Broker, topics, routes.
             database: What is asked.
             pulse: Counts the answers.
-            caught_up: Waits until all results that have arrived by now are stored.
+            caught_up: Waits until the results that came by now are stored; the connection of the
+                checks may be used for that.
 
         Raises:
             SettingsError: A file that the subscription depends on cannot be read.
@@ -162,8 +164,8 @@ class Checker:
         while not connection.is_over:
             self._something.clear()
             while questions := self._fresh():
-                answers = await self._verdicts(questions, worker)
                 try:
+                    answers = await self._verdicts(questions, connection, worker)
                     refused = await connection.publish(answers)
                 except BrokerUnavailable:
                     return
@@ -183,14 +185,14 @@ class Checker:
         return questions
 
     async def _verdicts(
-        self, questions: Sequence[_Question], worker: ThreadPoolExecutor
+        self, questions: Sequence[_Question], connection: Connection, worker: ThreadPoolExecutor
     ) -> list[Outgoing]:
         asked = [
             Asked(each.check.barcode, each.check.product_id, each.check.procedure, each.machine_id)
             for each in questions
             if isinstance(each.check, Check)
         ]
-        found = iter(await self._ask(asked, worker))
+        found = iter(await self._ask(asked, connection, worker))
         now = datetime.now(UTC)
         answers = []
         for each in questions:
@@ -203,14 +205,22 @@ class Checker:
             answers.append(self._verdict(each, permission, now))
         return answers
 
-    async def _ask(self, asked: list[Asked], worker: ThreadPoolExecutor) -> list[Permission]:
-        """Ask the database; while it is away nobody may be run: nobody knows."""
+    async def _ask(
+        self, asked: list[Asked], connection: Connection, worker: ThreadPoolExecutor
+    ) -> list[Permission]:
+        """Ask the database; while it is away nobody may be run: nobody knows.
+
+        Raises:
+            BrokerUnavailable: The connection is lost.
+        """
+        if not asked:
+            return []
         work = partial(answer_checks, self._database, self._settings, asked)
         try:
             async with asyncio.timeout(self._age_max_s / 2):
-                await self._caught_up()
+                await self._caught_up(connection)
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(worker, work) if asked else []
+                return await loop.run_in_executor(worker, work)
         except TimeoutError:
             reason = f"Results that came before are not all stored yet. {_AGAIN}"
         except (StoreUnavailable, StoreRefused):  # the batches say why

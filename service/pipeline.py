@@ -64,6 +64,8 @@ class Pipeline:
         self.filter = topics
         """What all service processes subscribe to: each message goes to one of them, where they
         share (`service.share`)."""
+        self.is_alone = topics == self.template.subscription(Channel.TEST)
+        """Nobody shares with us: what the broker has for us, it gives to nobody else."""
         self.former_filters = former
         """What they may have subscribed to before; a session remembers it."""
         self._decode_settings = DecodeSettings(

@@ -27,6 +27,7 @@ from service import failpoints, retention
 from service.adoption import Adoption
 from service.broker_session import BrokerSession
 from service.caution import CRASHES_MAX, Caution
+from service.echoes import Echoes
 from service.pipeline import Pipeline, Understood
 from service.pulse import Pulse
 from service.store.batches import Committed
@@ -54,6 +55,7 @@ class Subscriber:
         self._worker = ThreadPoolExecutor(1, "writer")  # the one thread that owns the writer
         self._consumer: Connection | None = None
         self._backlog = Backlog()
+        self._echoes = Echoes()
         self._broker_away = Outage("broker_lost", "broker_back")
         self._refusals = Refusals("answers_refused")
         self._database_away = Outage("database_lost", "database_back")
@@ -106,11 +108,28 @@ class Subscriber:
         with contextlib.suppress(YieldlineError):
             await self._in_worker(self._report)
 
-    async def caught_up(self) -> None:
-        """Wait until all results that have arrived by now are stored. Give it a timeout.
+    async def caught_up(self, asking: Connection) -> None:
+        """Wait until what the broker had for us by now is stored. Give it a timeout.
 
-        It looks again and again, so that no result ever has a waiter to wake.
+        A service that shares knows of no more than has arrived here: what the broker still has,
+        it may give to another one.
+
+        Args:
+            asking: A connection that nothing else publishes on meanwhile.
+
+        Raises:
+            BrokerUnavailable: That connection is lost.
         """
+        while (consumer := self._consumer) is None:  # noqa: ASYNC110 - no result has a waiter to wake
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        if self._pipeline.is_alone:
+            topic = self._pipeline.probe_topic(consumer.client_id)
+            await self._echoes.come_back(topic, asking)
+        else:
+            await self._stored_what_arrived()
+
+    async def _stored_what_arrived(self) -> None:
+        """Look again and again, so that no result ever has a waiter to wake."""
         while True:
             if (consumer := self._consumer) is not None:
                 arrived = consumer.acked_count + consumer.pending_count
@@ -267,6 +286,7 @@ class Subscriber:
             self._pipeline.writer.published(committed.outbox_ids)
             failpoints.hit("before_acknowledge", batch)
             consumer.ack(batch.deliveries)  # last of all: a crash above only repeats the batch
+            self._echoes.acknowledged(batch.deliveries)
             failpoints.hit("after_acknowledge", batch)
             self._vitals.count(committed.saved)
             self._pulse.acknowledged(batch.received_at)

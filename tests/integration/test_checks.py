@@ -1,6 +1,7 @@
 """Checks over a real broker: asked, answered, and not answered when it is too late."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -14,13 +15,17 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from broker.link import Connection
 from broker.sections import DatabaseSettings
 from broker.settings import Settings
 from service.checker import Checker
+from service.core.lookup import Rulebook
+from service.pipeline import Pipeline
 from service.pulse import Pulse
 from service.simulator.play import SimulateOptions, simulate
 from service.store.database import Database
 from service.store.queries.health import services
+from service.subscriber import Subscriber
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.processes import YIELDLINE, Process
@@ -43,13 +48,13 @@ def settings_of(port: int, root: str, url: str, **service: Any) -> Settings:  # 
     )
 
 
-async def at_once() -> None:
+async def at_once(_: Connection) -> None:
     """Nothing has to be waited for."""
 
 
 @asynccontextmanager
 async def checking(
-    settings: Settings, caught_up: Callable[[], Awaitable[None]] = at_once
+    settings: Settings, caught_up: Callable[[Connection], Awaitable[None]] = at_once
 ) -> AsyncIterator[Pulse]:
     """Answer checks until the end of the block."""
     database, pulse = Database(settings.database), Pulse()
@@ -79,6 +84,10 @@ class Machine:
         payload = body if isinstance(body, bytes) else orjson.dumps(body)
         topic = f"{self._root}/L1/M1/check"
         await self._client.publish(topic, payload, qos=1, properties=properties)
+
+    async def give(self, result: dict[str, Any]) -> None:
+        """Publish a test result; returns once the broker has confirmed it."""
+        await self._client.publish(f"{self._root}/L1/M1/test", orjson.dumps(result), qos=1)
 
     async def verdict(self, body: dict[str, Any]) -> dict[str, Any]:
         """Ask again and again, as a machine does, until the service is there; the answer."""
@@ -243,7 +252,7 @@ async def test_while_earlier_results_wait_to_be_stored_nobody_may_be_run(
     settings = settings_of(mosquitto.port, topic_root, sqlite_store_url, check_age_max_s=1)
     never = asyncio.Event().wait
 
-    async def caught_up() -> None:
+    async def caught_up(_: Connection) -> None:
         await never()
 
     async with checking(settings, caught_up), machine(mosquitto, topic_root) as asking:
@@ -252,6 +261,36 @@ async def test_while_earlier_results_wait_to_be_stored_nobody_may_be_run(
             False,
             "Results that came before are not all stored yet. Ask again in a moment.",
         )
+
+
+async def test_a_service_that_is_alone_answers_behind_all_that_waits_for_it_at_the_broker(
+    sqlite_store_url: str, mosquitto: Mosquitto, topic_root: str
+) -> None:
+    """It holds ten results, and cannot store them, while ninety more are at the broker."""
+    few = {"pending_count_max": 10, "batch_count_max": 10, "retry_delay_max_s": 0.2}
+    settings = settings_of(mosquitto.port, topic_root, sqlite_store_url, **few)
+    database, stop, pulse = Database(settings.database), asyncio.Event(), Pulse()
+    subscriber = Subscriber(settings, Pipeline(settings, database, Rulebook(1, ())), stop, pulse)
+    serving = asyncio.create_task(subscriber.run())
+    try:
+        async with (
+            checking(settings, subscriber.caught_up),
+            machine(mosquitto, topic_root) as asking,
+        ):
+            assert (await asking.verdict(check("r1", procedure="ICT")))["allowed"]
+            held = sqlite3.connect(database.file, isolation_level=None)
+            held.execute("BEGIN IMMEDIATE")
+            for number in range(100):
+                await asking.give(run_message(f"SN-{number}", procedure="ICT"))
+            await asking.ask(check("r2", "SN-99"))
+            held.execute("ROLLBACK")
+            held.close()
+            await eventually(lambda: asking.said()[-1]["request_id"] == "r2", saw=asking.said)
+            assert asking.said()[-1]["reason"] == "It has passed what comes before FCT: ICT."
+    finally:
+        stop.set()
+        await asyncio.wait([serving])
+        database.dispose()
 
 
 # -- real service processes ------------------------------------------------------------------------

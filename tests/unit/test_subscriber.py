@@ -54,7 +54,7 @@ async def test_who_waits_for_a_connection_that_ended_lets_the_others_go_on(
 ) -> None:
     ended: Any = Consumer(is_over=True)
     subscriber._consumer = ended
-    waiting = asyncio.create_task(subscriber.caught_up())
+    waiting = asyncio.create_task(subscriber._stored_what_arrived())
     await eventually(lambda: ended.look_count > 2)
     assert not waiting.done(), "what was on the connection is not stored"
     alive: Any = Consumer(is_over=False)
