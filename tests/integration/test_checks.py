@@ -15,6 +15,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from broker.envelopes import Outgoing
 from broker.link import Connection
 from broker.sections import DatabaseSettings
 from broker.settings import Settings
@@ -291,6 +292,23 @@ async def test_a_service_that_is_alone_answers_behind_all_that_waits_for_it_at_t
         stop.set()
         await asyncio.wait([serving])
         database.dispose()
+
+
+async def test_a_connection_that_is_lost_while_a_check_is_answered_is_made_anew(
+    sqlite_store_url: str, mosquitto: Mosquitto, topic_root: str
+) -> None:
+    settings = settings_of(mosquitto.port, topic_root, sqlite_store_url)
+    lost: list[Connection] = []
+
+    async def caught_up(connection: Connection) -> None:
+        if not lost:
+            lost.append(connection)
+            connection.abort()
+            await connection.publish([Outgoing(f"{topic_root}/_check/a/test", b"{}")])
+
+    async with checking(settings, caught_up), machine(mosquitto, topic_root) as asking:
+        assert (await asking.verdict(check("r1", procedure="ICT")))["allowed"]
+        assert lost
 
 
 # -- real service processes ------------------------------------------------------------------------
