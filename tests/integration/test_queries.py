@@ -1,14 +1,16 @@
 """Questions about stored results, on both databases, against runs that were really stored."""
 
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import event, insert, select, text
 
 from broker.answers import Rejection, Result
 from broker.messages import Outcome, RejectionCode
+from service.commands.resubmissions import close_rejections
 from service.core.results import encode_result
 from service.store.queries.base import OUTBOX, RUN, connected
 from service.store.queries.filters import Filters, run_conditions
@@ -19,6 +21,7 @@ from service.store.queries.rejections import (
     list_rejections,
     rejection,
     rejection_bytes,
+    rejection_groups,
 )
 from service.store.queries.results import (
     ListView,
@@ -345,6 +348,45 @@ def test_rejections_are_listed_newest_first_with_their_bytes(stored: Stored) -> 
     assert list_rejections(stored.database, RejectionFilters(since=NOON + timedelta(1)))[0] == []
     assert rejection(stored.database, 99) is None
     assert rejection_bytes(stored.database, 99) is None
+
+
+def test_a_rejection_that_was_settled_twice_is_listed_and_counted_once(stored: Stored) -> None:
+    saved = stored.save(*(b"{" * each for each in range(1, 4))).saved.rejections
+    closed, *others = (each.rejection_id for each in saved)
+    for reason in ("known", "known for long"):
+        close_rejections(stored.database, [closed], actor="ann", reason=reason, now=NOON)
+    listed = {
+        is_open: [
+            each["rejection_id"]
+            for each in list_rejections(stored.database, RejectionFilters(is_open=is_open))[0]
+        ]
+        for is_open in (True, False)
+    }
+    assert listed == {True: others[::-1], False: [closed]}
+    (group,) = rejection_groups(stored.database, RejectionFilters())
+    assert (group["total"], group["open"]) == (3, 2)
+
+
+def test_postgres_does_not_look_through_the_trail_for_every_rejection(
+    postgres_store_url: str,
+) -> None:
+    asked: list[tuple[str, Any]] = []
+    with closing(Stored(postgres_store_url)) as stored:
+
+        @event.listens_for(stored.database.engine, "before_cursor_execute")
+        def _(_c: object, _u: object, statement: str, given: object, *_more: object) -> None:
+            asked.append((statement, given))
+
+        rejection_groups(stored.database, RejectionFilters())
+        list_rejections(stored.database, RejectionFilters(is_open=True))
+        list_rejections(stored.database, RejectionFilters(is_open=False))
+        with connected(stored.database) as connection:
+            plans = [
+                connection.exec_driver_sql(f"EXPLAIN {statement}", given).scalars().all()
+                for statement, given in tuple(asked)
+            ]
+    assert [line for plan in plans for line in plan if "audit" in line]
+    assert not [line for plan in plans for line in plan if "SubPlan" in line]
 
 
 def test_books_and_heartbeats_are_told_as_they_were_left(stored: Stored) -> None:

@@ -14,7 +14,7 @@ from service.store.database import Database
 from service.store.queries.base import REJECTION, Facts, as_time, connected, id_of, names_of
 from service.store.queries.filters import Condition, before, encode_cursor
 from service.store.queries.results import LIMIT_MAX
-from service.store.queries.settlements import IS_OPEN, settlements
+from service.store.queries.settlements import IS_OPEN, WITH_SETTLED, settlements
 from service.store.times import microseconds
 
 GROUPS_MAX: Final = 500
@@ -58,7 +58,8 @@ def list_rejections(
         if filters.machine_id is not None:
             number = id_of(connection, NameKind.MACHINE, filters.machine_id)
             conditions.append(REJECTION.c.machine == number)
-        query = select(*_COLUMNS).where(*conditions)
+        source = REJECTION if filters.is_open is None else WITH_SETTLED
+        query = select(*_COLUMNS).select_from(source).where(*conditions)
         newest_first = query.order_by(REJECTION.c.received_us.desc(), REJECTION.c.id.desc())
         rows = connection.execute(newest_first.limit(shown_max + 1)).all()
         names = names_of(database, connection, {row.machine for row in rows})
@@ -101,6 +102,7 @@ def rejection_groups(database: Database, filters: RejectionFilters) -> list[Fact
     query = (
         select(table.code, table.machine, func.count().label("total"), counted.label("open"), *seen)
         .add_columns(func.max(table.id).label("newest"))
+        .select_from(WITH_SETTLED)
         .where(*_times(filters))
         .group_by(table.code, table.machine)
         .order_by(case((counted > 0, 0), else_=1), func.max(table.received_us).desc())

@@ -13,12 +13,17 @@ RESUBMIT: Final = "resubmit"
 CLOSE: Final = "close"
 _SUBJECT: Final = "rejection "
 _IS_OURS: Final = (AUDIT.c.action.in_((RESUBMIT, CLOSE)), AUDIT.c.subject.like(f"{_SUBJECT}%"))
-_SETTLED: Final = select(cast(func.substr(AUDIT.c.subject, len(_SUBJECT) + 1), BigInteger)).where(
-    *_IS_OURS
-)
-"""One look through what people changed, which is little, answers for all rejections."""
+_ID: Final = cast(func.substr(AUDIT.c.subject, len(_SUBJECT) + 1), BigInteger).label("id")
+_SETTLED: Final = select(_ID).where(*_IS_OURS).distinct().subquery("settled")
 
-IS_OPEN: Final[ColumnElement[bool]] = REJECTION.c.id.not_in(_SETTLED)
+WITH_SETTLED: Final = REJECTION.outerjoin(_SETTLED, _SETTLED.c.id == REJECTION.c.id)
+"""Where `IS_OPEN` can be asked: one look through what people changed answers for all rejections.
+
+A join, because PostgreSQL hashes what NOT IN compares with only while it fits its memory: with more
+than some 260,000 it looks through all of them for every rejection.
+"""
+
+IS_OPEN: Final[ColumnElement[bool]] = _SETTLED.c.id.is_(None)
 """Nobody has resubmitted or closed it yet."""
 
 
@@ -26,7 +31,7 @@ class _Settled(NamedTuple):
     """How many rejections people had settled when an entry was the newest of the trail."""
 
     newest: bytes | None
-    count: int
+    total: int
 
 
 _settled_counts: weakref.WeakKeyDictionary[Database, _Settled] = weakref.WeakKeyDictionary()
@@ -72,4 +77,4 @@ def _settled_count(database: Database, connection: Connection) -> int:
         subjects: Any = select(AUDIT.c.subject).where(*_IS_OURS).distinct().subquery()
         count = connection.execute(select(func.count()).select_from(subjects)).scalar()
         known = _settled_counts[database] = _Settled(newest, int(count or 0))
-    return known.count
+    return known.total
