@@ -174,7 +174,7 @@ class Intake:
             return ending is Ending.SILENT
         tail = self._file.read(max(0, fed - _LAST_LINE_BYTES), fed)
         line = as_utf8(tail, parser.state()).rpartition(b"\n")[2]
-        return not line or line.endswith(b"\r") or is_whole_line(self._source.format, line)
+        return not line or line.endswith(b"\r") or is_whole_line(self._source.format, line, fed)
 
     def _take_last(self) -> None:
         """Take the rest of a quiet file if `finish` understands it, without deciding otherwise."""

@@ -68,6 +68,11 @@ _UNIT_BYTES_MAX: Final[Mapping[str, int]] = {
 for JSON, 57 for parts of STDF side by side, 29 for XML of nothing but line ends."""
 
 
+_WRITER_BUFFER_BYTES: Final = 1_024
+"""Buffers of C, .NET, Java are multiples of it. They are written when they are full, wherever in a
+line that is."""
+
+
 class _Format(NamedTuple):
     parser: str
     """Its class, or what makes it, as module:name; imported when first used."""
@@ -79,7 +84,8 @@ class _Format(NamedTuple):
     """A unit's lot or date stands in the file's head alone."""
     whole_line: str | None = ""
     """How a last line ends that is whole without its newline, a regular expression. Empty: what
-    the parser understands is whole, since it closes itself; None: half a line may look whole."""
+    the parser understands is whole, since it closes itself; None: half a line may look whole, so
+    it is taken for half of one where a writer's buffer may have been full."""
 
 
 _FORMATS: Final[Mapping[str, _Format]] = {
@@ -179,10 +185,18 @@ def leans_on_head(format: str) -> bool:  # noqa: A002
     return _known(format).leans_on_head
 
 
-def is_whole_line(format: str, line: bytes) -> bool:  # noqa: A002
-    """Tell whether a last line that has no newline shows by its end that it is not half of one."""
+def is_whole_line(format: str, line: bytes, offset: int) -> bool:  # noqa: A002
+    """Tell whether a last line that has no newline is to be taken for a whole one.
+
+    Args:
+        format: Name of a format.
+        line: Its bytes, or the last of them.
+        offset: Where in the file it ends.
+    """
     end = _known(format).whole_line
-    return end is not None and re.search(end.encode(), line.strip()) is not None
+    if end is None:
+        return offset % _WRITER_BUFFER_BYTES != 0
+    return re.search(end.encode(), line.strip()) is not None
 
 
 def context_of(format: str, state: Mapping[str, JSON]) -> bytes:  # noqa: A002

@@ -91,7 +91,7 @@ class CsvOptions(DescribedOptions):
                 raise ValueError(
                     "table_starts_with: layout report needs the first cell of the column head"
                 )
-            if self.ends_when_quiet:
+            if not self.ends_when_quiet:
                 raise ValueError("ends_when_quiet belongs to layout rows: a report always does")
             for name in self.columns.keys() & RUN_FIELDS:
                 raise ValueError(f"columns.{name}: with layout report it belongs in [head]")

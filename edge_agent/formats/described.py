@@ -68,9 +68,9 @@ class DescribedOptions(Options):
     )
 
     ends_when_quiet: bool = Field(
-        default=False,
-        description="The tester writes a unit without a pause of settle_s, so that such a pause"
-        " ends it; else the next unit does, or an hour without any.",
+        default=True,
+        description="A pause of settle_s ends a unit; false: only the next unit does, or an hour"
+        " without any, for testers with steps that take longer.",
     )
 
     @field_validator("time_format")

@@ -109,7 +109,7 @@ class RegexOptions(DescribedOptions):
             )
         if not self.has_kind("run", *_BOUNDS):
             raise ValueError("line: no line makes a run; add one as = run, or as = start and end")
-        if self.ends_when_quiet and self.has_kind("end"):
+        if not self.ends_when_quiet and self.has_kind("end"):
             raise ValueError(
                 "ends_when_quiet: a line as = end ends each unit; leave one of them out"
             )

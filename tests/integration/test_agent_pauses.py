@@ -68,6 +68,13 @@ def unit(barcode: bytes, *steps: bytes) -> bytes:
     return b"BEGIN %s %s\n" % (barcode, AT) + b"".join(step + b"\n" for step in steps)
 
 
+def full_buffer(mark: str, content: str, encoding: str = "utf-8") -> bytes:
+    """Return as much as a writer's full buffer holds, ending with `content`."""
+    size = len((mark + content).encode(encoding))
+    newline = len("\n".encode(encoding))
+    return (mark + "\n" * ((2_048 - size) // newline) + content).encode(encoding)
+
+
 @pytest.fixture
 def write(floor: Floor) -> Write:
     """Append to the log as if `age_s` ago, let one reader look; return the bodies so far."""
@@ -90,11 +97,8 @@ def write(floor: Floor) -> Write:
     ("source", "content"),
     [
         ({"format": "csv", "options": REPORT}, b"sn,S1\nat," + AT + b"\n" + TABLE),
-        (
-            {"format": "csv", "options": {**ROWS, "ends_when_quiet": True}},
-            HEAD + b"S1," + AT + b",",
-        ),
-        ({"format": "regex", "options": {**UNTIL_NEXT, "ends_when_quiet": True}}, unit(b"S1")),
+        ({"format": "csv", "options": ROWS}, HEAD + b"S1," + AT + b","),
+        ({"format": "regex", "options": UNTIL_NEXT}, unit(b"S1")),
         ({"format": "regex", "options": ONE_LINE}, b"S1 " + AT + b","),
     ],
     ids=["report", "rows", "lines until the next", "one line"],
@@ -103,7 +107,7 @@ def write(floor: Floor) -> Write:
 def test_half_a_line_is_never_taken_for_a_whole_one_while_its_writer_pauses(
     write: Write, source: dict[str, Any], content: bytes, encoding: str
 ) -> None:
-    half = ("\ufeff" + content.decode() + "heat,10").encode(encoding)
+    half = full_buffer("\ufeff", content.decode() + "heat,10", encoding)
     assert write(half, **source) == []
     rest = "3.7,70,FAIL\n".encode(encoding)
     assert write(rest, FOLLOWED_S, **source)[0]["measurements"] == [
@@ -144,8 +148,14 @@ def test_a_table_that_really_ends_without_newline_is_read_to_its_end_after_an_ho
 ) -> None:
     table: dict[str, Any] = {"format": "csv", "options": REPORT}
     content = b"sn,S1\nat," + AT + b"\n" + TABLE + b"heat,71.5,80,PASS"
-    assert write(content, FOLLOWED_S - 9, **table) == []
+    assert write(full_buffer("", content.decode()), FOLLOWED_S - 9, **table) == []
     (body,) = write(b"", age_s, **table)
+    assert body["measurements"][0]["reported_outcome"] == "PASS"
+
+
+def test_a_last_line_needs_no_newline_where_no_buffer_of_its_writer_was_full(write: Write) -> None:
+    table: dict[str, Any] = {"format": "csv", "options": REPORT}
+    (body,) = write(b"sn,S1\nat," + AT + b"\n" + TABLE + b"heat,71.5,80,PASS", **table)
     assert body["measurements"][0]["reported_outcome"] == "PASS"
 
 
@@ -159,9 +169,14 @@ def test_when_nothing_more_is_expected_a_last_line_needs_no_newline(floor: Floor
 ENDED_BY_THE_NEXT = pytest.mark.parametrize(
     ("source", "head", "steps", "following"),
     [
-        ({"format": "csv", "options": ROWS}, HEAD, [row(b"S1"), row(b"S1")], row(b"S2")),
         (
-            {"format": "regex", "options": UNTIL_NEXT},
+            {"format": "csv", "options": {**ROWS, "ends_when_quiet": False}},
+            HEAD,
+            [row(b"S1"), row(b"S1")],
+            row(b"S2"),
+        ),
+        (
+            {"format": "regex", "options": {**UNTIL_NEXT, "ends_when_quiet": False}},
             b"",
             [unit(b"S1", b"heat,1"), b"cool,2\n"],
             unit(b"S2"),
@@ -191,7 +206,7 @@ def test_a_unit_that_only_the_next_one_ends_is_complete_after_an_hour(
 
 
 @ENDED_BY_THE_NEXT
-def test_a_unit_that_only_the_next_one_ends_is_complete_when_quiet_where_its_tester_never_pauses(
+def test_else_a_pause_ends_it(
     write: Write, source: dict[str, Any], head: bytes, steps: list[bytes], following: bytes
 ) -> None:
     quick = {**source, "options": {**source["options"], "ends_when_quiet": True}}
@@ -205,7 +220,8 @@ def test_what_is_sent_again_is_cut_as_the_running_agent_cuts_it(
 ) -> None:
     floor.log.write_bytes(HEAD + row(b"S1") + row(b"S2", b"heat,10"))
     os.utime(floor.log, (time.time() - PAUSE_S,) * 2)
-    config = floor.config(path=str(floor.log), format="csv", options=ROWS)
+    waiting = {**ROWS, "ends_when_quiet": False}
+    config = floor.config(path=str(floor.log), format="csv", options=waiting)
     replay(
         config, Wanted(Span(read_bound("--since", "2024-01-01"), None)), is_dry=True, timeout_s=1
     )

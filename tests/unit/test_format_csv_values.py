@@ -252,7 +252,7 @@ def mistakes() -> Iterator[tuple[dict[str, Any], str]]:
     yield changed("columns.barcode", None, ROWS), r"columns\.barcode: layout rows needs it\."
     yield changed("columns.started_at", None, ROWS), r"columns\.started_at: layout rows needs it\."
     yield changed("product_id", None, ROWS), r"no product: .* columns\.product_id"
-    yield changed("ends_when_quiet", value=True), r"ends_when_quiet belongs to layout rows"
+    yield changed("ends_when_quiet", value=False), r"ends_when_quiet belongs to layout rows"
     yield changed("head.operator", "Op", ROWS), r"head and table_starts_with belong to layout rep"
 
 

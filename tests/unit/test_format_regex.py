@@ -416,7 +416,7 @@ def mistakes() -> Iterator[tuple[dict[str, Any], str]]:
     yield second(match="x{99999999999}"), r"line\.2\.match: .* is not a regular expression"
     yield second(**{"as": "begin"}), r"line\.2\.as: Input should be 'context', 'start'"
     yield wrong(line=[CONTEXT, SKIP]), r"line: no line makes a run"
-    yield wrong(ends_when_quiet=True), r"ends_when_quiet: a line as = end ends each unit"
+    yield wrong(ends_when_quiet=False), r"ends_when_quiet: a line as = end ends each unit"
     yield wrong(line=[CONTEXT, START | {"as": "context"}, MEASUREMENT]), r"line: as = measurement"
     yield second(match=r"(?P<pice>\S+) (?P<started_at>.+)"), r"fields\.barcode: \{piece\} is not a"
     yield wrong(fields={"barcode": "{jbo}"}), r"fields\.barcode: \{jbo\} .* Did you mean job\?"
