@@ -26,7 +26,7 @@ from service.store.accounts import has_users
 from service.store.database import Database
 from service.store.transport import warn_exposed
 from ui.access.secret import read_secret
-from ui.arenas import share_arenas
+from ui.arenas import give_memory_back
 
 if TYPE_CHECKING:
     import uvicorn
@@ -63,7 +63,7 @@ def run(
     configure_logging(settings.log)
     _check_login(settings)
     raise_handle_limit()
-    share_arenas()
+    give_memory_back()
     # Before the slow imports: who chose a taken port hears it at once.
     with contextlib.closing(_bound(settings.http)) as bound:
         failure = asyncio.run(_serve(settings, layers, bound))

@@ -6,7 +6,7 @@ rows, and belong to the shift in which the unit's first run began. Times are sec
 always arguments. Memory is bounded: see the limits below.
 """
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -68,7 +68,7 @@ class FloorModel:
         self.rejections: deque[Rejection] = deque(maxlen=LIVE_RUNS_MAX)
         self.dirty: set[str] = set()
         """Machines that changed since `drain`."""
-        self._run_ids: dict[int, None] = {}
+        self._run_ids: OrderedDict[int, None] = OrderedDict()  # as in ui/shift_units.py
         self._start_shift(shift_at(now, self.zone, plant.shift_starts))
 
     def _start_shift(self, shift: Shift) -> None:
@@ -122,7 +122,7 @@ class FloorModel:
             return False
         self._run_ids[seen.run_id] = None
         if len(self._run_ids) > RUN_IDS_MAX:
-            del self._run_ids[next(iter(self._run_ids))]
+            self._run_ids.popitem(last=False)
         machine = self.machine(seen.machine_id, seen.line)
         if machine is None:
             return False
