@@ -34,13 +34,13 @@ def test_a_broker_killed_twice_in_400_messages_costs_nothing_and_is_said_within_
     start_service: StartService,
     start_keeper: StartKeeper,
     start_web: StartWeb,
-    sqlite_url: str,
+    database_url: str,
 ) -> None:
     """Row 1, and row 37: this broker has no persistence, so each kill loses the session too."""
     broker = mosquitto_factory()
-    service = start_service(broker.port, sqlite_url)
+    service = start_service(broker.port, database_url)
     service.wait_until("connected")
-    web = start_web(broker.port, sqlite_url)
+    web = start_web(broker.port, database_url)
     keeper = start_keeper(broker.port, per_second=200)
     web.becomes(200, 40)
     keeper.give(*(message(number) for number in range(400)))
@@ -57,7 +57,7 @@ def test_a_broker_killed_twice_in_400_messages_costs_nothing_and_is_said_within_
     (facts,) = [each["facts"] for each in web.becomes(200, 10)["services"]]
     assert facts["session_lost_s"] < 60
     assert service.process.stop() == 0
-    assert_all_once(sqlite_url, keeper.sent)
+    assert_all_once(database_url, keeper.sent)
 
 
 def test_what_a_full_queue_drops_is_a_number_on_the_system_page_and_comes_again(
@@ -98,23 +98,24 @@ def test_what_a_full_queue_drops_is_a_number_on_the_system_page_and_comes_again(
 
 
 def test_a_service_that_is_alone_is_given_what_came_before_it_was_back(
-    mosquitto_factory: Brokers, start_service: StartService, sqlite_url: str
+    mosquitto_factory: Brokers, start_service: StartService, database_url: str
 ) -> None:
     """The sender repeats nothing. Of a shared subscription the broker's file would hold nothing."""
     broker = mosquitto_factory(persistence=True)
-    service = start_service(broker.port, sqlite_url)
+    alone = {} if database_url.startswith("sqlite") else {"YIELDLINE_SERVICE__SHARE": "false"}
+    service = start_service(broker.port, database_url, **alone)
     service.wait_until("connected")
     sent = [message(number) for number in range(50)]
     with Sender(broker.port, "plc") as plc:
         plc.send(sent[:1])
-    eventually_sync(lambda: len(stored(sqlite_url)) == 1, 20)
+    eventually_sync(lambda: len(stored(database_url)) == 1, 20)
     assert service.process.stop() == 0
     broker.restart()
     with Sender(broker.port, "plc") as plc:
         plc.send(sent[1:])
-    start_service(broker.port, sqlite_url)
-    eventually_sync(lambda: len(stored(sqlite_url)) == 50, 20)
-    assert_all_once(sqlite_url, {key_of(each) for each in sent})
+    start_service(broker.port, database_url, **alone)
+    eventually_sync(lambda: len(stored(database_url)) == 50, 20)
+    assert_all_once(database_url, {key_of(each) for each in sent})
 
 
 @pytest.mark.postgres
@@ -142,12 +143,12 @@ def test_a_replica_whose_rights_are_wrong_refuses_to_start_and_takes_no_share(
 
 
 def test_answers_that_the_broker_refuses_are_alarmed_and_their_rows_kept(
-    mosquitto_factory: Brokers, start_service: StartService, sqlite_url: str
+    mosquitto_factory: Brokers, start_service: StartService, database_url: str
 ) -> None:
     """Row 40, over MQTT 5: 3.1.1 would hear Success."""
     acl = "topic readwrite factory/v1/+/+/test\ntopic readwrite factory/v1/+/+/receipt\n"
     broker = mosquitto_factory(acl=acl)
-    service = start_service(broker.port, sqlite_url, YIELDLINE_SERVICE__ANSWER_PROTOCOL="5")
+    service = start_service(broker.port, database_url, YIELDLINE_SERVICE__ANSWER_PROTOCOL="5")
     service.wait_until("connected")
     with Listener(broker.port, "ear", "factory/v1/+/+/receipt") as ear:
         with Sender(broker.port, "plc") as plc:
@@ -156,25 +157,25 @@ def test_answers_that_the_broker_refuses_are_alarmed_and_their_rows_kept(
         assert (said["reasons"], said["count"]) == (["Not authorized"], 1)
         eventually_sync(lambda: len(ear.heard) == 1)
     assert service.process.stop() == 0
-    assert stored(sqlite_url) == {("M1", "m-1"): 1}
-    assert query(sqlite_url, "SELECT count(*) FROM outbox") == [(0,)]
-    again = start_service(broker.port, sqlite_url)
+    assert stored(database_url) == {("M1", "m-1"): 1}
+    assert query(database_url, "SELECT count(*) FROM outbox") == [(0,)]
+    again = start_service(broker.port, database_url)
     again.wait_until("connected")
     with Sender(broker.port, "plc") as plc:
         plc.send([message(2)])
-    eventually_sync(lambda: len(stored(sqlite_url)) == 2)
-    assert books(sqlite_url).duplicates == 0, "it was acknowledged"
+    eventually_sync(lambda: len(stored(database_url)) == 2)
+    assert books(database_url).duplicates == 0, "it was acknowledged"
 
 
 def test_ten_megabytes_end_their_senders_connection_and_nobody_elses(
     mosquitto_factory: Brokers,
     start_service: StartService,
     start_keeper: StartKeeper,
-    sqlite_url: str,
+    database_url: str,
 ) -> None:
     """Row 12, a direct sender; what the agent does is in its own tests."""
     broker = mosquitto_factory()
-    service = start_service(broker.port, sqlite_url)
+    service = start_service(broker.port, database_url)
     service.wait_until("connected")
     keeper = start_keeper(broker.port)
     topic, payload = message(1, "BIG", attributes={"pad": "x" * 10_000_000})
@@ -182,7 +183,7 @@ def test_ten_megabytes_end_their_senders_connection_and_nobody_elses(
     assert is_closed_on(link, publish_packet(topic, payload, 1))
     keeper.give(*(message(number) for number in range(50)), message(2, "BIG"))
     keeper.wait_for_receipts()
-    assert_all_once(sqlite_url, keeper.sent)
+    assert_all_once(database_url, keeper.sent)
     assert len(service.events("connected")) == 1
 
 

@@ -23,11 +23,11 @@ IDS = st.one_of(ODD, ANY, st.integers(60, 70).map("m".__mul__), st.just("x" * 30
 def test_any_id_through_the_broker_is_stored_as_it_is_or_rejected_with_its_bytes(
     mosquitto_factory: Callable[..., Mosquitto],
     start_service: Callable[..., Service],
-    sqlite_url: str,
+    database_url: str,
 ) -> None:
     """What the topic may say and what the payload may say, each by the contract's one pattern."""
     broker = mosquitto_factory()
-    start_service(broker.port, sqlite_url).wait_until("connected")
+    start_service(broker.port, database_url).wait_until("connected")
     numbers = count()
     wanted: dict[str, bytes] = {}  # by message id: what must be kept of it as a rejection
     stored_ids: dict[str, str] = {}
@@ -55,11 +55,13 @@ def test_any_id_through_the_broker_is_stored_as_it_is_or_rejected_with_its_bytes
 
         send()
     sent = len(wanted) + len(stored_ids)
-    eventually_sync(lambda: books(sqlite_url).received == sent, 20, saw=lambda: books(sqlite_url))
-    found = {name: machine_id for machine_id, name in stored(sqlite_url)}
+    eventually_sync(
+        lambda: books(database_url).received == sent, 20, saw=lambda: books(database_url)
+    )
+    found = {name: machine_id for machine_id, name in stored(database_url)}
     assert found == stored_ids
-    assert books(sqlite_url) == Books(sent, len(stored_ids), len(wanted), 0)
-    kept = query(sqlite_url, "SELECT code, payload FROM rejection")
+    assert books(database_url) == Books(sent, len(stored_ids), len(wanted), 0)
+    kept = query(database_url, "SELECT code, payload FROM rejection")
     assert {bytes(payload) for _, payload in kept} == set(wanted.values())
     assert {code for code, _ in kept} <= {"bad_topic", "schema", "machine_mismatch"}
     assert all(json.loads(payload) for _, payload in kept)
