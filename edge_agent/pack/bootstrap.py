@@ -15,6 +15,7 @@ import sysconfig
 import tempfile
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 BUILD = "build.json"
@@ -35,6 +36,9 @@ def run(archive: Path) -> None:
             site = unpacked(packed, target)
     except (OSError, ValueError) as error:
         print(f"{archive.name}: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_USAGE)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        print(f"{archive.name} is damaged ({error}). Copy it here once more.", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_USAGE)
     sys.path.insert(0, str(site))
     sys.argv[0] = "yieldline-agent"

@@ -99,6 +99,20 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(packed: Path, tmp_path: 
     assert "Traceback" not in done.stderr
 
 
+def test_a_file_that_came_damaged_is_one_sentence(packed: Path, tmp_path: Path) -> None:
+    content = bytearray(packed.read_bytes())
+    with zipfile.ZipFile(packed) as archive:
+        largest = max(archive.infolist(), key=lambda each: each.compress_size)
+    middle = largest.header_offset + largest.compress_size // 2
+    content[middle : middle + 64] = bytes(64)
+    (tmp_path / "half.pyz").write_bytes(content)
+    done = call(tmp_path / "half.pyz", tmp_path, "--help")
+    assert done.returncode == 2
+    assert done.stderr.startswith("half.pyz is damaged (")
+    assert done.stderr.endswith("Copy it here once more.\n")
+    assert list((tmp_path / "yieldline-agent").iterdir()) == []
+
+
 def test_half_an_unpacking_is_never_seen(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
