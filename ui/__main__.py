@@ -26,7 +26,7 @@ from service.store.accounts import has_users
 from service.store.database import Database
 from service.store.transport import warn_exposed
 from ui.access.secret import read_secret
-from ui.arenas import give_memory_back
+from ui.memory import give_memory_back, seek_garbage_seldom
 
 if TYPE_CHECKING:
     import uvicorn
@@ -163,6 +163,7 @@ async def _serve(settings: Settings, layers: Layers, bound: socket.socket) -> Ba
         )
     )
     _give_way()
+    seek_garbage_seldom()
     server.capture_signals = lambda: _signals(server, state)  # type: ignore[method-assign]
     stopping = asyncio.create_task(_stop(server, state), name="stop")
     log.info("web_app_starting", url=f"http://{settings.http.host}:{settings.http.port}")

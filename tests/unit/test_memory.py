@@ -10,7 +10,7 @@ from tests.support.processes import PYTHON
 
 COUNT = """
 import ctypes, sys, threading
-from ui.arenas import give_memory_back
+from ui.memory import give_memory_back
 
 if sys.argv[1] == "shared":
     give_memory_back()
@@ -47,7 +47,7 @@ def test_threads_share_two_arenas_instead_of_having_one_each(tmp_path: Path) -> 
 
 HOLES = """
 import sys
-from ui.arenas import give_memory_back
+from ui.memory import give_memory_back
 
 if sys.argv[1] == "back":
     give_memory_back()
