@@ -81,7 +81,6 @@ class BrokerSession:
                 consequence="the broker has forgotten what it had not delivered",
                 remedy="give the broker persistence (mosquitto.conf); agents repeat by themselves",
             )
-        log.info("connected", client_id=self._client_id, session_present=is_present)
 
     async def note_theft(self, consumer: Connection, publisher: Connection) -> None:
         """Note that we were thrown out, if the broker that closed our connection lives."""

@@ -178,9 +178,11 @@ class Subscriber:
             await publisher.open()
             await self._publish_leftovers(leftovers, publisher)
             await session.prove_rights(publisher)
-            session.look(is_present=await consumer.open())
+            session.look(is_present=(is_present := await consumer.open()))
             await consumer.subscribe(self._pipeline.filter)
             consumer.leave(*self._pipeline.former_filters)
+            # Not before: whoever reads it may send, and nobody keeps that without a subscription.
+            log.info("connected", client_id=client_id, session_present=is_present)
             self._consumer, self._backlog = consumer, Backlog()
             self._vitals.trouble, self._vitals.has_session = "", True
             self._broker_away.over()
