@@ -68,7 +68,10 @@ class SourceSettings(_Section):
     format: str = Field(description="How they are written, see `yieldline agent parse --help`.")
     path: str = Field(min_length=1, description="A file or a glob; ** for folders in folders.")
     settle_s: float = Field(
-        default=10, ge=1, description="Quiet seconds after which a last line needs no newline."
+        default=10,
+        ge=1,
+        description="Quiet seconds after which the end of a file is the end of its last record,"
+        " unless it may be half of one: a line without newline that ends where a full buffer does.",
     )
     levels: dict[str, Id] = Field(
         default_factory=dict, description="Other placeholders of the topic template, e.g. site."

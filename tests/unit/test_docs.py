@@ -84,6 +84,14 @@ def test_every_setting_of_the_agent_is_on_its_page() -> None:
     assert [key for key in keys if f"`{key}`" not in page] == []
 
 
+def test_the_words_of_settle_s_do_not_promise_that_half_a_line_is_taken() -> None:
+    description = str(SourceSettings.model_fields["settle_s"].description)
+    (row,) = re.findall(r"^\| `settle_s` .*$", (DOCS / "agent.md").read_text("utf-8"), re.MULTILINE)
+    exception = "unless it may be half of one"
+    assert exception in description
+    assert exception in row
+
+
 # -- words -----------------------------------------------------------------------------------------
 
 
