@@ -1,4 +1,4 @@
-"""Takaya logs: the published facts of the real files, and every trap of the format."""
+"""Takaya logs: the published facts of the real files, the head of a panel, and its boards."""
 
 import json
 from collections import Counter
@@ -7,49 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from broker.messages import RUN, Run, RunMeasurement
-from edge_agent.formats import Item, Options, Parsed, Skipped, Unparsed, open_parser, read_options
+from broker.messages import RUN
+from edge_agent.formats import Options, Parsed, Skipped, Unparsed, open_parser, read_options
 from edge_agent.formats.runs import run_json
-from tests.support.logs.takaya import COLUMNS, HEAD, board, row
+from tests.support.logs.takaya import HEAD, board, row
 from tests.support.paths import FIXTURES
+from tests.support.takaya_panels import END, boards, one_run, parse, refusal, runs_of
 
 TWO_BOARDS = FIXTURES / "takaya/V682780_B_BOT-20230301082027.ATD"
 FOUR_BOARDS = FIXTURES / "takaya/PB2939800_E_BOT-20230420130239.ATD"
-END = b"@\n"
-
-
-def parse(content: bytes, **options: object) -> list[Item]:
-    parser = open_parser("takaya", Options(**options), r"D:\logs\board.ATD")
-    return [*parser.feed(content), *parser.finish()]
-
-
-def runs_of(items: list[Item]) -> list[Run]:
-    return [item.runs[0] for item in items if isinstance(item, Parsed)]
-
-
-def boards(content: bytes, **options: object) -> list[Item]:
-    """The items without what carries nothing between boards."""
-    idle = {"head of a panel", "blank line", "end of the panel"}
-    found = parse(content, **options)
-    return [item for item in found if not (isinstance(item, Skipped) and item.reason in idle)]
-
-
-def one_run(content: bytes, **options: object) -> Run:
-    (item,) = boards(content, **options)
-    assert isinstance(item, Parsed), item
-    assert not item.holes
-    return item.runs[0]
-
-
-def refusal(content: bytes, **options: object) -> str:
-    (item,) = boards(content, **options)
-    assert isinstance(item, Unparsed), item
-    return item.reason
-
-
-def measured(**cells: str) -> RunMeasurement:
-    (measurement,) = one_run(HEAD + board("1", row(**cells)) + END).measurements
-    return measurement
 
 
 @pytest.mark.parametrize("file", [TWO_BOARDS, FOUR_BOARDS])
@@ -129,25 +95,6 @@ def test_the_source_is_the_boards_own_bytes() -> None:
     assert first.byte_end == second.byte_start
     assert content[second.byte_start or 0 :].startswith(b"* GROUP No.2 ")
     assert content[second.byte_end or 0 :] == b"@\n"
-
-
-def test_a_row_becomes_a_measurement() -> None:
-    run = one_run(HEAD + board("1", row()) + END)
-    (measurement,) = run.measurements
-    assert measurement.model_dump(exclude_none=True) == {
-        "test_step": "R7 10KO GND-NVG",
-        "measured_value": 9970.0,
-        "unit": "Ohm",
-        "low": 9800.0,
-        "high": 10100.0,
-        "reported_outcome": "PASS",
-        "attributes": {
-            "step": "000002",
-            "comment": "P2036764",
-            "function": "**",
-            "mode": "DC-CC",
-        },
-    }
 
 
 def test_the_head_holds_for_its_boards() -> None:
@@ -242,173 +189,12 @@ def test_a_board_that_was_not_tested_is_skipped() -> None:
     assert third.runs[0].barcode == "A3"
 
 
-def test_a_row_of_dots_is_no_measurement() -> None:
-    run = one_run(HEAD + board("1", row(c16="......") + row()) + END)
-    assert len(run.measurements) == 1
-
-
 @pytest.mark.parametrize("verdict", ["FAIL", "PASS"])
 def test_a_board_without_measurements_is_recorded(verdict: str) -> None:
     for rows in (b"", row(c16="......")):
         (measurement,) = one_run(HEAD + board("1", rows, verdict=verdict) + END).measurements
         assert (measurement.test_step, measurement.measured_value) == ("run", verdict)
         assert (measurement.comparator, measurement.reported_outcome) == ("LOG", None)
-
-
-@pytest.mark.parametrize("verdict", ["LOW-NG", "OPEN", "HIGH-NG", "FAIL"])
-def test_what_is_not_pass_failed_and_its_word_is_kept(verdict: str) -> None:
-    measurement = measured(c16=verdict)
-    assert measurement.reported_outcome == "FAIL"
-    assert (measurement.attributes or {})["verdict"] == verdict
-
-
-def test_a_step_without_verdict_has_no_reported_outcome() -> None:
-    assert measured(c16=" ").reported_outcome is None
-
-
-def test_the_last_reading_counts() -> None:
-    measurement = measured(c22="9500", c23="9.5", c26="9.9E3", c27="9.90", c28="KO")
-    assert measurement.measured_value == 9900
-    assert (measurement.attributes or {})["first_value"] == 9500
-
-
-def test_without_a_reading_there_is_no_value_but_limits() -> None:
-    measurement = measured(c16="OPEN", c21="*", c22="0", c23="........", c24="")
-    assert (measurement.measured_value, measurement.unit) == (None, "Ohm")
-    assert (measurement.low, measurement.high) == (9800, 10100)
-    assert measurement.reported_outcome == "FAIL"
-
-
-@pytest.mark.parametrize(("kind", "unit"), [("R", "Ohm"), ("C", "F"), ("L", "H"), ("D", "V")])
-def test_the_kind_says_the_unit_of_the_number_in_base_units(kind: str, unit: str) -> None:
-    measurement = measured(c17=f"{kind} ", c21=f"{kind} ", c22="5.3E-6", c23="5.30", c24="UH")
-    assert (measurement.measured_value, measurement.unit) == (5.3e-6, unit)
-
-
-def test_an_unknown_kind_has_no_unit_and_an_option_maps_one() -> None:
-    assert measured(c17="Z", c21="Z").unit is None
-    run = one_run(HEAD + board("1", row()) + END, units={"Ohm": "ohms"})
-    assert run.measurements[0].unit == "ohms"
-
-
-@pytest.mark.parametrize(
-    ("function", "low", "high"),
-    [
-        ("**", 9800, 10100),
-        ("E", None, 10000),
-        ("E ", None, 10000),
-        ("F", 10000, None),
-        ("OP", None, None),
-        ("SH", None, None),
-        ("ZZ", None, None),
-    ],
-)
-def test_the_function_says_the_limits(function: str, low: float | None, high: float | None) -> None:
-    measurement = measured(c56=function)
-    assert (measurement.low, measurement.high) == (low, high)
-    assert measurement.comparator is None
-
-
-@pytest.mark.parametrize(
-    ("plus", "minus", "low", "high"),
-    [
-        ("+80%", "-20%", 10000 * (1 - 20 / 100), 18000),
-        ("+0.5%", "........", None, 10000 * (1 + 0.5 / 100)),
-        ("", "-1%", 9900, None),
-        ("+1e99%", "-1%", 9900, None),
-    ],
-)
-def test_a_tolerance_that_is_absent_or_beyond_all_bounds_is_no_limit(
-    plus: str, minus: str, low: float | None, high: float | None
-) -> None:
-    measurement = measured(c34=plus, c35=minus)
-    assert (measurement.low, measurement.high) == (low, high)
-
-
-def test_the_limits_of_a_negative_reference_are_in_order() -> None:
-    measurement = measured(c18="-5", c34="+10%", c35="-20%")
-    assert (measurement.low, measurement.high) == (-5 * (1 + 10 / 100), -5 * (1 - 20 / 100))
-
-
-def test_without_a_reference_there_are_no_limits() -> None:
-    measurement = measured(c18="0", c19="........")
-    assert (measurement.low, measurement.high) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("cells", "name"),
-    [
-        ({"c4": "P-Auto", "c5": ""}, "R7 P-Auto GND-NVG"),
-        ({"c4": "", "c5": ""}, "R7 GND-NVG"),
-        ({"c3": "C1*(NM)", "c4": "*", "c5": ""}, "C1*(NM) * GND-NVG"),
-        ({"c9": "", "c11": ""}, "R7 10KO"),
-        ({"c3": "a\x01b"}, "a b 10KO GND-NVG"),
-    ],
-)
-def test_a_step_is_named_by_part_value_and_nets(cells: dict[str, str], name: str) -> None:
-    assert measured(**cells).test_step == name
-
-
-def test_the_step_number_is_no_part_of_the_name() -> None:
-    assert measured(c2="000057").test_step == measured(c2="000002").test_step
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        row()[:200] + b"\n",
-        row().replace(b"\n", b"\tx\n"),
-        row(c22="1_0"),
-        row(c35="few"),
-        row(c3="", c4="", c5="", c9="", c11=""),
-        b"nonsense\n",
-    ],
-)
-def test_a_line_that_is_not_understood_is_a_hole(bad: bytes) -> None:
-    content = HEAD + board("1", row() + bad + row()) + END
-    (item,) = boards(content)
-    assert isinstance(item, Parsed)
-    (hole,) = item.holes
-    assert content[hole.byte_start : hole.byte_end] == bad
-    assert len(item.runs[0].measurements) == 2
-
-
-@pytest.mark.parametrize(
-    "columns",
-    [
-        b"",
-        COLUMNS.replace(b"Group_No.", b"Group"),
-        COLUMNS.replace(b"Function", b"Aux."),
-        COLUMNS.replace(b"Group_No.\t", b"Group_No.\tx\t"),
-    ],
-)
-def test_rows_under_another_column_head_are_refused(columns: bytes) -> None:
-    content = HEAD + board("1", row()).replace(COLUMNS, columns) + END
-    assert "column head" in refusal(content)
-
-
-QUOTED = b'000932 "P2P1       " "P-Auto     " "V1-V2   " 326   330   "400.0 O  " "OP"\n'
-
-
-def test_the_quoted_form_is_unparsed_by_name_and_the_next_panel_is_read() -> None:
-    content = HEAD + board("1", QUOTED * 3).replace(COLUMNS, b"") + END
-    refused, read = boards(content + HEAD + board("1", row()) + END)
-    assert isinstance(refused, Unparsed)
-    assert "APT-94xx" in refused.reason
-    assert isinstance(read, Parsed)
-
-
-def test_the_atdx_form_is_unparsed_by_name_in_one_piece() -> None:
-    content = (
-        b'\xef\xbb\xbf#############"Main header"############\nTester ID:  APT-1400F FPT04\n'
-        b"Model: 289-0254-4.0\nSerial number : WO-1\nTest Date: 25/05/2025 12:26:55\n\n"
-        b'#############"Group header"#########\nGroup No.: 1 Side: A FAIL \n\nOrder;Aux;M.Aux\n'
-        b"1;;;POWER_SHORTS\n"
-    )
-    (item,) = parse(content)
-    assert isinstance(item, Unparsed)
-    assert "ATDX" in item.reason
-    assert (item.byte_start, item.byte_end) == (0, len(content))
 
 
 def test_a_board_is_complete_at_the_next_group_or_at() -> None:
@@ -424,26 +210,6 @@ def test_a_board_is_complete_at_the_next_group_or_at() -> None:
 
 def test_the_last_at_needs_no_newline() -> None:
     assert one_run(HEAD + board("1", row()) + b"@").barcode == "A1"
-
-
-def test_half_a_board_is_unparsed_also_when_it_was_not_tested() -> None:
-    assert "half a board" in refusal(HEAD + board("1", row()))
-    assert "half a board" in refusal(HEAD + board("1", b"", verdict="NO-TEST"))
-
-
-def test_half_a_head_is_unparsed() -> None:
-    assert "half the head" in refusal(HEAD[:-2])
-
-
-@pytest.mark.parametrize("lost", [b"Model:V1_BOT.SWX\n", b"DATE 20/4/2023 13:02:39\n"])
-def test_boards_without_model_or_date_are_unparsed(lost: bytes) -> None:
-    head, one, two = boards(
-        HEAD.replace(lost, b"") + board("1", row()) + board("2", row()) + END + END
-    )[:3]
-    assert isinstance(head, Unparsed)
-    for item in (one, two):
-        assert isinstance(item, Unparsed)
-        assert "head of its panel" in item.reason
 
 
 def test_the_head_is_kept_in_the_state_until_the_panel_ends() -> None:
@@ -477,57 +243,7 @@ def test_two_panels_in_one_file_have_each_their_head() -> None:
     ]
 
 
-def test_a_panel_that_lost_its_at_does_not_hide_the_next() -> None:
-    second = HEAD.replace(b"V1_BOT", b"V2_TOP")
-    content = HEAD + board("1", row()) + second + board("1", row(), serial="A2") + END
-    found = runs_of(parse(content))
-    assert [(run.product_id, run.barcode) for run in found] == [("V1_BOT", "A1"), ("V2_TOP", "A2")]
-
-
-def test_a_head_that_lost_its_end_does_not_hide_the_next() -> None:
-    second = HEAD.replace(b"V1_BOT", b"V2_TOP")
-    found = runs_of(parse(HEAD[:-2] + second + board("1", row()) + END))
-    assert [run.product_id for run in found] == ["V2_TOP"]
-
-
-def test_a_damaged_group_line_costs_one_item_and_the_rest_of_the_panel_is_read() -> None:
-    damaged = board("2", row(), serial="A2").replace(b"* GROUP", b"* GR#UP")
-    for first in (b"", board("1", row())):
-        content = HEAD + first + damaged + board("3", row(), serial="A3") + END
-        refused, read = boards(content)
-        assert isinstance(refused, Unparsed)
-        assert isinstance(read, Parsed)
-        assert read.runs[0].barcode == "A3"
-
-
-def test_two_boards_are_never_read_as_one() -> None:
-    content = HEAD + board("1", row()) + b"Serial No.:A2\n" + row() + END
-    assert "two boards in one" in refusal(content)
-
-
-def test_an_unknown_line_in_the_head_is_told_and_the_boards_are_read() -> None:
-    told, read = boards(HEAD.replace(b"Model", b"nonsense\nModel") + board("1", row()) + END)
-    assert isinstance(told, Unparsed)
-    assert "nonsense" in told.reason
-    assert isinstance(read, Parsed)
-
-
-def test_lines_before_a_panel_are_unparsed_in_one_piece() -> None:
-    litter, read = boards(b"one\n\ntwo\n" + HEAD + board("1", row()) + END)
-    assert isinstance(litter, Unparsed)
-    assert (litter.byte_start, litter.byte_end) == (0, 9)
-    assert isinstance(read, Parsed)
-
-
 def test_crlf_byte_order_mark_and_windows_1252_are_read() -> None:
     content = b"\xef\xbb\xbf" + HEAD + board("1", row(c6="10 \u00b5F")) + END
     run = one_run(content.replace(b"\n", b"\r\n"))
     assert (run.measurements[0].attributes or {})["comment"] == "10 \u00b5F"
-
-
-def test_more_than_5000_measurements_are_unparsed() -> None:
-    assert "5001" in refusal(HEAD + board("1", row() * 5001) + END)
-
-
-def test_a_barcode_that_the_contract_refuses_is_unparsed_with_its_sentence() -> None:
-    assert "barcode" in refusal(HEAD + board("1", row(), serial="A" * 129) + END)
