@@ -1,4 +1,4 @@
-"""GR228X logs: the published facts of the real files, and every trap of the format."""
+"""GR228X logs: the published facts of the real files, and what their marks say of a unit."""
 
 from collections import Counter
 from datetime import datetime
@@ -7,49 +7,14 @@ from pathlib import Path
 import pytest
 
 from broker.errors import SettingsError
-from broker.messages import RUN, Comparator, Run, RunMeasurement
-from edge_agent.formats import Item, Options, Parsed, Skipped, Unparsed, open_parser, read_options
+from broker.messages import RUN, Comparator, RunMeasurement
+from edge_agent.formats import Options, Parsed, Skipped, open_parser, read_options
 from edge_agent.formats.runs import run_json
+from tests.support.gr228x_units import END, PROGRAM, ROW, START, one_run, parse, refusal, runs_of
 from tests.support.paths import FIXTURES
 
 PLAIN = FIXTURES / "gr228x/43420_BIO2.LOG"
 EXTENDED = FIXTURES / "gr228x/43420_BIO2_Extended.LOG"
-PROGRAM = "F:\\BOARDS\\X_PROGRAM\\43420_BIO2.obc[31-JUL-12  14:17:35\n"
-START = "@31-JUL-12  14:18:51 SN A1\n"
-ROW = "R508=100.2K(92.919K,105.131K)R \n"
-END = '"31-JUL-12  14:25:28\n'
-
-
-def parse(content: str | bytes, **options: object) -> list[Item]:
-    raw = content.encode() if isinstance(content, str) else content
-    parser = open_parser("gr228x", Options(**options), r"D:\logs\board.LOG")
-    return [*parser.feed(raw), *parser.finish()]
-
-
-def units(content: str | bytes, **options: object) -> list[Item]:
-    return [item for item in parse(content, **options) if not isinstance(item, Skipped)]
-
-
-def runs_of(items: list[Item]) -> list[Run]:
-    return [item.runs[0] for item in items if isinstance(item, Parsed)]
-
-
-def one_run(content: str | bytes, **options: object) -> Run:
-    (item,) = units(content, **options)
-    assert isinstance(item, Parsed), item
-    assert not item.holes
-    return item.runs[0]
-
-
-def refusal(content: str | bytes, **options: object) -> str:
-    (item,) = units(content, **options)
-    assert isinstance(item, Unparsed), item
-    return item.reason
-
-
-def measured(line: str, **options: object) -> RunMeasurement:
-    (measurement,) = one_run(PROGRAM + START + line + "\n" + END, **options).measurements
-    return measurement
 
 
 def kind_of(measurement: RunMeasurement) -> str:
@@ -153,156 +118,6 @@ def test_the_source_is_the_units_own_bytes() -> None:
         assert piece.count(b"@") == 1
 
 
-def test_a_line_becomes_a_measurement() -> None:
-    assert measured("R508=100.20007K(92.919K,105.131K)R ").model_dump(exclude_none=True) == {
-        "test_step": "R508",
-        "measured_value": 100200.07,
-        "unit": "Ohm",
-        "low": 92919.0,
-        "high": 105131.0,
-        "reported_outcome": "PASS",
-        "attributes": {"type": "R"},
-    }
-
-
-@pytest.mark.parametrize(
-    ("printed", "value"),
-    [
-        ("12", 12.0),
-        ("1.5P", 1.5e-12),
-        ("10.212763N", 10.212763e-9),
-        ("4.7U", 4.7e-6),
-        ("520.747483M", 0.520747483),
-        ("92.919K", 92919.0),
-        ("45.131532MEG", 45131532.0),
-        ("-500M", -0.5),
-        ("+.5k", 500.0),
-        ("1.5E-3", 0.0015),
-        ("2e3K", 2e6),
-        ("NAN", None),
-        ("-INF", None),
-        ("1E400", None),
-    ],
-)
-def test_the_suffix_scales_the_number(printed: str, value: float | None) -> None:
-    measurement = measured(f"X1={printed}(,)V")
-    assert measurement.measured_value == value
-    assert measurement.reported_outcome == "PASS"
-
-
-@pytest.mark.parametrize(
-    ("limits", "low", "high"),
-    [
-        ("(500K,)", 5e5, None),
-        ("(,1MEG)", None, 1e6),
-        ("(,)", None, None),
-        ("(-500M,500M)", -0.5, 0.5),
-        ("( 1 , 2 )", 1, 2),
-        ("(0,1e100)", 0, None),
-        ("(-9.91e99,1)", None, 1),
-        ("(INF,1)", None, 1),
-        ("", None, None),
-    ],
-)
-def test_a_limit_that_is_absent_or_beyond_all_bounds_is_left_out(
-    limits: str, low: float | None, high: float | None
-) -> None:
-    measurement = measured(f"X1=1{limits}")
-    assert (measurement.low, measurement.high) == (low, high)
-    assert measurement.comparator is None
-
-
-@pytest.mark.parametrize(
-    ("mark", "outcome"), [("=", "PASS"), ("<", "FAIL"), (">", "FAIL"), ("%", "FAIL")]
-)
-def test_the_mark_says_whether_a_step_failed(mark: str, outcome: str) -> None:
-    assert measured(f"X1{mark}5(1,2)V").reported_outcome == outcome
-    without_value = measured(f"D108{mark}")
-    assert without_value.measured_value is (outcome == "PASS")
-    assert without_value.reported_outcome == outcome
-    assert (without_value.comparator, without_value.nominal) == (Comparator.EQ, True)
-
-
-def test_without_a_value_a_step_is_pass_or_fail_and_has_no_limits() -> None:
-    measurement = measured("PS_OFF=(1.6,5.5)V ")
-    assert measurement.measured_value is True
-    assert (measurement.low, measurement.high, measurement.unit) == (None, None, None)
-
-
-def test_what_was_recorded_has_a_value_and_no_outcome() -> None:
-    measurement = measured("R211#10.636159(,)R ")
-    assert (measurement.measured_value, measurement.unit) == (10.636159, "Ohm")
-    assert (measurement.comparator, measurement.reported_outcome) == (Comparator.LOG, None)
-
-
-def test_what_was_recorded_without_a_value_carries_nothing() -> None:
-    run = one_run(PROGRAM + START + "SETCR#(,)IS\nX#\n" + ROW + END)
-    assert [m.test_step for m in run.measurements] == ["R508"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "unit"),
-    [
-        ("R", "Ohm"),
-        ("CP", "F"),
-        ("CS", "F"),
-        ("V", "V"),
-        ("AC", "V"),
-        ("DC", "V"),
-        ("AR", None),
-        ("VS", None),
-        ("", None),
-    ],
-)
-def test_the_type_says_the_unit(kind: str, unit: str | None) -> None:
-    assert measured(f"X1=5(1,9){kind} ").unit == unit
-
-
-def test_an_option_maps_types_and_units() -> None:
-    assert measured("X1=5(1,9)AR", units={"AR": "Ohm"}).unit == "Ohm"
-    assert measured("X1=5(1,9)R", units={"Ohm": "ohms"}).unit == "ohms"
-
-
-@pytest.mark.parametrize(
-    ("letter", "test_step"),
-    [("F", "contact"), ("O", "opens"), ("S", "shorts"), ("B", "bus"), ("C", "probing")],
-)
-def test_a_list_is_a_step_that_failed(letter: str, test_step: str) -> None:
-    measurement = measured(f"({letter} 397,398,")
-    assert measurement.model_dump(exclude_none=True) == {
-        "test_step": test_step,
-        "measured_value": False,
-        "comparator": Comparator.EQ,
-        "nominal": True,
-        "reported_outcome": "FAIL",
-        "attributes": {"nodes": "397,398"},
-    }
-
-
-def test_a_list_without_nodes_is_one_too() -> None:
-    assert measured("(S").attributes is None
-
-
-def test_a_list_goes_on_in_the_next_line() -> None:
-    run = one_run(PROGRAM + START + "(F 1,2 +\n3,4, +\r\n  5\n" + ROW + END)
-    contact, resistor = run.measurements
-    assert contact.attributes == {"nodes": "1,2,3,4,5"}
-    assert resistor.test_step == "R508"
-
-
-@pytest.mark.parametrize("line", ["(S 7\n", ROW, "D108%\n", "X#(,)IS\n" + ROW])
-def test_a_list_that_was_cut_swallows_no_other_step(line: str) -> None:
-    cut, other = one_run(PROGRAM + START + "(O 6 +\n" + line + END).measurements
-    assert cut.attributes == {"nodes": "6"}
-    assert other.test_step in {"shorts", "R508", "D108"}
-
-
-@pytest.mark.parametrize("event", ["?", "/", "!"])
-def test_an_event_ends_a_list_that_would_go_on(event: str) -> None:
-    run = one_run(PROGRAM + START + "(F 1,2 +\n" + END.replace('"', event))
-    assert [(m.attributes or {})["nodes"] for m in run.measurements] == ["1,2"]
-
-
 @pytest.mark.parametrize(
     ("event", "outcome"),
     [
@@ -333,13 +148,6 @@ def test_a_return_to_diagnose_is_skipped_and_ends_no_unit() -> None:
     found = parse(content)
     assert [type(item) for item in found] == [Skipped, Skipped, Parsed]
     assert len(one_run(content).measurements) == 2
-
-
-def test_an_event_mark_without_a_date_ends_nothing() -> None:
-    (item,) = units(PROGRAM + START + ROW + '"nonsense\n' + ROW + END)
-    assert isinstance(item, Parsed)
-    assert len(item.holes) == 1
-    assert len(item.runs[0].measurements) == 2
 
 
 @pytest.mark.parametrize("date", ["31-JUL-12", "31-jul-12", "31-Jul-2012"])
@@ -426,84 +234,11 @@ def test_a_barcode_may_hold_blanks() -> None:
     assert one_run(PROGRAM + START.replace("A1", "A 1 SN 2") + ROW + END).barcode == "A 1 SN 2"
 
 
-@pytest.mark.parametrize("next_mark", [START, PROGRAM])
-def test_a_unit_cut_off_is_unparsed_and_the_next_is_read(next_mark: str) -> None:
-    damaged, whole = units(PROGRAM + START + ROW + next_mark + START + ROW + END)[-2:]
-    assert isinstance(damaged, Unparsed)
-    assert "event" in damaged.reason
-    assert isinstance(whole, Parsed)
-
-
-def test_half_a_unit_is_a_run_only_after_its_event() -> None:
-    parser = open_parser("gr228x", Options(), "x")
-    assert len(list(parser.feed((PROGRAM + START + ROW + END[:-2]).encode()))) == 1
-    (item,) = parser.feed(b"8\n")
-    assert isinstance(item, Parsed)
-    assert "event" in refusal(PROGRAM + START + ROW + END[:-2])
-
-
 def test_the_last_line_needs_no_newline() -> None:
     assert one_run((PROGRAM + START + ROW + END).rstrip()).reported_outcome == "PASS"
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "nonsense\n",
-        "R1=1_0(1,2)R\n",
-        "R1=1(1;2)R\n",
-        "R1=1(x,2)R\n",
-        "R1=1KK(1,2)R\n",
-        "(X 1,2\n",
-        "=1(,)R\n",
-        "\x01=1(,)R\n",
-        "@@@\n",
-    ],
-)
-def test_a_line_that_is_not_understood_is_a_hole(bad: str) -> None:
-    content = PROGRAM + START + ROW + bad + ROW + END
-    (item,) = units(content)
-    assert isinstance(item, Parsed)
-    (hole,) = item.holes
-    assert content[hole.byte_start : hole.byte_end] == bad
-    assert len(item.runs[0].measurements) == 2
-
-
-def test_only_lines_that_are_not_understood_make_no_run() -> None:
-    assert "no row was understood" in refusal(PROGRAM + START + "nonsense\n" + END)
-
-
-def test_what_is_said_behind_the_type_is_kept() -> None:
-    measurement = measured("V404<6.9(7,20)RP =too low")
-    assert measurement.attributes == {"type": "RP", "message": "too low"}
-
-
-def test_lines_outside_of_units_are_unparsed_in_one_piece() -> None:
-    litter = "WATS_partNumber=1\n\n" + END
-    told, read = units(litter + PROGRAM + START + ROW + END)
-    assert isinstance(told, Unparsed)
-    assert (told.byte_start, told.byte_end) == (0, len(litter))
-    assert isinstance(read, Parsed)
 
 
 def test_crlf_byte_order_mark_and_windows_1252_are_read() -> None:
     content = PROGRAM + START + "WATS_operator=Ren\u00e9\n" + ROW + END
     run = one_run(b"\xef\xbb\xbf" + content.replace("\n", "\r\n").encode("cp1252"))
     assert (run.operator, run.product_id) == ("Ren\u00e9", "43420_BIO2")
-
-
-def test_a_long_list_costs_the_attributes_but_not_the_unit() -> None:
-    nodes = "".join(f"{number}, +\n" for number in range(2000))
-    content = PROGRAM + START + "(O " + nodes + "7\n" + ROW + END
-    run = one_run(content, payload_bytes_max=4096)
-    assert [m.attributes for m in run.measurements] == [None, None]
-    kept = one_run(content).measurements[0].attributes or {}
-    assert kept["nodes"].endswith("1998,1999,7")
-
-
-def test_more_than_5000_measurements_are_unparsed() -> None:
-    assert "5001" in refusal(PROGRAM + START + ROW * 5001 + END)
-
-
-def test_a_barcode_that_the_contract_refuses_is_unparsed_with_its_sentence() -> None:
-    assert "barcode" in refusal(PROGRAM + START.replace("A1", "A" * 129) + ROW + END)
