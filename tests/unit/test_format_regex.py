@@ -1,89 +1,29 @@
-"""Log lines that a plant describes itself by regular expressions, and what its options say."""
+"""Log lines that a plant describes by regular expressions: units from start to end, and values."""
 
 import json
-import re
-import tomllib
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from broker.errors import SettingsError
-from broker.messages import RUN, Comparator, Run, RunMeasurement
-from edge_agent.formats import Item, Options, Parsed, Skipped, Unparsed, open_parser, read_options
+from broker.messages import RUN, Comparator
+from edge_agent.formats import Parsed, Skipped, Unparsed, open_parser, read_options
 from edge_agent.formats.regex_lines import LINE_BYTES_MAX
-from edge_agent.formats.regex_options import LineTable, RegexOptions
 from edge_agent.formats.runs import run_json
-
-CONTEXT = {"match": r"^JOB (?P<job>\S*)( OPERATOR (?P<operator>.*))?$", "as": "context"}
-START = {"match": r"^BEGIN (?P<piece>\S+) (?P<started_at>.+)$", "as": "start"}
-MEASUREMENT = {
-    "match": r"^ +(?P<test_step>[^=]*)=(?P<measured_value>\S*)"
-    r"( (?P<unit>[A-Z]\w*))?( \[(?P<low>.*)\.\.(?P<high>.*)\])?"
-    r"( (?P<reported_outcome>ok|nok|-))?( # (?P<note>.*))?$",
-    "as": "measurement",
-}
-END = {"match": r"^END (?P<reported_outcome>\S+)", "as": "end"}
-SKIP = {"match": "^#", "as": "skip"}
-UNITS: dict[str, Any] = {
-    "product_id": "P-7",
-    "line": [CONTEXT, START, MEASUREMENT, END, SKIP],
-    "fields": {"barcode": "{job}/{piece}"},
-    "outcomes": {"ok": "PASS", "nok": "FAIL", "-": ""},
-}
-JOB = "JOB J1 OPERATOR Anna\n"
-BEGIN = "BEGIN 1 2024-03-05 14:07\n"
-ROW = "  vcc=5.01 V [4.75..5.25] ok\n"
-FOOT = "END ok\n"
-UNIT = BEGIN + ROW + FOOT
-RUNS: dict[str, Any] = {
-    "product_id": "P-7",
-    "line": [
-        {"match": r"^operator (?P<operator>.*)$", "as": "context"},
-        {
-            "match": r"^(?P<started_at>\S+) (?P<barcode>\S+) (?P<test_step>\S+)"
-            r" (?P<measured_value>\S+) (?P<reported_outcome>\S+)( on (?P<socket>\S+))?$",
-            "as": "run",
-        },
-    ],
-}
-LINE = "2024-03-05T14:07:00 S1 vcc 5.01 FAIL\n"
-
-
-def parse(content: str | bytes, table: dict[str, Any] = UNITS, **changes: object) -> list[Item]:
-    raw = content.encode() if isinstance(content, str) else content
-    parser = open_parser("regex", read_options("regex", {**table, **changes}), "/logs/fct.log")
-    return [*parser.feed(raw), *parser.finish()]
-
-
-def told(content: str | bytes, table: dict[str, Any] = UNITS, **changes: object) -> list[Item]:
-    return [each for each in parse(content, table, **changes) if not isinstance(each, Skipped)]
-
-
-def runs(content: str | bytes, table: dict[str, Any] = UNITS, **changes: object) -> list[Run]:
-    found = told(content, table, **changes)
-    assert all(isinstance(item, Parsed) and not item.holes for item in found), found
-    return [item.runs[0] for item in found if isinstance(item, Parsed)]
-
-
-def measured(row: str, **changes: object) -> RunMeasurement:
-    (run,) = runs(JOB + BEGIN + row + "\n" + FOOT, **changes)
-    return run.measurements[0]
-
-
-def refusal(content: str | bytes, table: dict[str, Any] = UNITS, **changes: object) -> str:
-    (item,) = told(content, table, **changes)
-    assert isinstance(item, Unparsed), item
-    return item.reason
-
-
-def lines(*changes: tuple[int, dict[str, str] | None]) -> list[dict[str, str]]:
-    """Return the line tables with some replaced, or with None left out."""
-    found = [dict(changes).get(index, each) for index, each in enumerate(UNITS["line"])]
-    return [each for each in found if each]
-
+from tests.support.described_lines import (
+    BEGIN,
+    FOOT,
+    JOB,
+    ROW,
+    START,
+    UNIT,
+    UNITS,
+    lines,
+    measured,
+    parse,
+    refusal,
+    runs,
+    told,
+)
 
 # -- units -----------------------------------------------------------------------------------------
 
@@ -307,53 +247,6 @@ def test_a_line_too_long_for_an_expression_is_not_tried() -> None:
     assert str(LINE_BYTES_MAX) in hole.reason
 
 
-# -- run lines -------------------------------------------------------------------------------------
-
-
-def test_a_run_line_is_a_run_with_one_measurement_and_its_verdict_is_both() -> None:
-    (run,) = runs("operator Anna\n" + LINE, RUNS)
-    (measurement,) = run.measurements
-    assert (run.barcode, run.operator, run.reported_outcome) == ("S1", "Anna", "FAIL")
-    assert (measurement.test_step, measurement.measured_value) == ("vcc", 5.01)
-    assert measurement.reported_outcome == "FAIL"
-
-
-def test_other_groups_of_a_run_line_are_the_runs_attributes() -> None:
-    (run,) = runs(LINE.strip() + " on B2\n", RUNS)
-    assert run.attributes == {"socket": "B2"}
-    assert run.measurements[0].attributes is None
-
-
-def test_a_word_mapped_nowhere_is_fail_of_the_step_and_error_of_the_unit() -> None:
-    (run,) = runs(LINE.replace("FAIL", "odd"), RUNS)
-    assert (run.reported_outcome, run.measurements[0].reported_outcome) == ("ERROR", "FAIL")
-
-
-def test_every_run_line_is_complete_at_its_newline() -> None:
-    parser = open_parser("regex", read_options("regex", RUNS), "x")
-    assert [type(item) for item in parser.feed((LINE * 3).encode())] == [Parsed] * 3
-
-
-def test_a_run_line_that_makes_no_run_is_unparsed() -> None:
-    assert "time_format" in refusal(LINE.replace("2024-03-05T14:07:00", "noon"), RUNS)
-
-
-def test_a_run_line_inside_a_unit_ends_it() -> None:
-    both = [*UNITS["line"], RUNS["line"][1]]
-    half, run = told(JOB + BEGIN + ROW + LINE, line=both, fields={})
-    assert isinstance(half, Unparsed)
-    assert isinstance(run, Parsed)
-
-
-def test_a_run_line_without_step_and_value_says_how_the_unit_ended() -> None:
-    match = r"^(?P<started_at>\S+) (?P<barcode>\S+) (?P<test_step>\S*) (?P<reported_outcome>\S+)$"
-    (run,) = runs(
-        "2024-03-05T14:07:00 S1  ABORTED\n", {**RUNS, "line": [{"match": match, "as": "run"}]}
-    )
-    assert (run.reported_outcome, run.measurements[0].measured_value) == ("ABORTED", "ABORTED")
-    assert run.measurements[0].test_step == "run"
-
-
 # -- values ----------------------------------------------------------------------------------------
 
 
@@ -387,80 +280,3 @@ def test_windows_1252_crlf_and_byte_order_mark_are_read() -> None:
     for raw in (content.encode("cp1252"), content.encode("utf-8-sig")):
         (run,) = runs(raw)
         assert run.operator == "J\u00f6rg"
-
-
-# -- options ---------------------------------------------------------------------------------------
-
-
-def complaint(table: dict[str, Any]) -> str:
-    with pytest.raises(SettingsError) as caught:
-        read_options("regex", table, "o.toml: ")
-    return str(caught.value)
-
-
-def mistakes() -> Iterator[tuple[dict[str, Any], str]]:
-    def wrong(**changes: object) -> dict[str, Any]:
-        return {key: each for key, each in {**UNITS, **changes}.items() if each is not None}
-
-    def second(**changes: object) -> dict[str, Any]:
-        return wrong(line=[CONTEXT, {**START, **changes}, MEASUREMENT, END])
-
-    yield wrong(lines=[]), r"lines is not an option of format regex\. Did you mean line\?"
-    yield wrong(line=None), r"line: needed, but not there\."
-    yield wrong(line=[]), r"line: "
-    yield wrong(line=[{"match": "x"}]), r"line\.1\.as: needed, but not there\."
-    yield second(mach="x"), r"line\.2: mach is not a key of a line\. Did you mean match\?"
-    yield second(match=""), r"line\.2\.match: "
-    yield second(match="(x"), r"line\.2\.match: '\(x' is not a regular .* unterminated subpattern"
-    yield second(match="(?P<a b>x)"), r"line\.2\.match: .* bad character in group name"
-    yield second(match="x{99999999999}"), r"line\.2\.match: .* is not a regular expression"
-    yield second(**{"as": "begin"}), r"line\.2\.as: Input should be 'context', 'start'"
-    yield wrong(line=[CONTEXT, SKIP]), r"line: no line makes a run"
-    yield wrong(ends_when_quiet=False), r"ends_when_quiet: a line as = end ends each unit"
-    yield wrong(line=[CONTEXT, START | {"as": "context"}, MEASUREMENT]), r"line: as = measurement"
-    yield second(match=r"(?P<pice>\S+) (?P<started_at>.+)"), r"fields\.barcode: \{piece\} is not a"
-    yield wrong(fields={"barcode": "{jbo}"}), r"fields\.barcode: \{jbo\} .* Did you mean job\?"
-    yield wrong(fields={"barcode": "{job"}), r"fields\.barcode: '\{job' is not a template: "
-    yield wrong(fields={"barcode": "{job!r}"}), r"fields\.barcode: \{job\} is not a group"
-    yield wrong(fields={"barcode": "{}"}), r"fields\.barcode: \{\} is not a group of any line\."
-    yield wrong(fields={"barcod": "{job}"}), r"fields\.barcod: not a field\. Did you mean barcode\?"
-    yield wrong(fields={}), r"nothing names barcode: add a group \(\?P<barcode>\.\.\.\)"
-    start = r"^(?P<piece>\S+) (?P<start_at>.+)"
-    yield second(match=start), r"nothing names started_at: .* Did you mean start_at\?"
-    yield wrong(product_id=None), r"nothing names product_id"
-    step = {**MEASUREMENT, "match": r"(?P<step>\S+) (?P<measured_value>\S+)"}
-    yield wrong(line=[CONTEXT, START, step, END]), r"nothing names test_step: .* mean step\?"
-    verdict = {"match": r"(?P<reported_outcome>\S+)", "as": "context"}
-    yield wrong(line=[CONTEXT, START, verdict, END]), r"line\.3: a reported_outcome as context"
-    yield wrong(time_format="%H"), r"time_format: '%H' does not hold year, month and day"
-    yield wrong(outcomes={"ok": "OK"}), r"outcomes\.ok: Input should be 'PASS'"
-
-
-@pytest.mark.parametrize(("table", "said"), list(mistakes()), ids=lambda each: str(each)[:40])
-def test_a_mistake_in_the_options_is_one_sentence(table: dict[str, Any], said: str) -> None:
-    sentence = complaint(table)
-    assert re.search(said, sentence), sentence
-    assert sentence.startswith("o.toml: ")
-    assert sentence.endswith((".", "?"))
-    assert "\n" not in sentence
-
-
-def test_every_option_is_described_and_documented() -> None:
-    page = (Path(__file__).parents[2] / "docs/agent.md").read_text("utf-8")
-    described = RegexOptions.model_fields | LineTable.model_fields
-    for name in described.keys() - Options.model_fields.keys():
-        assert described[name].description
-        key = described[name].alias or name
-        place = rf"^({key} = |\[\[?source\.options\.{key}\])"
-        assert re.search(place, page, re.MULTILINE), key
-
-
-def test_the_example_of_the_documentation_reads_its_file() -> None:
-    page = (Path(__file__).parents[2] / "docs/agent.md").read_text("utf-8")
-    section = page.partition("### Your own log lines")[2].partition("\n## ")[0]
-    log, described = re.findall(r"```\w+\n(.*?)```", section, re.DOTALL)
-    (run,) = runs(log, tomllib.loads(described)["source"][0]["options"])
-    assert (run.barcode, run.reported_outcome, run.operator) == ("L7/217", "FAIL", "Anna")
-    found = [(each.test_step, each.low, each.high) for each in run.measurements]
-    assert found == [("supply", 23.5, 24.5), ("heat", None, 70)]
-    assert [each.reported_outcome for each in run.measurements] == ["PASS", "FAIL"]
