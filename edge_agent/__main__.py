@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from broker.errors import SettingsError, YieldlineError
+from broker.errors import SettingsError, SpoolFull, YieldlineError
 from broker.files import trouble_of
 from broker.signals import leave_when_told
 from edge_agent.config import load_config
@@ -211,7 +211,7 @@ def main() -> None:
         sys.stdout.reconfigure(encoding="utf-8")  # Windows would write JSON in its code page
     try:
         app(prog_name=own_name)
-    except NotDone as error:
+    except (NotDone, SpoolFull) as error:  # no setting is wrong: with room it goes on
         typer.echo(str(error), err=True)
         sys.exit(_EXIT_NOT_DONE)
     except YieldlineError as error:

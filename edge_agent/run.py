@@ -153,17 +153,13 @@ class _Agent:
         try:
             async with asyncio.timeout(timeout_s):
                 while (  # noqa: ASYNC110 - the books are on the disk
-                    not reading.done() or (not reading.exception() and self._books().depth)
+                    not reading.done() or (not reading.exception() and self._has_waiting())
                 ):
                     await asyncio.sleep(_LOOK_S)
             await reading
         except TimeoutError as error:
-            left = _messages(self._books().depth)
-            raise NotDone(
-                f"not done after {timeout_s:g} s: {left} still in the spool"
-                f"{'' if reading.done() else ', and not all was read'}. The rest is sent at the"
-                " next start. Is the service running?"
-            ) from error
+            left = self._left(is_read=reading.done())
+            raise NotDone(f"not done after {timeout_s:g} s: {left}") from error
         self.is_done = True
         log.info("agent_done", summary=sentence(self._books()))
         if self._reader.has_failed:
@@ -219,6 +215,21 @@ class _Agent:
         """Return the sum over the machines of this configuration: only those are sent."""
         each = [self._spool.books(machine_id) for machine_id in self._config.machines()]
         return Books(*(sum(column) for column in zip(*each, strict=True)))
+
+    def _has_waiting(self) -> bool:
+        """Tell whether a message has no receipt; a spool that cannot be asked may hold some."""
+        try:
+            return self._books().depth > 0
+        except SpoolFull:
+            return True
+
+    def _left(self, *, is_read: bool) -> str:
+        """Return what `do_once` did not come to, and what reading waits for."""
+        what = f"{_messages(self._books().depth)} still in the spool"
+        if is_read:
+            return f"{what}. The rest is sent at the next start. Is the service running?"
+        waits = [*self._reader.troubles(), "The rest is read and sent at the next start."]
+        return f"{what}, and not all was read. {' '.join(waits)} Is the service running?"
 
     def _wake(self) -> None:
         for sender in self._senders:

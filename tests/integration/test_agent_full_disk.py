@@ -1,6 +1,7 @@
 """A spool without room for a while: what happens to the logs meanwhile is not forgotten."""
 
 import asyncio
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,8 @@ from edge_agent.reader import Reader
 from edge_agent.sender import Sender
 from edge_agent.spool import Spool
 from tests.support.agent_floor import Floor
-from tests.support.edge import TinyService, line
+from tests.support.edge import Agent, TinyService, line
+from tests.support.processes import PYTHON, Process
 from tests.support.rotated_logs import append, lines, names, rotated, watching
 from tests.support.waiting import eventually
 
@@ -195,3 +197,52 @@ async def test_a_sender_whose_spool_cannot_be_asked_stays_connected_and_sends_la
         await sending
     assert sender.connection_count == 1
     assert list(service.arrived.values()) == [1]
+
+
+async def test_once_with_a_full_spool_says_so_exits_1_and_the_next_start_goes_on(
+    agent: Agent, service: TinyService
+) -> None:
+    agent.configure(extra="spool_bytes_max = 65536")
+    agent.log.write_bytes(noted(*range(400)))
+    service.answers = False
+    process = await agent.once("--timeout", "1")
+    assert process.exit_code == 1, process.output
+    said = process.output.splitlines()[-1]
+    assert "not all was read" in said
+    assert "of 65536 bytes without receipt" in said
+    service.answers = True
+    assert (await agent.once()).exit_code == 0
+    assert {json.loads(payload)["barcode"] for payload in service.payloads} == set(
+        names(*range(400))
+    )
+    assert agent.books() == (400, 0, 400, 400)
+
+
+_ASKED_IN_VAIN = """
+import time
+from broker.errors import SpoolFull
+from edge_agent.__main__ import main
+from edge_agent.spool import Spool
+real, until = Spool.books, time.monotonic() + {seconds}
+def books(self, *args):
+    if time.monotonic() < until:
+        raise SpoolFull("the spool cannot be written (disk I/O error). Free some space.")
+    return real(self, *args)
+Spool.books = books
+main()
+"""
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(1.5, 0), (600, 1)], ids=["a while", "on and on"])
+async def test_once_waits_for_a_spool_that_cannot_be_asked_and_calls_it_no_wrong_setting(
+    agent: Agent, service: TinyService, seconds: float, code: int
+) -> None:
+    agent.log.write_bytes(line(1))
+    options = ["run", "--config", agent.config, "--once", "--timeout", "20" if code == 0 else "1"]
+    process = Process([PYTHON, "-c", _ASKED_IN_VAIN.format(seconds=seconds), *options])
+    agent.processes.append(process)
+    await eventually(lambda: process.exit_code is not None, 30, saw=lambda: process.output)
+    assert process.exit_code == code, process.output
+    assert "Traceback" not in process.output
+    assert list(service.arrived.values()) == [1]
+    assert ("Free some space" in process.output.splitlines()[-1]) == (code == 1)
