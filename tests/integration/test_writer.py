@@ -1,44 +1,30 @@
-"""The writer on both databases: once, whole, in any order, whatever the rows hold."""
+"""The writer on both databases: every message once and whole, in any order."""
 
 import itertools
-import json
 import random
-import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
 import pytest
 
-from broker.envelopes import Outgoing
 from broker.messages import RejectionCode
 from broker.topics import UNASSIGNED_LINE
 from service.store import names
-from service.store.batches import Committed, Saved
-from service.store.queries.health import books
 from service.store.queries.machines import line_of
 from service.store.queries.rejections import rejection_bytes
-from service.store.queries.run_details import run_details
 from tests.support.stored import (
     NOON,
+    OK_STEP,
     Stored,
     assert_books_balance,
     one,
     rows,
     run_message,
-    second_writer,
     summary,
 )
-
-OK = {"test_step": "vcc", "measured_value": 5.0, "low": 4.75, "high": 5.25}
-LONG_TEXT = "".join(chr(0x4E00 + at * 7 % 20_000) for at in range(1_024))  # does not compress
-
-
-def codes(committed: Committed) -> list[RejectionCode]:
-    return [each.refused.code for each in committed.saved.rejections]
-
 
 # -- exactly once ----------------------------------------------------------------------------------
 
@@ -51,7 +37,7 @@ def many_messages() -> list[Any]:
             procedure=("ICT", "FCT")[number % 5 == 0],
             minutes=number * 3.7,
             steps=[
-                {**OK, "measured_value": 4.7 + (number * 7 % 10) / 10},
+                {**OK_STEP, "measured_value": 4.7 + (number * 7 % 10) / 10},
                 {
                     "test_step": "r1",
                     "measured_value": 1e-7 * number,
@@ -223,39 +209,7 @@ def test_one_id_for_a_whole_array_keeps_each_elements_own_bytes(stored: Stored) 
     assert_books_balance(stored)
 
 
-# -- rejections ------------------------------------------------------------------------------------
-
-
-def test_a_rejection_that_comes_again_is_counted_not_stored_again(stored: Stored) -> None:
-    first = stored.save(b"{", b"{", run_message("A"), b"not json")
-    again = stored.save(b"{", at=NOON + timedelta(minutes=5))
-    numbers = [each.rejection_id for each in first.saved.rejections]
-    assert numbers[0] == numbers[1] != numbers[2]
-    assert [each.rejection_id for each in again.saved.rejections] == [numbers[0]]
-    repeats = {
-        row["id"]: row["repeats"] for row in rows(stored, "SELECT id, repeats FROM rejection")
-    }
-    assert repeats == {numbers[0]: 2, numbers[2]: 0}
-    (book,) = books(stored.database)
-    assert (book["received"], book["stored"], book["rejected"]) == (5, 1, 4)
-
-
-def test_books_balance_per_machine(stored: Stored) -> None:
-    message, conflict = run_message("A"), {**run_message("A"), "barcode": "B"}
-    sent: dict[str, list[Any]] = {
-        "M1": [message, message, b"{", [run_message("C"), {}, run_message("A")]],
-        "M2": [message, conflict, b"[]"],
-        "M3": [b"\xff"],
-    }
-    for machine_id, messages in sent.items():
-        stored.save(*messages, machine_id=machine_id)
-        stored.save(*messages, machine_id=machine_id)
-    found = {
-        book["machine_id"]: (book["received"], book["stored"], book["rejected"], book["duplicates"])
-        for book in books(stored.database)
-    }
-    assert found == {"M1": (12, 2, 4, 6), "M2": (6, 1, 4, 1), "M3": (2, 0, 2, 0)}
-    assert_books_balance(stored)
+# -- units and machines ----------------------------------------------------------------------------
 
 
 def test_a_message_that_names_no_line_does_not_move_its_machine(stored: Stored) -> None:
@@ -268,104 +222,6 @@ def test_a_message_that_names_no_line_does_not_move_its_machine(stored: Stored) 
     assert line_after(run_message("B"), line=UNASSIGNED_LINE) == "L1"  # a duplicate
     assert line_after(run_message("C"), b"{", line=UNASSIGNED_LINE) == "L1"
     assert line_after(run_message("C"), line="L2") == "L2"
-
-
-def test_thousands_of_refusals_take_seconds(stored: Stored) -> None:
-    started = time.process_time()
-    committed = stored.save(*(b"[" + b",".join([b"%d" % n] * 5_000) + b"]" for n in range(4)))
-    assert summary(committed) == (0, 0, 20_000)
-    assert time.process_time() - started < 10
-    assert one(stored, "SELECT count(*) FROM rejection") == 20_000
-
-
-# -- what cannot be stored -------------------------------------------------------------------------
-
-
-def too_large(barcode: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
-    return run_message(barcode, sequence={"epoch": "e", "seq": 2**63}, **fields)
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 100])
-def test_a_number_beyond_64_bits_is_rejected_and_its_neighbours_are_stored(
-    stored: Stored, count: int
-) -> None:
-    messages: list[Any] = [run_message(f"N{number}") for number in range(count)]
-    messages.insert(count // 2, too_large("BAD"))
-    committed = stored.save(*messages)
-    assert (summary(committed), codes(committed)) == (
-        (count, 0, 1),
-        [RejectionCode.NOT_STORABLE],
-    )
-    (rejection,) = committed.saved.rejections
-    assert "the database cannot hold this message" in rejection.refused.reason
-    assert "Correct the value and send it again" in rejection.refused.reason
-    assert rejection.refused.message_id == "BAD-FCT-0", "so that its sender gets a receipt"
-    assert rejection_bytes(stored.database, rejection.rejection_id) == orjson.dumps(
-        messages[count // 2]
-    )
-    assert one(stored, "SELECT count(*) FROM run") == count
-    assert summary(stored.save(*messages)) == (0, count, 1)
-    assert_books_balance(stored)
-
-
-def test_in_an_array_only_what_cannot_be_stored_is_rejected(stored: Stored) -> None:
-    elements = [run_message(f"N{number}") for number in range(300)]
-    elements[17], elements[250] = too_large("BAD1"), too_large("BAD2")
-    payload = orjson.dumps(elements)
-    committed = stored.save(payload)
-    assert summary(committed) == (298, 0, 2)
-    assert [each.refused.element for each in committed.saved.rejections] == [17, 250]
-    assert [orjson.loads(each.refused.payload) for each in committed.saved.rejections] == [
-        elements[17],
-        elements[250],
-    ]
-    assert one(stored, "SELECT count(*) FROM raw_message") < 25, "few copies of the whole array"
-    assert one(stored, "SELECT count(DISTINCT element) FROM run") == 298
-
-
-def test_a_batch_of_nothing_but_bad_ones_ends(stored: Stored) -> None:
-    committed = stored.save(*(too_large(f"BAD{number}") for number in range(20)))
-    assert summary(committed) == (0, 0, 20)
-    assert summary(stored.save(run_message("A"))) == (1, 0, 0)
-
-
-def test_an_integer_beyond_64_bits_in_attributes_is_kept(stored: Stored) -> None:
-    huge = 2**200
-    message = run_message("A", attributes={"serial": huge}, steps=[{**OK, "batch": -huge}])
-    committed = stored.save(json.dumps(message).encode(), run_message("B"))
-    assert summary(committed) == (2, 0, 0)
-    assert one(stored, "SELECT attributes FROM run WHERE attributes IS NOT NULL") == (
-        f'{{"serial":{huge}}}'
-    )
-    run_id = committed.saved.runs[0].run_id
-    assert run_details(stored.database, run_id) is not None
-
-
-@pytest.mark.parametrize("field", ["operator", "fixture", "program"])
-def test_a_text_that_an_index_cannot_hold_is_no_outage(stored: Stored, field: str) -> None:
-    committed = stored.save(run_message("A"), {**run_message("B"), field: LONG_TEXT})
-    stored_count, _, rejected_count = summary(committed)
-    if stored.database.is_sqlite:
-        assert (stored_count, rejected_count) == (2, 0)
-    else:
-        assert (stored_count, rejected_count) == (1, 1)
-        assert codes(committed) == [RejectionCode.NOT_STORABLE]
-    assert_books_balance(stored)
-
-
-@pytest.mark.parametrize("value", [5e-324, 6.9e-310, -1e-200, 1.7976931348623157e308, -1e308])
-def test_values_at_the_ends_of_a_double_are_stored_and_rolled_up(
-    stored: Stored, value: float
-) -> None:
-    for number, each in enumerate((value, 0.0, value / 2, 1.0, value)):
-        step = {"test_step": "leak", "measured_value": each, "low": -1e300}
-        committed = stored.save(run_message(f"U{number}", steps=[step]))
-        assert summary(committed) == (1, 0, 0)
-    found = sorted(row["number"] for row in rows(stored, "SELECT number FROM measurement"))
-    assert found == sorted([value, 0.0, value / 2, 1.0, value])
-
-
-# -- units -----------------------------------------------------------------------------------------
 
 
 def test_unit_states_go_by_start_time_in_any_order_of_arrival(stored: Stored) -> None:
@@ -399,7 +255,7 @@ def test_attempts_count_up_per_unit_and_procedure(stored: Stored) -> None:
 def test_a_full_name_cache_starts_anew(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "_NAMES_MAX", 6)
     for number in range(8):
-        steps = [{**OK, "test_step": f"s{number}"}]
+        steps = [{**OK_STEP, "test_step": f"s{number}"}]
         assert summary(stored.save(run_message(f"U{number}", steps=steps))) == (1, 0, 0)
     assert one(stored, "SELECT count(*) FROM name WHERE text LIKE 's%'") == 8
 
@@ -409,66 +265,11 @@ def test_new_names_cost_one_commit_not_one_each(sqlite_store_url: str) -> None:
     stored.writer.open()
     said: list[str] = []
     stored.writer._driver._connection.set_trace_callback(said.append)  # type: ignore[union-attr]
-    stored.save(run_message("A", steps=[{**OK, "test_step": f"s{at}"} for at in range(50)]))
+    stored.save(run_message("A", steps=[{**OK_STEP, "test_step": f"s{at}"} for at in range(50)]))
     learning = next(at for at, sql in enumerate(said) if sql.startswith("INSERT INTO name"))
     assert said[learning - 1].startswith("BEGIN")
     assert sum(sql == "COMMIT" for sql in said) == 2
     stored.close()
-
-
-# -- the outbox ------------------------------------------------------------------------------------
-
-
-def answer_each(saved: Saved) -> list[Outgoing]:
-    runs = [Outgoing("t/result", run.judged.run.message_id.encode()) for run in saved.runs]
-    return runs + [Outgoing("t/rejected", each.refused.payload) for each in saved.rejections]
-
-
-def test_answers_stay_in_the_outbox_until_they_are_published(stored: Stored) -> None:
-    stored.writer = second_writer(stored, answer_each)
-    first, second = stored.save(run_message("A")), stored.save(run_message("B"), b"{")
-    waiting = list(stored.writer.unpublished())
-    assert [messages for _, messages in waiting] == [first.answers, second.answers]
-    assert [messages[0].payload for _, messages in waiting] == [b"A-FCT-0", b"B-FCT-0"]
-    stored.writer.published(first.outbox_ids)
-    assert [messages for _, messages in stored.writer.unpublished()] == [second.answers]
-    stored.writer.tidy()
-    assert one(stored, "SELECT count(*) FROM outbox") == 1
-    stored.writer.published(second.outbox_ids)
-    stored.save(run_message("C"))
-    assert one(stored, "SELECT count(*) FROM outbox") == 1, "the second went with the third"
-
-
-def test_a_new_writer_of_the_same_number_finds_what_was_not_confirmed(stored: Stored) -> None:
-    dying = second_writer(stored, answer_each)
-    stored.writer = dying
-    committed = stored.save(run_message("A"))
-    dying._drop()  # as a killed process would: nothing tidied
-    heir = second_writer(stored)
-    assert heir.open() == 0
-    ((outbox_id, messages),) = heir.unpublished()
-    assert messages == committed.answers
-    heir.published([outbox_id])
-    heir.close()
-    assert one(stored, "SELECT count(*) FROM outbox") == 0
-
-
-def test_a_batch_stored_in_parts_leaves_nothing_in_the_outbox(stored: Stored) -> None:
-    stored.writer = second_writer(stored, answer_each)
-    committed = stored.save(*(run_message(f"U{number}") for number in range(9)), too_large("BAD"))
-    assert len(committed.answers) == 10
-    waiting = [each for _, messages in stored.writer.unpublished() for each in messages]
-    assert Counter(waiting) == Counter(committed.answers)
-    stored.writer.published(committed.outbox_ids)
-    stored.writer.tidy()
-    assert one(stored, "SELECT count(*) FROM outbox") == 0
-
-
-def test_a_duplicate_leaves_nothing_in_the_outbox(stored: Stored) -> None:
-    stored.writer = second_writer(stored, answer_each)
-    stored.save(run_message("A"))
-    again = stored.save(run_message("A"))
-    assert (again.answers, again.outbox_ids) == ([], ())
 
 
 # -- the schema ------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from service.store.writer import Writer
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 """When everything is received, unless a test says otherwise."""
+OK_STEP = {"test_step": "vcc", "measured_value": 5.0, "low": 4.75, "high": 5.25}
+"""A measurement that passes."""
 
 _TEMPLATE = TopicTemplate("factory/v1/{line}/{machine_id}/{channel}")
 _SETTINGS = DecodeSettings(_TEMPLATE, 1_048_576, lambda _: UTC)
@@ -99,6 +101,11 @@ def run_message(
         ),
         **fields,
     }
+
+
+def too_large(barcode: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of Run
+    """Return a message like `run_message`, with a number that no database of ours can hold."""
+    return run_message(barcode, sequence={"epoch": "e", "seq": 2**63}, **fields)
 
 
 def rows(stored: Stored, sql: str) -> list[dict[str, Any]]:
