@@ -129,19 +129,22 @@ def _working_light(facts: Mapping[str, Any]) -> Light:
     return Light("ok", "up", "It judges and stores what arrives.")
 
 
-def watcher_light(*, is_enabled: bool, is_elected: bool | None, has_service: bool) -> Light:
+def watcher_light(*, is_enabled: bool, is_elected: bool | None, has_service: bool | None) -> Light:
     """Say whether somebody looks for alerts.
 
     Args:
         is_enabled: The setting alerts.enabled, as this process knows it.
         is_elected: A service holds the mandate; None: the database does not tell.
-        has_service: A service process is alive.
+        has_service: A service process is alive; None: the database does not tell that either.
     """
     if not is_enabled:
         meaning = (
             "No alert is raised or closed: alerts.enabled is false. Set it to true for alerts."
         )
         return Light("off", "switched off", meaning)
+    if is_elected is None and has_service is None:
+        meaning = "Whether one looks for alerts stands in the database, which does not answer."
+        return Light("warn", "not known", meaning)
     if is_elected if is_elected is not None else has_service:
         return Light("ok", "watches", "One service process raises and closes alerts for all.")
     meaning = "Nobody raises or closes alerts now. Start `yieldline service`."

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -24,6 +24,7 @@ from broker.settings import Settings
 from broker.topics import Channel
 from service.store.database import Database
 from ui.access.access import Access
+from ui.asking import SharedQuestion
 from ui.certificate_dates import CertificateDates
 from ui.ingest import IngestLink
 from ui.jobs import Jobs
@@ -129,6 +130,8 @@ class AppState:
         self.ingest = IngestLink(settings, self.template, self.database)
         self.jobs = Jobs()
         self.access = Access(settings.http, self.database)
+        self.system_question: SharedQuestion[dict[str, Any]] = SharedQuestion()
+        """How the whole house does; every System page asks that every few seconds."""
         self.stopping = asyncio.Event()
         """Set when the process is asked to end, or must: streams end by themselves then."""
         self.failure: BaseException | None = None

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from prometheus_client import ProcessCollector
@@ -44,55 +45,65 @@ _UNKNOWN_DATABASE: Final = (
 )
 
 
+class _Stored(NamedTuple):
+    """What only the database knows; the defaults: it told nothing."""
+
+    trouble: str | None
+    """Why it told nothing; None: it did."""
+    heartbeats: Sequence[Facts] = ()
+    is_elected: bool | None = None
+    books: Facts | None = None
+    database: Mapping[str, Any] = MappingProxyType({})
+    audit: Facts | None = None
+
+
 def system_facts(state: AppState, now: datetime) -> Facts:
     """Return what every part says of itself, with a light for each; see `ui.api.system_models`.
 
     Blocks: it asks the database. Without it, what only the database knows is null or empty.
     """
     feed = state.feed_facts()
-    stored, trouble = _ask_database(state, feed, now)
-    heartbeats = stored.pop("heartbeats")
-    has_service = lights.is_alive(heartbeats)
-    alerts = state.settings.alerts
-    holds_mandate = stored.pop("is_elected")
-    found = watching(state.settings, heartbeats, now)
-    is_elected = holds_mandate if found.look_age_s is None else found.is_elected
+    return _put_together(state, feed, _ask_database(state, feed, now), now)
+
+
+def facts_without_database(state: AppState, now: datetime, trouble: str) -> Facts:
+    """Return the same without asking the database, and why: `trouble`, a sentence."""
+    return _put_together(state, state.feed_facts(), _Stored(trouble), now)
+
+
+def _put_together(state: AppState, feed: FeedFacts, stored: _Stored, now: datetime) -> Facts:
+    heartbeats = stored.heartbeats
+    known = _database(state.database, stored.database, stored.trouble, feed.pings_ms)
     return {
         "at": format_time(now),
         "broker": _broker(state),
         "services": [_service(each, heartbeats) for each in heartbeats],
-        "watcher": {
-            "enabled": alerts.enabled,
-            "elected": is_elected,
-            "light": lights.watcher_light(
-                is_enabled=alerts.enabled, is_elected=is_elected, has_service=has_service
-            )._asdict(),
-        },
+        "watcher": _watcher(state, stored, now),
         "agents": _agents(feed.agents, now),
         "web": _web(state, feed),
         "settings": [each._asdict() for each in explain_settings(state.settings, state.layers)],
-        **stored,
-        "database": _database(state.database, stored["database"], trouble, feed.pings_ms)
-        | {"write_ms": write_times(heartbeats)},
+        "books": stored.books,
+        "audit": stored.audit,
+        "database": known | {"write_ms": write_times(heartbeats)},
     }
 
 
 # -- the database --------------------------------------------------------------------------------
 
 
-def _ask_database(state: AppState, feed: FeedFacts, now: datetime) -> tuple[Facts, str | None]:
-    """Return what only the database knows, and why it does not answer; None: it does."""
+def _ask_database(state: AppState, feed: FeedFacts, now: datetime) -> _Stored:
+    """Return what only the database knows, or why it does not answer."""
     try:
-        return {
-            "heartbeats": services(state.database, now),
-            "is_elected": is_watched(state.database),
-            "books": _books(state.database, feed.agents),
-            "database": _known_of(state.database, now),
-            "audit": _audit(state.database, now),
-        }, None
+        return _Stored(
+            None,
+            heartbeats=services(state.database, now),
+            is_elected=is_watched(state.database),
+            books=_books(state.database, feed.agents),
+            database=_known_of(state.database, now),
+            audit=_audit(state.database, now),
+        )
     except YieldlineError as error:
-        nothing: Facts = {"heartbeats": [], "is_elected": None, "books": None, "database": {}}
-        return {**nothing, "audit": None}, str(error)
+        return _Stored(str(error))
 
 
 def _known_of(database: Database, now: datetime) -> Facts:
@@ -109,7 +120,10 @@ def _books(database: Database, agents: Sequence[AgentWord]) -> Facts:
 
 
 def _database(
-    database: Database, known: Facts, trouble: str | None, pings_ms: Sequence[float]
+    database: Database,
+    known: Mapping[str, Any],
+    trouble: str | None,
+    pings_ms: Sequence[float],
 ) -> Facts:
     times = _times(pings_ms)
     return {
@@ -191,6 +205,18 @@ def broker_counters(said: Mapping[str, str]) -> Facts:
         "received_per_minute": _number(said.get("load/messages/received/1min")),
         "sent_per_minute": _number(said.get("load/messages/sent/1min")),
     }
+
+
+def _watcher(state: AppState, stored: _Stored, now: datetime) -> Facts:
+    is_enabled = state.settings.alerts.enabled
+    found = watching(state.settings, stored.heartbeats, now)
+    is_elected = stored.is_elected if found.look_age_s is None else found.is_elected
+    light = lights.watcher_light(
+        is_enabled=is_enabled,
+        is_elected=is_elected,
+        has_service=lights.is_alive(stored.heartbeats) if stored.trouble is None else None,
+    )
+    return {"enabled": is_enabled, "elected": is_elected, "light": light._asdict()}
 
 
 def _service(service: Facts, heartbeats: Sequence[Facts]) -> Facts:

@@ -1,6 +1,7 @@
 """`GET /api/v1/system`: every part with its light, also when parts are away."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,6 +141,26 @@ async def test_without_the_database_the_rest_is_said_all_the_same(stored: Stored
     assert said["books"] is None
     assert said["audit"] is None
     assert said["database"]["light"]["look"] == "bad"
+    assert said["web"]["started_at"]
+    assert len(said["settings"]) > 50
+
+
+async def test_a_database_that_hangs_is_said_soon_with_all_that_is_known_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ui.asking.WAIT_S", 0.2)
+    monkeypatch.setattr("ui.access.access._FIRST_READ_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # nobody ever answers there
+        url = f"postgresql://yl@127.0.0.1:{silent.getsockname()[1]}/yl"
+        settings = settings_of(url, 1)
+        open_to_all = settings.http.model_copy(update={"no_login": True})
+        async with serving(settings.model_copy(update={"http": open_to_all})) as web:
+            said = await asked(web)
+    light = said["database"]["light"]
+    assert (light["look"], said["database"]["kind"]) == ("bad", None)
+    assert light["meaning"].startswith("the database has not answered for 0 s. Is it overloaded?")
+    assert (said["books"], said["audit"], said["services"]) == (None, None, [])
+    assert said["watcher"]["light"]["word"] == "not known"
     assert said["web"]["started_at"]
     assert len(said["settings"]) > 50
 

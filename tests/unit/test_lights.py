@@ -98,6 +98,14 @@ def test_without_the_databases_word_a_living_service_watches(
     assert light.look == look
 
 
+def test_nobody_is_said_to_be_missing_while_the_database_tells_nothing() -> None:
+    light = lights.watcher_light(is_enabled=True, is_elected=None, has_service=None)
+    assert (light.look, light.word) == ("warn", "not known")
+    assert "Start" not in light.meaning
+    switched_off = lights.watcher_light(is_enabled=False, is_elected=None, has_service=None)
+    assert switched_off.look == "off"
+
+
 def test_every_light_that_is_not_well_says_what_to_do() -> None:
     unwell = [
         lights.books_light(3, 5),

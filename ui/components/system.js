@@ -15,7 +15,7 @@ export default {
 <div v-else class="sys" :class="{old: asks.error}">
   <p v-if="asks.error" class="oldbar" role="alert"><Icon name="offline"/>{{ asks.error }} What stands here is {{ duration(clock.second - asks.at) }} old.</p>
   <Books :books="said.books"/>
-  <div class="col"><Broker :broker="said.broker"/><Database :database="said.database"/><Services :services="said.services" :before="before" :watcher="said.watcher"/><Agents :agents="said.agents"/></div>
+  <div class="col"><Broker :broker="said.broker"/><Database :database="said.database"/><Services :services="said.services" :before="before" :watcher="said.watcher" :is-known="said.database.kind !== null"/><Agents :agents="said.agents"/></div>
   <div class="col"><Web :web="said.web"/><People/><Settings :settings="said.settings"/><Audit :audit="said.audit"/></div>
 </div>`,
   data: () => ({ clock, before: [] }),

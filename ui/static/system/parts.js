@@ -55,7 +55,7 @@ export const Database = {
 
 export const Services = {
   components: { Age, Light, Panel },
-  props: { services: Array, before: Array, watcher: Object },
+  props: { services: Array, before: Array, watcher: Object, isKnown: Boolean },
   template: `
 <Panel class="services" title="Services and watcher" :note="rulebooks" what="Each service process reports every few seconds. The rate is what it stored between two looks of this page. One of them watches: it raises and closes alerts." :empty="empty">
   <table class="grid"><thead><tr><th scope="col">Process</th><th scope="col">State</th><th scope="col" class="r">Rate</th><th scope="col" class="r">Pending</th><th scope="col" class="r">Rulebook</th><th scope="col" class="r">Last word</th></tr></thead>
@@ -70,7 +70,10 @@ export const Services = {
       const versions = [...new Set(alive.map((each) => each.rulebook_version))];
       return versions.length > 1 ? `judge by different rulebooks: ${versions.map((each) => `v${each}`).join(", ")}` : "";
     },
-    empty() { return this.services.length ? null : { words: "No service has ever reported. Results wait at the broker. Start `yieldline service`." }; },
+    empty() {
+      if (this.services.length) return null;
+      return { words: this.isKnown ? "No service has ever reported. Results wait at the broker. Start `yieldline service`." : "The database does not answer; what services last said stands there." };
+    },
   },
   methods: {
     n: counted,

@@ -1,0 +1,45 @@
+"""One question to the database that many ask, and that nobody waits for too long."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, Generic, TypeVar
+
+from broker.errors import StoreUnavailable
+
+Answer = TypeVar("Answer")
+
+WAIT_S: Final = 5.0
+"""A browser gives up after thirty, and who looks for trouble long before that."""
+
+
+class SharedQuestion(Generic[Answer]):
+    """A question that is under way once at most: who asks meanwhile waits for the same answer.
+
+    So a database that hangs holds one thread of ours, however many ask and however often; and of
+    one that is slow, who asks again gets the answer that the first one did not wait for.
+    """
+
+    def __init__(self) -> None:
+        self._asked: asyncio.Task[Answer] | None = None
+        self._asked_s = 0.0
+
+    async def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Return the answer of `question`, which blocks, or of the one that is under way.
+
+        Whoever asks shares the answer: it must not be changed.
+
+        Raises:
+            StoreUnavailable: There is none after `WAIT_S`. Also what `question` raises.
+        """
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.create_task(asyncio.to_thread(question), name="shared question")
+            self._asked_s = monotonic()
+        asked = self._asked
+        answered, _ = await asyncio.wait({asked}, timeout=WAIT_S)
+        if not answered:
+            silent_s = monotonic() - self._asked_s
+            raise StoreUnavailable(
+                f"the database has not answered for {silent_s:.0f} s. Is it overloaded?"
+            )
+        return asked.result()
