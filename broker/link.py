@@ -130,8 +130,9 @@ class Connection:
     def leave(self, *filters: str) -> None:
         """Take subscriptions back that there may be, and wait for no answer.
 
-        Not every broker answers where there is none to take (the embedded one). Until it has heard
-        it, messages may come twice; what it has queued for us comes all the same.
+        Not every broker answers where there is none to take (the embedded one, which also keeps
+        those that a session had before it came back). Until it has heard it, messages may come
+        twice; what it has queued for us comes all the same.
         """
         self._client.unsubscribe(list(filters))
         self._flush()

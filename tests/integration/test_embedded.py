@@ -131,6 +131,31 @@ def test_a_kept_session_is_given_what_came_while_it_was_away(port: int) -> None:
     assert subscribe(port, *session, "-C", "1").stdout == b"while away\n"
 
 
+async def test_only_mosquitto_lets_a_session_that_came_back_leave_what_it_had(
+    kind: str, port: int
+) -> None:
+    """README.md says so of the embedded one; when it no longer holds, that is to be changed."""
+    settings = load_settings(flags={"broker": {"port": port}})
+
+    async def session() -> Connection:
+        connection = Connection(settings.broker, "kept", clean_session=False)
+        await connection.open()
+        return connection
+
+    before = await session()
+    await before.subscribe("former/#")
+    await before.close()
+    again = await session()
+    await again.subscribe("new/#")
+    again.leave("former/#")
+    await again.publish([Outgoing("former/1", b"old"), Outgoing("new/1", b"new")])
+    came: list[str] = []
+    while "new/1" not in came:
+        came += [each.topic for each in await again.next_batch()]
+    await again.close()
+    assert came == (["new/1"] if kind == "mosquitto" else ["former/1", "new/1"])
+
+
 @needs_mosquitto
 def test_mosquitto_keeps_sessions_over_a_normal_stop(tmp_path: Path) -> None:
     port = free_port()
