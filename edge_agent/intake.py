@@ -146,8 +146,11 @@ class Intake:
     def _feed(self, parser: Parser, start: int, ending: Ending) -> tuple[int, bool]:
         """Feed what is new; return up to where, and whether that is all."""
         fed = start
+        began = self._end
         for at, chunk in self._file.chunks(start):
-            if fed - start >= LOOK_BYTES_MAX and ending is not Ending.FINAL:
+            is_past_a_unit = self._end > began or fed - began > self._options.max_unit_bytes
+            is_long = fed - start >= LOOK_BYTES_MAX and ending is not Ending.FINAL
+            if is_long and is_past_a_unit:  # else the next look may have to begin there again
                 return fed, False
             self._chunk_start, self._chunk = at, chunk
             fed = at + len(chunk)

@@ -10,7 +10,8 @@ from edge_agent.batch import Batch
 from edge_agent.config import Config
 from edge_agent.filebook import KnownFile, Place, text_of
 from edge_agent.folders import Listing, list_files
-from edge_agent.intake import Intake, Live
+from edge_agent.intake import Intake
+from edge_agent.live import LiveUnits
 from edge_agent.looks import (
     Candidate,
     Ending,
@@ -31,7 +32,6 @@ from edge_agent.zipped import Damaged, is_zipped, open_log
 
 _SPOOL: Final = "spool"
 _BOOK: Final = "book of files"
-_LIVE_MAX: Final = 64
 _FULL_WAIT_S: Final = 0.2
 _FULL_RETRY_S: Final = 1.0
 _CHANGED_TRIES: Final = 3
@@ -69,7 +69,7 @@ class Reader:
         self._spool, self._stop, self._on_commit = spool, stop, on_commit
         self._watch = Watch(spool, config.source)
         self._search = Search(spool, self._watch, self._look_at)
-        self._live: dict[Key, Live] = {}
+        self._live = LiveUnits()
         self._unread: dict[Key, int] = {}
         self._reading: tuple[Key, int] | None = None  # and how long it is
         self._troubles = Troubles()
@@ -137,7 +137,7 @@ class Reader:
             if expected is not None and file.key not in self._watch.seen:
                 taken.discard(file.key)  # another file stands there; the search may look at it
         for key in self._watch.part(source, listing, taken):
-            self._live.pop(key, None)
+            self._live.drop(key)
             self._unread.pop(key, None)
         return is_behind
 
@@ -250,7 +250,8 @@ class Reader:
             self._reading = (key, place.signature.size)
             intake = Intake(work.source, work.options, self._spool, place, opened)
             try:
-                looked = intake.read(self._live.pop(key, None), self._keep, ending, expected)
+                live = self._live.take(key, _share(work, place, seen.offset))
+                looked = intake.read(live, self._keep, ending, expected)
             except (OSError, SpoolFull):
                 self._note_part(key, seen, place.signature, intake)
                 raise
@@ -275,7 +276,9 @@ class Reader:
         if is_ended and known.id:
             self._spool.files.end([known.id])
         self._unread[key] = 0 if is_ended else max(0, place.signature.size - known.mark.offset)
-        self._hold(key, looked.live)
+        if looked.live:
+            fed = looked.live.fed.offset - known.mark.offset
+            self._live.hold(key, looked.live, fed / work.options.max_unit_bytes)
         return not looked.is_whole
 
     def _note_part(self, key: Key, seen: Seen, found: Signature, intake: Intake) -> None:
@@ -293,12 +296,6 @@ class Reader:
             was_at=known.was_at,
         )
         self._watch.note(key, part, intake.replaced)
-
-    def _hold(self, key: Key, live: Live | None) -> None:
-        if live:
-            self._live[key] = live
-            if len(self._live) > _LIVE_MAX:  # it is read again from its unit's start
-                del self._live[next(iter(self._live))]
 
     def _keep(self, batch: Batch, place: Place, known: KnownFile) -> int:
         file_id = self._spool.commit(batch, place, known)
@@ -349,3 +346,12 @@ class Reader:
         else:
             for work in works:
                 self._troubles.clear((work.source.machine_id, _BOOK))
+
+
+def _share(work: Work, place: Place, offset: int) -> float:
+    """Return what of a largest unit a file has behind an offset."""
+    if is_zipped(place.path):
+        return 1.0
+    size = place.signature.size
+    rest = size - offset if size >= offset else size  # it was made anew
+    return rest / work.options.max_unit_bytes

@@ -16,7 +16,7 @@ from edge_agent.reader import Reader
 from edge_agent.spool import Spool
 from tests.support.agent_floor import Floor
 from tests.support.edge import line
-from tests.support.rotated_logs import append
+from tests.support.rotated_logs import append, names
 
 
 def watching(floor: Floor, pattern: str = "*.log", **more: Any) -> Reader:  # noqa: ANN401
@@ -102,6 +102,20 @@ def test_a_long_file_is_read_in_parts_and_others_are_not_kept_waiting(
         rounds += 1
     assert rounds > 1
     assert len(set(floor.barcodes())) == len(floor.barcodes()) == 1901
+
+
+def test_long_units_of_which_only_one_can_be_in_memory_are_read_past_all_the_same(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "LOOK_BYTES_MAX", 300_000)
+    for number, path in enumerate([floor.log, floor.log.with_name("b.log")]):
+        path.write_bytes(line(number, note="x" * 950_000))
+    own = floor.reader(
+        path=str(floor.log.with_name("*.log")), options={"max_unit_bytes": 1_000_000}
+    )
+    for _ in range(10):
+        own.read_all()
+    assert sorted(floor.barcodes()) == names(0, 1)
 
 
 def test_a_long_file_is_read_to_its_end_at_once_when_nothing_more_will_come(

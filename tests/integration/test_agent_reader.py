@@ -103,6 +103,26 @@ def test_a_long_unit_is_read_once_while_it_grows(
     )  # to parse it, for its id and its mark, and its head each time
 
 
+def test_many_long_units_that_are_half_written_take_the_memory_of_one(floor: Floor) -> None:
+    unit_bytes, count = 400_000, 24
+    whole = [line(number, note="x" * unit_bytes) for number in range(count)]
+    files = [floor.folder / f"{number}.log" for number in range(count)]
+    reader = floor.reader(options={"max_unit_bytes": unit_bytes + 1_000})
+    for file, content in zip(files, whole, strict=True):
+        file.write_bytes(content[:unit_bytes])
+    tracemalloc.start()
+    for _ in range(2):
+        reader.read_all()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 3 * unit_bytes
+    for file, content in zip(files, whole, strict=True):
+        with file.open("ab") as log:
+            log.write(content[unit_bytes:])
+    reader.read_all()
+    assert sorted(floor.barcodes()) == sorted(f"S{number}" for number in range(count))
+
+
 def test_a_lost_spool_reads_the_same_ids_again(floor: Floor) -> None:
     floor.log.write_bytes(b"\n" + line(1) + line(2) + line(3).rstrip())
     floor.reader().read_all(is_final=True)
