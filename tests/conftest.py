@@ -13,7 +13,9 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.postgres import PostgresServer, server_binaries
 from tests.support.tcp_proxy import TcpProxy
 
-pytest.register_assert_rewrite("tests.support.format_laws", "tests.support.laws")
+pytest.register_assert_rewrite(
+    "tests.support.format_laws", "tests.support.laws", "tests.support.rollup_scan"
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
