@@ -24,6 +24,7 @@ FLAT: dict[str, Any] = {
     "measured_value": 85.5,
     "timestamp": "2026-11-23T10:00:00Z",
 }
+FLAT_BYTES = json.dumps(FLAT).encode()
 RUN: dict[str, Any] = {
     "barcode": "B1",
     "product_id": "PCB-7",
@@ -31,10 +32,21 @@ RUN: dict[str, Any] = {
     "started_at": "2026-11-23T09:59:00Z",
     "measurements": [{"test_step": "r1", "measured_value": 1.0}],
 }
+DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 def to_bytes(content: object) -> bytes:
     return content if isinstance(content, bytes) else json.dumps(content).encode()
+
+
+def with_value(text: str) -> bytes:
+    """Return `FLAT` with these characters as its value, JSON or not."""
+    return FLAT_BYTES.replace(b"85.5", text.encode())
+
+
+def with_extra(text: str) -> bytes:
+    """Return `FLAT` with these characters as one more field, JSON or not."""
+    return FLAT_BYTES[:-1] + b', "humidity": ' + text.encode() + b"}"
 
 
 def decode_all(

@@ -1,44 +1,30 @@
-import json
-import tracemalloc
+"""Messages decoded: what is understood, what is refused and why, and whose time it is."""
+
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.identity import content_hash, message_id_of
 from broker.messages import RejectionCode
 from service.core.decode import decode
-from service.core.payload import split_array
 from service.core.records import DecodedRun, Refused
 from tests.support.core import (
+    DEEP,
     FLAT,
+    FLAT_BYTES,
     NOW,
     RUN,
     SETTINGS,
     TOPIC,
-    decode_all,
-    judge_content,
     refused,
     run_with,
     to_bytes,
     understood,
+    with_extra,
+    with_value,
 )
-from tests.support.laws import check_decoding
-
-DEEP = b"[" * 100_000 + b"]" * 100_000
-FLAT_BYTES = json.dumps(FLAT).encode()
-
-
-def with_value(text: str) -> bytes:
-    return FLAT_BYTES.replace(b"85.5", text.encode())
-
-
-def with_extra(text: str) -> bytes:
-    return FLAT_BYTES[:-1] + b', "humidity": ' + text.encode() + b"}"
 
 
 def test_a_flat_measurement_becomes_a_run_of_one() -> None:
@@ -193,72 +179,6 @@ def test_a_topic_against_the_payload_names_both_machines() -> None:
     assert one.message_id == "m1"
 
 
-# -- message ids ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        to_bytes({**FLAT, "barcode": "", "message_id": "m1"}),
-        with_value("NaN")[:-1] + b', "message_id": "m1"}',
-        FLAT_BYTES[:-1] + b', "barcode": "twice", "message_id": "m1"}',
-        with_value("1e999")[:-1] + b', "message_id": "m1"}',
-        b'{"message_id": "m1", "measurements": []}',
-    ],
-)
-def test_the_id_of_a_refused_message_is_read_where_it_can_be(payload: bytes) -> None:
-    assert refused(payload).message_id == "m1"
-
-
-@pytest.mark.parametrize("message_id", ["", "x" * 129, 7, None, "a\u0000b"])
-def test_an_id_that_is_no_id_is_not_read(message_id: object) -> None:
-    assert refused({"message_id": message_id}).message_id is None
-
-
-def test_the_senders_id_is_kept_and_asks_for_a_receipt() -> None:
-    run = understood({**FLAT, "message_id": "m1"})
-    assert (run.message_id, run.wants_receipt) == ("m1", True)
-
-
-def test_without_an_id_the_content_is_the_id() -> None:
-    run = understood(FLAT)
-    assert (run.message_id, run.wants_receipt) == (content_hash(FLAT).hex(), False)
-    assert message_id_of(FLAT) == run.message_id
-    assert len(run.content_hash) == 16
-
-
-def test_the_order_of_keys_and_spaces_do_not_change_the_identity() -> None:
-    turned = json.dumps(dict(reversed(FLAT.items())), indent=3).encode()
-    assert understood(turned).content_hash == understood(FLAT).content_hash
-
-
-@pytest.mark.parametrize(
-    "transport",
-    [
-        {"message_id": "other"},
-        {"machine_id": "MACH-01"},
-        {"sequence": {"epoch": "8c1e", "seq": 2034}},
-        {"source": {"file": "lot77.ict", "byte_start": 1, "byte_end": 2}},
-    ],
-)
-def test_how_a_message_travelled_does_not_change_its_content(transport: dict[str, Any]) -> None:
-    assert understood({**FLAT, **transport}).content_hash == understood(FLAT).content_hash
-
-
-@pytest.mark.parametrize("change", [{"measured_value": 85.6}, {"operator": "7"}, {"x": None}])
-def test_other_content_under_the_same_id_has_another_hash(change: dict[str, Any]) -> None:
-    one = understood({**FLAT, "message_id": "m1"})
-    other = understood({**FLAT, "message_id": "m1", **change})
-    assert one.message_id == other.message_id
-    assert one.content_hash != other.content_hash
-
-
-def test_an_integer_beyond_64_bits_is_a_number_like_any_other() -> None:
-    run = understood(with_value("1" + "0" * 25))
-    assert run.measurements[0].measured_value == 1e25
-    assert run.content_hash != understood(with_value("1" + "0" * 24)).content_hash
-
-
 # -- times ---------------------------------------------------------------------------------------
 
 
@@ -288,135 +208,3 @@ def test_a_clock_far_from_ours_is_suspect_unless_a_log_file_explains_it(
     if source:
         content["source"] = {"file": "old.log"}
     assert understood(content).clock_suspect is is_suspect
-
-
-# -- arrays --------------------------------------------------------------------------------------
-
-
-def test_in_an_array_each_element_is_judged_alone() -> None:
-    found = decode_all([FLAT, {"message_id": "m1"}, RUN, 7])
-    assert [type(each) for each in found] == [DecodedRun, Refused, DecodedRun, Refused]
-    assert [each.element for each in found] == [0, 1, 2, 3]
-    assert found[1].message_id == "m1"
-    assert found[1].reason.startswith("element 1: ")
-    assert orjson.loads(found[1].payload) == {"message_id": "m1"}
-    assert found[3].payload == b"7"
-
-
-def test_an_array_may_hold_5000_elements_and_no_more() -> None:
-    assert len(decode_all([FLAT] * 5_000)) == 5_000
-    one = refused([FLAT] * 5_001)
-    assert (one.code, one.element) == (RejectionCode.SCHEMA, None)
-    assert "5,001" in one.reason
-
-
-BAD_ELEMENTS = {
-    "not JSON": b"{not json}",
-    "NaN": with_value("NaN"),
-    "1e999": with_value("1e999"),
-    "5,000 digits": with_value("1" * 5_000),
-    "depth 100k": DEEP,
-    "double keys": FLAT_BYTES[:-1] + b', "barcode": "again"}',
-    "lone surrogate": with_value('"\\udc00"'),
-    "BOM": b"\xef\xbb\xbf" + FLAT_BYTES,
-    "UTF-16": FLAT_BYTES.decode().encode("utf-16"),
-    "not UTF-8": FLAT_BYTES.replace(b"SN-", b"\xff\xfe"),
-    "U+0000": with_value('"a\\u0000"'),
-    "brackets in a text": with_value('"]},{\\"["').replace(b"SN-1001", b""),
-}
-
-
-@pytest.mark.parametrize("bad", BAD_ELEMENTS.values(), ids=BAD_ELEMENTS.keys())
-@pytest.mark.parametrize("place", [0, 50, 99])
-def test_one_bad_element_does_not_stop_its_99_neighbours(bad: str, place: int) -> None:
-    neighbours = [to_bytes({**FLAT, "barcode": f"SN-{number}"}) for number in range(99)]
-    neighbours.insert(place, bad)
-    found = decode_all(b"[" + b",\n".join(neighbours) + b"]")
-    assert [each.element for each in found if isinstance(each, Refused)] == [place]
-    assert found[place].payload == bad
-    assert len([each for each in found if isinstance(each, DecodedRun)]) == 99
-
-
-def test_an_array_cut_on_its_way_keeps_what_arrived_whole() -> None:
-    found = decode_all(b"[" + FLAT_BYTES + b", " + FLAT_BYTES[:-20])
-    assert isinstance(found[0], DecodedRun)
-    assert found[1].payload == FLAT_BYTES[:-20]
-
-
-# -- whatever the bytes --------------------------------------------------------------------------
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=12,
-)
-FIELDS = st.sampled_from([*FLAT, *RUN, "message_id", "sequence", "source", "low", "nominal"])
-
-
-@settings(deadline=None)
-@given(st.binary())
-def test_decoding_never_raises_whatever_the_bytes(payload: bytes) -> None:
-    check_decoding(payload)
-    check_decoding(b"[" + payload + b"," + FLAT_BYTES + b"]")
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_decoding_never_raises_whatever_the_topic(topic: str) -> None:
-    check_decoding(FLAT_BYTES, topic)
-
-
-@settings(max_examples=200, deadline=None)
-@given(JSON)
-def test_decoding_never_raises_whatever_the_json(content: object) -> None:
-    check_decoding(json.dumps(content).encode())
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.dictionaries(FIELDS, JSON), st.sampled_from([FLAT, RUN]))
-def test_decoding_never_raises_whatever_the_fields(
-    fields: dict[str, Any], base: dict[str, Any]
-) -> None:
-    check_decoding(json.dumps({**base, **fields}).encode())
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=40), st.integers(0, 200), st.integers(0, 200))
-def test_decoding_never_raises_on_damaged_messages(noise: bytes, start: int, length: int) -> None:
-    payload = to_bytes([FLAT, RUN])
-    check_decoding(payload[:start] + noise + payload[start + length :])
-
-
-@settings(deadline=None)
-@given(st.lists(JSON, min_size=1))
-def test_an_array_is_cut_where_its_elements_end(elements: list[Any]) -> None:
-    text = json.dumps(elements, allow_nan=True)
-    pieces = split_array(text.encode())
-    assert pieces is not None
-    assert [repr(json.loads(each)) for each in pieces] == [repr(each) for each in json.loads(text)]
-
-
-def test_brackets_without_end_take_linear_time() -> None:
-    payload = b'["' + b'\\"' * 500_000
-    assert refused(payload).code == "not_json"
-
-
-def test_a_long_name_above_many_values_takes_linear_room() -> None:
-    payload = with_extra('{"' + "k" * 400_000 + '": [' + "1," * 250_000 + '"a\\u0000"]}')
-    reason = refused(payload).reason
-    assert "holds U+0000" in reason
-    assert len(reason) < 200
-
-
-def test_no_memory_keeps_what_is_longer_than_any_good_topic_or_pattern() -> None:
-    tracemalloc.start()
-    try:
-        for number in range(100):
-            text = f"{number}" * 20_000
-            assert refused(FLAT, f"factory/v1/{text}/M1/test").code == "bad_topic"
-            pattern = {"measured_value": "x", "comparator": "REGEX", "nominal": text}
-            assert judge_content(FLAT | pattern).outcome == "ERROR"
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < 500_000
