@@ -11,7 +11,7 @@ RUN /opt/yieldline/bin/pip install --no-cache-dir --require-hashes --only-binary
 RUN awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } keep' \
       requirements/dev.txt > build.txt \
  && pip install --no-cache-dir --require-hashes --only-binary :all: -r build.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE rules.toml ./
 COPY broker broker
 COPY edge_agent edge_agent
 COPY service service

@@ -21,6 +21,7 @@ from service.commands.rulebooks import load_rules_file
 from service.core.lookup import NO_RULES, Rulebook
 from service.pipeline import Pipeline
 from service.pulse import Pulse
+from service.sample_rules import sample_rules
 from service.store.database import Database
 from service.store.rulebooks import StoredRulebook, active_rulebook
 from service.store.schema import upgrade
@@ -93,7 +94,8 @@ def prepare(settings: Settings, database: Database, pulse: Pulse) -> Rulebook:
     upgrade(database)
     stored = active_rulebook(database)
     try:
-        stored = _load_file(settings.rules.file, database) or active_rulebook(database)
+        if stored is None or settings.rules.file != sample_rules():  # it replaces no plant's own
+            stored = _load_file(settings.rules.file, database) or active_rulebook(database)
     except RulebookError as error:
         if stored is None:
             raise

@@ -23,6 +23,7 @@ from broker.embedded import (
 from broker.errors import SettingsError, StoreRefused, StoreUnavailable
 from broker.handles import raise_handle_limit
 from broker.settings import Settings, as_environment, load_settings
+from service.sample_rules import sample_rules
 from service.supervisor import EXIT_USAGE, Child, Program
 from service.up_plan import (
     Address,
@@ -122,6 +123,8 @@ def _decide(options: UpOptions, settings: Settings) -> _Plan:
     variables = environment(options, at, database, http, embedded=kind is BrokerKind.EMBEDDED)
     if "secret_file" not in settings.http.model_fields_set:
         variables |= as_environment({"http": {"secret_file": options.data_dir / "session.key"}})
+    if options.demo:
+        variables |= _rules_of_demo(settings, sentences)
     broker = _broker_program(kind, at.port, options.data_dir) if kind else None
     return _Plan(http, variables, broker, at, sentences)
 
@@ -168,6 +171,19 @@ def _decide_broker(
     sentences += [moved] if moved else []
     sentences.append(f"Broker: {describe(kind, port)}")
     return kind, Address(_LOOPBACK, port)
+
+
+def _rules_of_demo(settings: Settings, sentences: list[str]) -> dict[str, str]:
+    """Return the variable that names the sample rulebook, where there is no rules file."""
+    sample = sample_rules()
+    is_chosen = "file" in settings.rules.model_fields_set or settings.rules.file.exists()
+    if is_chosen or sample is None:
+        return {}
+    sentences.append(
+        f"Rules: {settings.rules.file} is not here, so results are judged by the sample,"
+        f" {sample}, as long as no rulebook is in force."
+    )
+    return as_environment({"rules": {"file": sample}})
 
 
 def _broker_program(kind: BrokerKind, port: int, data_dir: Path) -> Program:

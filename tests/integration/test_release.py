@@ -17,7 +17,7 @@ from tests.support.release import Refused
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/releasing.md").read_text("utf-8")
 PACKAGES = ("broker", "edge_agent", "service", "ui")
-BUILT_FROM = (*PACKAGES, "pyproject.toml", "README.md", "LICENSE", ".gitignore")
+BUILT_FROM = (*PACKAGES, "pyproject.toml", "README.md", "LICENSE", ".gitignore", "rules.toml")
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is missing")
 
 
@@ -223,6 +223,10 @@ def test_the_packages_are_the_same_bytes_wherever_they_are_built_and_hold_every_
     tracked = subprocess.check_output(["git", "ls-files", *PACKAGES], cwd=ROOT, text=True)
     with zipfile.ZipFile(wheel) as packed:
         assert set(tracked.splitlines()) <= set(packed.namelist())
+        packed.extractall(tmp_path / "installed")
+    ask = "from service.sample_rules import sample_rules; print(sample_rules().read_text('utf-8'))"
+    sample = subprocess.check_output([PYTHON, "-c", ask], cwd=tmp_path / "installed", text=True)
+    assert sample.strip() == (ROOT / "rules.toml").read_text("utf-8").strip()
     with tarfile.open(sources) as packed_sources:
         names = {name.partition("/")[2] for name in packed_sources.getnames()}
-        assert set(tracked.splitlines()) <= names
+        assert {*tracked.splitlines(), "rules.toml"} <= names  # a wheel is made of it, too

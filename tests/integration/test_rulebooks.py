@@ -2,13 +2,17 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from broker.errors import RulebookConflict, RulebookError
+from broker.settings import load_settings
 from service.commands.drafts import check_draft, compare_versions
 from service.commands.rulebooks import RULES_FILE, Draft, activate_rulebook, load_rules_file
+from service.pulse import Pulse
+from service.serve import prepare
 from service.store.queries.changes import first_forged_change, list_changes
 from service.store.rulebooks import StoredRulebook, active_rulebook, list_rulebooks, rulebook
 from tests.support.stored import Stored
@@ -173,3 +177,19 @@ def test_a_file_that_stayed_the_same_does_not_undo_what_was_activated_since(
     assert active
     assert active.body == TWO
     assert load(stored, f"{ONE}# edited\n") == 3
+
+
+def test_the_sample_is_loaded_where_no_rulebook_is_in_force_and_replaces_none(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = tmp_path / "sample.toml"
+    monkeypatch.setattr("service.serve.sample_rules", lambda: sample)
+    flags = {"rules": {"file": sample}, "database": {"url": stored.url}}
+
+    def prepared(body: str) -> int:
+        sample.write_text(body, "utf-8")
+        return prepare(load_settings(flags=flags), stored.database, Pulse()).version
+
+    assert prepared(ONE) == 1
+    activate(stored, TWO)
+    assert prepared(f"{ONE}# of a newer release\n") == 2
