@@ -18,11 +18,15 @@ def alert_cards(alerts: Iterable[Mapping[str, Any]]) -> list[Frame]:
     Those that rest on a shelf come last: nothing is shown of them but what they keep quiet.
 
     Args:
-        alerts: As the HTTP API says them.
+        alerts: As the HTTP API says them, in any order.
     """
     cards = [_card(each) for each in alerts]
-    cards.sort(key=lambda card: (_STATES[card["state"]], _RANK[card["severity"]], -card["opened"]))
+    cards.sort(key=_place)
     return cards
+
+
+def _place(card: Frame) -> tuple[int, int, float, int]:
+    return _STATES[card["state"]], _RANK[card["severity"]], -card["opened"], -card["id"]
 
 
 def cards_of_line(cards: Sequence[Frame], line: str) -> list[Frame]:

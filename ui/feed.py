@@ -216,12 +216,16 @@ class Feed:
         """Ask what rings, once for all viewers; the list only when something changed."""
         pulse = await asyncio.to_thread(alert_pulse, self.state.database)
         if pulse != self._stored.alerts:
-            living = await asyncio.to_thread(list_living, self.state.database)
-            before, self._cards = self._cards, alert_cards(living)
+            living = await asyncio.to_thread(self._living_cards)
+            before, self._cards = self._cards, living
             about = {card["machine"] for card in (*before, *self._cards)}
             self.model.dirty |= about & self.model.machines.keys()
             self._has_new_cards = True
         self._stored.alerts = pulse
+
+    def _living_cards(self) -> list[Frame]:
+        """Blocks; it sorts as many as live, which may be one a machine."""
+        return alert_cards(list_living(self.state.database))
 
     def _read_books(self, agents: Sequence[AgentWord]) -> Mapping[str, Any]:
         """Blocks. What agents said is older than what the database answers: it has no more then."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, insert, select, text
 
 from broker.errors import AlertError, StoreUnavailable
 from broker.messages import AlertState, Severity
@@ -35,9 +35,17 @@ from service.store.alerts import (
 )
 from service.store.database import Database
 from service.store.election import stand
-from service.store.queries.alerts import AlertFilters, alert, alert_load, alert_pulse, list_alerts
-from service.store.queries.base import connected
+from service.store.queries.alerts import (
+    AlertFilters,
+    alert,
+    alert_load,
+    alert_pulse,
+    list_alerts,
+    list_living,
+)
+from service.store.queries.base import ALERT, connected
 from service.store.queries.changes import first_forged_change, list_changes
+from service.store.queries.results import LIMIT_MAX
 from tests.support.stored import NOON, Stored, run_message
 
 TEMPLATE = TopicTemplate("factory/v1/{line}/{machine_id}/{channel}")
@@ -70,6 +78,21 @@ def states(stored: Stored) -> list[tuple[int, str]]:
 
 
 # -- what lives ------------------------------------------------------------------------------------
+
+
+def test_of_more_than_a_thousand_that_live_none_is_left_out(stored: Stored) -> None:
+    oldest = open_one(stored, "M0")
+    with stored.database.changing() as connection:
+        row = connection.execute(select(ALERT)).mappings().one()
+        others = [
+            {**row, "id": row["id"] + n, "key": f"M{n}", "opened_us": row["opened_us"] + n}
+            for n in range(1, LIMIT_MAX + 2)
+        ]
+        connection.execute(insert(ALERT), others)
+        closed = {**row, "id": row["id"] + len(others) + 1, "closed_us": row["opened_us"]}
+        connection.execute(insert(ALERT), closed)
+    living = {each["alert_id"] for each in list_living(stored.database)}
+    assert living == {oldest.alert_id, *(other["id"] for other in others)}
 
 
 def test_an_alert_comes_back_as_it_was_stored(stored: Stored) -> None:

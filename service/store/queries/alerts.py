@@ -84,12 +84,16 @@ def alert(database: Database, alert_id: int) -> Facts | None:
 
 
 def list_living(database: Database) -> list[Facts]:
-    """Return every alert that is not closed, the newest opened first, `LIMIT_MAX` at most."""
+    """Return every alert that is not closed, however many there are, in no order.
+
+    None is left out: the oldest may be the worst. A trouble has one, so in a bad hour there are as
+    many as machines; 10,000 take 17 MB and a third of a second.
+    """
+    # Not sorted: SQLite would read all that ever rang, to have it in order, and not what lives.
     query = select(ALERT).where(ALERT.c.closed_us.is_(None))
-    newest_first = query.order_by(ALERT.c.opened_us.desc(), ALERT.c.id.desc()).limit(LIMIT_MAX)
     with connected(database) as connection:
-        rows = connection.execute(newest_first).all()
-    return [alert_facts(as_record(row)) for row in rows]
+        rows = connection.execute(query.execution_options(yield_per=LIMIT_MAX))
+        return [alert_facts(as_record(row)) for row in rows]
 
 
 class AlertPulse(NamedTuple):
