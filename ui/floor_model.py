@@ -74,8 +74,6 @@ class FloorModel:
     def _start_shift(self, shift: Shift) -> None:
         self.shift = shift
         self.start_s, self.end_s = shift.start.timestamp(), shift.end.timestamp()
-        self.counted_since_s: float | None = None
-        """From when on its figures count, where there were too many runs to read; None: all."""
         self.total = Tally()
         self.buckets: dict[int, Tally] = {}
         self.by_line: dict[str, dict[str, Tally]] = {}
@@ -85,14 +83,12 @@ class FloorModel:
         self.line_units: Counter[str] = Counter()
         self.runs = 0
         self.retests = 0
-        self.errors = 0
-        self.unjudged = 0
         self.retest_times: Mapping[str, RetestTime] = {}
         """By line; the database alone knows them, and whoever asks it puts them here."""
         self.program_changes: Sequence[ProgramChange] = ()
         """Of the shift, oldest first; likewise."""
         self.failures: deque[Failure] = deque(maxlen=FAILURES_MAX)
-        self._units = ShiftUnits()
+        self.units = ShiftUnits()
         for machine in self.machines.values():
             machine.tally = Tally()
             machine.outcomes.clear()
@@ -116,8 +112,13 @@ class FloorModel:
         """Take in a live result; tells whether it was new."""
         return self.take(seen_of(result))
 
-    def take(self, seen: Seen) -> bool:
-        """Take in one run, stored or live; tells whether it was new."""
+    def take(self, seen: Seen, *, is_counted: bool = True) -> bool:
+        """Take in one run, stored or live; tells whether it was new.
+
+        Args:
+            seen: The run.
+            is_counted: It counts where it is of this shift; else a sum has it already.
+        """
         if seen.run_id in self._run_ids:
             return False
         self._run_ids[seen.run_id] = None
@@ -127,7 +128,8 @@ class FloorModel:
         if machine is None:
             return False
         self._show(machine, seen)
-        if seen.started_s >= self.start_s and not self.plant.is_golden(seen.barcode):
+        is_of_shift = is_counted and seen.started_s >= self.start_s
+        if is_of_shift and not self.plant.is_golden(seen.barcode):
             self._count_run(machine, seen)
             self._count_unit(seen)
         self.dirty.add(machine.machine_id)
@@ -184,7 +186,7 @@ class FloorModel:
     def rank_procedures(self) -> None:
         """Learn from the ways of the newest units in which order a line's procedures come."""
         places: dict[tuple[str, str], list[int]] = {}
-        for procedures in islice(self._units.newest_first(), _RANK_UNITS):
+        for procedures in islice(self.units.newest_first(), _RANK_UNITS):
             for i, runs in enumerate(sorted(procedures, key=lambda each: each.first)):
                 places.setdefault((runs.line, runs.procedure), []).append(i)
         self._ranks |= {key: round(fmean(found), 1) for key, found in places.items()}
@@ -194,12 +196,12 @@ class FloorModel:
 
         Should it stay in its place, a retest of one of them changes no yield.
         """
-        self._units.forget()
+        self.units.forget()
 
     @property
     def unit_count(self) -> int:
         """Units that were first seen in this shift."""
-        return self._units.count
+        return self.units.count
 
     def drain(self) -> set[str]:
         """Return the machines that changed since the last call."""
@@ -270,62 +272,85 @@ class FloorModel:
         self.live.append(seen)
         self.taken += 1
 
+    def add_runs(
+        self, machine: Machine, started_s: float, mark: str, count: int, *, is_retest: bool
+    ) -> None:
+        """Count runs of the shift that are alike, by their mark on the tape."""
+        self.runs += count
+        machine.outcomes[mark] += count
+        bucket = self.run_buckets.setdefault((machine.line, self._bucket(started_s)), [0, 0])
+        bucket[0] += count
+        if is_retest:
+            self.retests += count
+            machine.retests += count
+            bucket[1] += count
+
+    def note_product(self, machine: Machine, product_id: str) -> None:
+        """Note what a machine tested in the shift."""
+        if len(machine.products) < PRODUCTS_MAX:
+            machine.products.add(product_id)
+
+    def add_failures(self, machine: Machine, step: str, count: int) -> None:
+        """Count runs of the shift that failed first at one step."""
+        if step in machine.steps or len(machine.steps) < STEPS_MAX:
+            machine.steps[step] += count
+
     def _count_run(self, machine: Machine, seen: Seen) -> None:
-        self.runs += 1
+        self.add_runs(machine, seen.started_s, seen.mark, 1, is_retest=seen.attempt > 1)
+        self.note_product(machine, seen.product_id)
         if self.runs >= _RANK_RUNS and self.runs.bit_count() == 1:
             self.rank_procedures()  # ever more seldom: tiles must not wander
-        machine.outcomes[seen.mark] += 1
-        if len(machine.products) < PRODUCTS_MAX:
-            machine.products.add(seen.product_id)
-        self.errors += seen.outcome is Outcome.ERROR
-        self.unjudged += seen.outcome is Outcome.UNJUDGED
-        key = machine.line, self._bucket(seen.started_s)
-        bucket = self.run_buckets.setdefault(key, [0, 0])
-        bucket[0] += 1
-        if seen.attempt > 1:
-            self.retests += 1
-            machine.retests += 1
-            bucket[1] += 1
-        if seen.outcome is Outcome.FAIL and seen.step:
-            self.failures.append(
-                Failure(seen.began_s, seen.step, machine.machine_id, seen.barcode, machine.line)
-            )
-            if seen.step in machine.steps or len(machine.steps) < STEPS_MAX:
-                machine.steps[seen.step] += 1
+        if seen.outcome is Outcome.FAIL and seen.first_failure:
+            place = machine.machine_id, seen.barcode, machine.line
+            self.failures.append(Failure(seen.began_s, seen.first_failure, *place))
+            self.add_failures(machine, seen.first_failure, 1)
 
     def _count_unit(self, seen: Seen) -> None:
-        procedures = self._units.of(seen)
+        procedures = self.units.of(seen)
         runs = next((each for each in procedures if each.procedure == seen.procedure), None)
         if runs is None:
             if seen.attempt > 1:
                 return  # its first run was before this shift, where it counts
             if not any(each.line == seen.line for each in procedures):
                 self.line_units[seen.line] += 1
-            runs = self._units.add(seen)
+            runs = self.units.add(seen)
         else:
             self._tally(runs, -1)
+            line = runs.line
             runs.take(seen)
+            if runs.line != line:
+                self._move_unit(
+                    {each.line for each in procedures if each is not runs}, line, runs.line
+                )
         self._tally(runs, 1)
+
+    def _move_unit(self, others: set[str], before: str, after: str) -> None:
+        """Count a unit by the line of its first run, which came late; its others are elsewhere."""
+        self.line_units[before] -= before not in others
+        self.line_units[after] += after not in others
 
     def _tally(self, runs: UnitRuns, count: int) -> None:
         """Count a unit at one procedure in, or (-1) out again before its runs change."""
-        for tally in self._tallies(runs):
+        for tally in self.tallies(runs.line, runs.machine_id, runs.procedure, runs.first[0]):
             tally.units += count
             tally.first_passed += count * runs.first_passed
             tally.last_passed += count * runs.last_passed
         self.dirty.add(runs.machine_id)
 
-    def _tallies(self, runs: UnitRuns) -> Iterable[Tally]:
-        bucket = self._bucket(runs.first[0])
-        machine = self.machines.get(runs.machine_id)
-        by_procedure = self.by_line.setdefault(runs.line, {})
-        in_bucket = self.line_buckets.setdefault((runs.line, bucket), {})
+    def tallies(
+        self, line: str, machine_id: str, procedure: str, first_s: float
+    ) -> Iterable[Tally]:
+        """Yield what counts a unit, by where and when its first run of a procedure was."""
+        bucket = self._bucket(first_s)
+        machine = self.machines.get(machine_id)
+        by_procedure = self.by_line.setdefault(line, {})
+        in_bucket = self.line_buckets.setdefault((line, bucket), {})
         if machine:
             yield machine.tally
         yield self.total
         yield self.buckets.setdefault(bucket, Tally())
-        yield by_procedure.setdefault(runs.procedure, Tally())
-        yield in_bucket.setdefault(runs.procedure, Tally())
+        yield by_procedure.setdefault(procedure, Tally())
+        yield in_bucket.setdefault(procedure, Tally())
 
     def _bucket(self, at_s: float) -> int:
         """Return the 15 minutes of the shift that hold a time; a clock ahead falls in the last."""

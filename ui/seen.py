@@ -73,7 +73,12 @@ class Seen(NamedTuple):
     @property
     def mark(self) -> str:
         """Its sign on the tape: P, M (PASS, marginal), F, E or U."""
-        return _TAPE.get(self.outcome, "M" if self.marginal else "P")
+        return mark_of(self.outcome, is_marginal=self.marginal)
+
+
+def mark_of(outcome: Outcome, *, is_marginal: bool = False) -> str:
+    """Return the sign of an outcome on the tape."""
+    return _TAPE.get(outcome, "M" if is_marginal else "P")
 
 
 def seen_of(result: Result) -> Seen:

@@ -64,16 +64,22 @@ class ShiftUnits:
         order, has_passed = _order(seen), seen.outcome is Outcome.PASS
         procedure, line, machine_id = map(self._same, (seen.procedure, seen.line, seen.machine_id))
         runs = UnitRuns(procedure, line, machine_id, order, order, has_passed, has_passed)
-        self._procedures((seen.barcode, self._same(seen.product_id))).append(runs)
+        key = (seen.barcode, self._same(seen.product_id))
+        self.count += key not in self._units
+        self._records(key).append(runs)
         return runs
+
+    def remember(self, barcode: str, product_id: str, runs: UnitRuns) -> None:
+        """Know what became of a unit that is counted already, should it come again."""
+        self._records((barcode, self._same(product_id))).append(runs)
 
     def newest_first(self) -> Iterator[Sequence[UnitRuns]]:
         """Yield what is known of each unit."""
         return reversed(self._units.values())
 
-    def _procedures(self, key: tuple[str, str]) -> list[UnitRuns]:
+    def _records(self, key: tuple[str, str]) -> list[UnitRuns]:
+        """Return a unit's records, made where there are none."""
         if key not in self._units:
-            self.count += 1
             if len(self._units) >= UNITS_MAX:
                 self._units.popitem(last=False)
             self._units[key] = []

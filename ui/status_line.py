@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 from service.store.queries.alerts import AlertPulse
@@ -57,8 +56,7 @@ def status_line(
         "broker_trouble": live.trouble,
         "newest": newest[-1].received_s if newest else None,
         "per_second": _per_second(model, now_s),
-        "shift": _shift(model),
-        "counted_since": model.counted_since_s,
+        "shift": shift_label(model.shift, model.zone),
         "shift_start": model.start_s,
         "shift_end": model.end_s,
         "database": trouble is None and facts is not None,
@@ -67,14 +65,6 @@ def status_line(
         **(_facts(facts, stored.books) if facts else {}),
         **(_bell(stored.alerts) if stored.alerts else {}),
     }
-
-
-def _shift(model: FloorModel) -> str:
-    """Return the shift in words; also from when on its figures count, where not from its start."""
-    label, since_s = shift_label(model.shift, model.zone), model.counted_since_s
-    if since_s is None:
-        return label
-    return f"{label}, counted since {datetime.fromtimestamp(since_s, model.zone):%H:%M}"
 
 
 def _per_second(model: FloorModel, now_s: float) -> float:

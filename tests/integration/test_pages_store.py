@@ -1,8 +1,6 @@
 """What the pages read from the store, on both databases."""
 
-from datetime import timedelta
-from types import SimpleNamespace
-from typing import cast
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import event
@@ -12,21 +10,18 @@ from broker.plant_sections import PlantSettings
 from service.commands.resubmissions import close_rejections
 from service.core.lookup import Rulebook
 from service.core.rules import Rule
-from service.store.queries import pages_seed
 from service.store.queries.pages_search import (
     nearest_barcodes,
     rejections_with,
     telling_measurements,
 )
-from service.store.queries.pages_seed import MACHINE_RUNS_MAX, read_seed
+from service.store.queries.pages_seed import MACHINE_RUNS_MAX, StoredRun, reading_seed
 from service.store.queries.pages_status import read_status
 from service.store.queries.retests import RetestTime, retest_times
 from tests.support.stored import NOON, Stored, run_message
 from ui.floor_model import FloorModel
 from ui.floor_seed import seed
 from ui.seen import seen_of_stored
-from ui.state import LiveHub
-from ui.status_line import StoredStatus, status_line
 
 
 def run_of(barcode: str, minute: int = 0, **changes: object) -> dict[str, object]:
@@ -51,6 +46,11 @@ def floor_of(stored: Stored) -> FloorModel:
     return model
 
 
+def seeded_runs(stored: Stored, since: datetime = NOON) -> list[StoredRun]:
+    with reading_seed(stored.database, since) as found:
+        return list(found.runs)
+
+
 def test_the_floor_is_rebuilt_from_what_is_stored(stored: Stored) -> None:
     bad = [step("ok", 12.0), step("v_in", 14.5), step("v_out", 99.0)]
     stored.save(run_of("A"), run_of("B", 1, measurements=bad), machine_id="M1")
@@ -72,7 +72,7 @@ def test_an_error_is_explained_by_its_first_error(stored: Stored) -> None:
     )
     nothing = [step("other", 12.0), step("v_in", None)]
     stored.save(run_of("A", measurements=nothing), rules=rules)
-    (seen,) = (seen_of_stored(run) for run in read_seed(stored.database, NOON).runs)
+    (seen,) = map(seen_of_stored, seeded_runs(stored))
     assert (seen.outcome, seen.step, seen.mark) == (Outcome.ERROR, "v_in", "E")
     assert "no value" in seen.detail
 
@@ -88,7 +88,7 @@ def test_a_run_of_an_earlier_shift_is_seeded_for_the_tape_only(stored: Stored) -
 def test_the_seed_holds_each_run_once_in_the_order_of_arrival(stored: Stored) -> None:
     for i in range(3):
         stored.save(run_of(f"A{i}", -i), at=NOON + timedelta(seconds=i))
-    runs = read_seed(stored.database, NOON - timedelta(hours=4)).runs
+    runs = seeded_runs(stored, NOON - timedelta(hours=4))
     assert [run.barcode for run in runs] == ["A0", "A1", "A2"]
 
 
@@ -99,35 +99,20 @@ def test_a_machine_is_seeded_with_its_newest_runs_only(stored: Stored) -> None:
         for i in range(MACHINE_RUNS_MAX + 5)
     ]
     stored.save(*many)
-    runs = list(read_seed(stored.database, NOON).runs)
+    runs = seeded_runs(stored)
     assert len(runs) == MACHINE_RUNS_MAX
     assert {"A0", "A4"}.isdisjoint({run.barcode for run in runs})
 
 
-def test_a_shift_that_is_read_in_part_says_from_when_on_it_counts(
-    stored: Stored, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored.save(*(run_message(f"A{minute}", minutes=minute) for minute in range(5)))
-    now = NOON + timedelta(hours=1)
-    model = FloorModel(PlantSettings(shift_starts=("12:00",)), now)
-    seed(stored.database, model)
-    assert (model.total.units, model.counted_since_s) == (5, None)
-    monkeypatch.setattr(pages_seed, "SHIFT_RUNS_MAX", 4)
-    seed(stored.database, model := FloorModel(model.plant, now))
-    assert model.counted_since_s == (NOON + timedelta(minutes=1)).timestamp()
-    live = cast("LiveHub", SimpleNamespace(connected=True, changed_at=now, trouble=None))
-    line = status_line(live, model, StoredStatus(), lag_s=None, now_s=now.timestamp())
-    assert line["shift"] == "12:00 \u2013 12:00, counted since 12:01"
-
-
 def test_a_machine_that_was_only_rejected_is_known(stored: Stored) -> None:
     stored.save(b"{", machine_id="BAD-1", line="L9")
-    assert read_seed(stored.database, NOON).machines == [("BAD-1", "L9")]
+    with reading_seed(stored.database, NOON) as found:
+        assert found.machines == [("BAD-1", "L9")]
 
 
 def test_an_empty_database_seeds_nothing(stored: Stored) -> None:
-    machines, runs, cut_at = read_seed(stored.database, NOON)
-    assert (machines, list(runs), cut_at) == ([], [], None)
+    with reading_seed(stored.database, NOON) as (machines, runs, earlier):
+        assert (machines, list(runs), earlier) == ([], [], None)
     status = read_status(stored.database)
     assert (status.rulebook_version, status.rejections_open) == (None, 0)
     assert status.database_ms > 0
@@ -213,7 +198,7 @@ def test_marginal_values_are_told_with_the_measurement(stored: Stored) -> None:
         marginal_percent=10,
     )
     stored.save(run_of("A", measurements=[step("v_in", 12.95)]), rules=Rulebook(1, (rule,)))
-    (run,) = read_seed(stored.database, NOON).runs
+    (run,) = seeded_runs(stored)
     told = telling_measurements(stored.database, [run.run_id, 999])
     assert list(told) == [run.run_id]
     marginal, measurement = told[run.run_id]

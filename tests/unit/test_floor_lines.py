@@ -12,7 +12,12 @@ from ui.floor_view import floor_frame, line_part
 def test_trends_and_failing_steps_can_be_those_of_one_line() -> None:
     model = FloorModel(PLANT, NOW, lines={"L1": LineSettings(target_fpy_percent=80)})
     elsewhere = result(
-        "FAIL", machine_id="X", line="L2", measurements=(measured("led"),), attempt=2
+        "FAIL",
+        machine_id="X",
+        line="L2",
+        first_failure="led",
+        measurements=(measured("led"),),
+        attempt=2,
     )
     for run in (result("FAIL", ago=1000), result(), elsewhere):
         model.apply(run)

@@ -206,7 +206,7 @@ def test_a_plant_with_one_shift_has_days() -> None:
 def test_units_beyond_the_limit_push_the_oldest_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shift_units, "UNITS_MAX", 10)
     model = model_of(*(result(barcode=f"A{i}") for i in range(50)))
-    assert len(model._units._units) == 10
+    assert len(model.units._units) == 10
     assert model.total.units == 50
 
 

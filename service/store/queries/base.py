@@ -54,6 +54,15 @@ def connected(database: Database) -> Iterator[Connection]:
         yield session.connection()
 
 
+@contextlib.contextmanager
+def at_one_moment(database: Database) -> Iterator[Connection]:
+    """As `connected`; all statements see the database as it was at the first of them."""
+    begin = "BEGIN" if database.is_sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    with connected(database) as connection:
+        connection.exec_driver_sql(begin)
+        yield connection
+
+
 def as_time(microseconds: int | None) -> str | None:
     """Return a stored time as UTC text with Z."""
     return None if microseconds is None else format_time(moment(microseconds))

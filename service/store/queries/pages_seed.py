@@ -1,8 +1,10 @@
 """What the live floor is rebuilt from when the web app starts: the shift's runs, and the last ones.
 
-Bounded: the newest runs of the shift, and the newest of each machine whatever their age.
+Bounded: the newest runs of the shift, and the newest of each machine whatever their age. Of what
+came earlier in the shift there are sums (`pages_earlier`).
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -12,7 +14,16 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
 from broker.messages import Comparator, Outcome, ReportedOutcome, Value
 from service.store.codes import COMPARATOR_OF, OUTCOME_CODE, OUTCOME_OF, REPORTED_OF, ValueKind
 from service.store.database import Database
-from service.store.queries.base import MACHINE, MEASUREMENT, RUN, UNIT, connected, names_of
+from service.store.queries.base import (
+    MACHINE,
+    MEASUREMENT,
+    RUN,
+    UNIT,
+    at_one_moment,
+    names_of,
+    unordered,
+)
+from service.store.queries.pages_earlier import Earlier
 from service.store.times import microseconds, moment
 
 SHIFT_RUNS_MAX: Final = 100_000
@@ -65,21 +76,24 @@ class Seed(NamedTuple):
     """(machine_id, line) of every machine that was ever heard, also of those without a run."""
     runs: Iterator[StoredRun]
     """By arrival, oldest first, none twice. Once: what was given is held no longer."""
-    cut_at: datetime | None
-    """Earlier runs were left out: there are more than SHIFT_RUNS_MAX; None: all are there."""
+    earlier: Earlier | None
+    """The runs of the shift with ids up to its `newest_id`, of which `runs` has only the newest of
+    each machine; None: there are none."""
 
 
-def read_seed(database: Database, since: datetime) -> Seed:
-    """Return every machine, the newest runs since `since`, and each machine's newest runs."""
-    with connected(database) as connection:
+@contextlib.contextmanager
+def reading_seed(database: Database, since: datetime) -> Iterator[Seed]:
+    """Give every machine, the newest runs since `since`, and each machine's newest runs.
+
+    Raises:
+        StoreUnavailable, StoreRefused: Database trouble.
+    """
+    since_us = microseconds(since)
+    with at_one_moment(database) as connection:
         machines = connection.execute(select(MACHINE.c.machine, MACHINE.c.line)).all()
-        started = RUN.c.started_us >= microseconds(since)
-        newest = _runs().where(started).order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
-        found = connection.execute(newest.limit(SHIFT_RUNS_MAX + 1)).all()
-        is_cut = len(found) > SHIFT_RUNS_MAX
-        rows = {row.id: row for row in found[:SHIFT_RUNS_MAX]}
-        cut_at = moment(found[SHIFT_RUNS_MAX - 1].started_us) if is_cut else None
-        del found
+        earlier_id = _newest_earlier(connection, since_us)
+        newest = _runs().where(RUN.c.started_us >= since_us, RUN.c.id > (earlier_id or 0))
+        rows = {row.id: row for row in connection.execute(newest)}
         shown = set()
         for machine in machines:
             for row in _newest_of(connection, machine.machine):
@@ -87,12 +101,21 @@ def read_seed(database: Database, since: datetime) -> Seed:
                 shown.add(row.id)
         telling = telling_by_run(database, connection, sorted(shown))
         names = names_of(database, connection, [*_names_in(rows.values()), *_ids(machines)])
-    newest_first = sorted(rows.values(), key=lambda row: (row.received_us, row.id), reverse=True)
-    return Seed(
-        [(names[machine.machine], names[machine.line]) for machine in machines],
-        _used_up(newest_first, names, telling),
-        cut_at,
-    )
+        newest_first = sorted(rows.values(), key=lambda row: row.id, reverse=True)
+        del rows
+        yield Seed(
+            [(names[machine.machine], names[machine.line]) for machine in machines],
+            _used_up(newest_first, names, telling),
+            Earlier(database, connection, since_us, earlier_id) if earlier_id else None,
+        )
+
+
+def _newest_earlier(connection: Connection, since_us: int) -> int | None:
+    """Return the id of the newest run of the shift that is not among its SHIFT_RUNS_MAX newest."""
+    run_id = unordered(RUN.c.id)
+    ids = select(run_id).where(RUN.c.started_us >= since_us).order_by(run_id.desc())
+    found: int | None = connection.execute(ids.offset(SHIFT_RUNS_MAX).limit(1)).scalar()
+    return found
 
 
 def _used_up(
