@@ -8,6 +8,7 @@ from broker.messages import parse_time
 Frame: TypeAlias = dict[str, Any]
 SHOWN_MAX: Final = 60
 """Cards that one page shows: the foremost."""
+_SIGN: Final = ("machine", "kind", "state", "severity", "step")
 _RANK: Final = {"critical": 0, "major": 1, "minor": 2}
 _STATES: Final = {"open": 0, "acknowledged": 1, "shelved": 2}
 
@@ -29,10 +30,16 @@ def _place(card: Frame) -> tuple[int, int, float, int]:
     return _STATES[card["state"]], _RANK[card["severity"]], -card["opened"], -card["id"]
 
 
-def cards_of_line(cards: Sequence[Frame], line: str) -> list[Frame]:
-    """Return those that the floor shows: of a line its own before others'; '' is the plant."""
+def floor_alerts(cards: Sequence[Frame], line: str) -> Frame:
+    """Return what the floor shows of them: of a line its own before others'; '' is the plant.
+
+    `alerts` are the cards of the foremost. `signs` are what tiles bear of all the others, in the
+    same order: machine, kind, state, severity, step.
+    """
     own_first = sorted(cards, key=lambda card: bool(line) and card["line"] not in {line, None})
-    return own_first[:SHOWN_MAX]
+    others = (card for card in own_first[SHOWN_MAX:] if card["machine"] is not None)
+    signs = [[card[name] for name in _SIGN] for card in others]
+    return {"alerts": own_first[:SHOWN_MAX], "signs": signs}
 
 
 def cards_of(cards: Sequence[Frame], machine_id: str) -> list[Frame]:

@@ -29,7 +29,7 @@ from service.store.queries.health import books
 from service.store.queries.machine_history import program_changes
 from service.store.queries.pages_status import read_status
 from service.store.queries.retests import retest_times
-from ui.alert_view import alert_cards, cards_of, cards_of_line
+from ui.alert_view import alert_cards, cards_of, floor_alerts
 from ui.books import add_up, balance_all
 from ui.floor_model import FloorModel
 from ui.floor_seed import seed
@@ -331,7 +331,7 @@ class Feed:
         frame: Frame = {"at": now_s, "status": self.status(now_s)}
         if (line := line_of(view)) is not None:
             of_line = line_part(self.model, line, now_s) if line else {}
-            cards = {"alerts": cards_of_line(self._cards, line)}
+            cards = floor_alerts(self._cards, line)
             return frame | floor_frame(self.model, now_s) | of_line | cards
         machine_id, step = machine_and_step(view)
         if machine := self.model.machines.get(machine_id):
@@ -344,7 +344,7 @@ class Feed:
         """Return the changes of a view; None: send it whole."""
         frame: Frame = {"at": tick.now_s, "status": self.status(tick.now_s)}
         if (line := line_of(view)) is not None:
-            cards = {"alerts": cards_of_line(self._cards, line)} if self._has_new_cards else {}
+            cards = floor_alerts(self._cards, line) if self._has_new_cards else {}
             of_line = line_part(self.model, line, tick.now_s) if line and tick.changed else {}
             return frame | cards | tick.floor | of_line
         if machine_and_step(view)[0] in tick.changed:

@@ -2,16 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from pydantic import SecretStr
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from broker.messages import Severity
+from broker.sections import DatabaseSettings
+from service.commands.alerts import acknowledge_alerts
+from service.core.alerts import AlertKind, Finding, Subject, key_of
+from service.store.alerts import open_alert
+from service.store.database import Database
 from tests.support.browser import Browser
 from tests.support.product import Product, measurement
 from tests.support.waiting import eventually_sync
+from ui.alert_view import SHOWN_MAX
 
 pytestmark = pytest.mark.browser
 ROWS = ".alerts tbody tr"
@@ -187,3 +196,32 @@ def test_the_load_names_what_rings_most(product: Product, page: Browser) -> None
         lambda: "2 \u00d7 Same step voltage_test at OFTEN-1" in " ".join(page.text(".load").split())
     )
     assert page.complaints() == []
+
+
+def test_more_alerts_than_are_listed_are_counted_and_on_their_tiles(
+    product: Product, browser: Browser
+) -> None:
+    """Last of all: they stay."""
+    fail(product, "TILE-1")
+    (one,) = eventually_sync(lambda: alerts(product, "TILE-1"))
+    settings = DatabaseSettings(url=SecretStr(product.database_url))
+    database = Database(settings)
+    acknowledge_alerts(database, [one["alert_id"]], actor="ann", now=datetime.now(UTC))
+    with database.changing() as connection:
+        for number in range(201):
+            name = f"MANY-{number}"
+            key, subject = key_of(AlertKind.FLOOD, name), Subject(name)
+            found = Finding(AlertKind.FLOOD, key, subject, "L9", Severity.MINOR, "It floods.")
+            open_alert(connection, found, "t", datetime.now(UTC), notify=False)
+    database.dispose()
+    browser.open(product.url)
+    seen = '.tile[href="/machines/TILE-1"][aria-label$=", acknowledged"]'
+    browser.eventually(lambda: browser.count(seen) and browser.count(".att .more a"))
+    assert browser.text(".att .more a") == "all open alerts"
+    browser.run("document.querySelector('.att .more .btn').click()")
+    browser.eventually(lambda: browser.count(".att .al") >= SHOWN_MAX)
+    assert "TILE-1 3 fails in a row" not in browser.text(".att"), "somebody has seen that"
+    browser.open(f"{product.url}/alerts")
+    browser.eventually(lambda: "of the newest 200" in browser.text(".load"))
+    assert int(browser.text(".load .v")) == int(browser.text(".nav.on .cnt")) > 200
+    assert browser.complaints() == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from broker.answers import Counts, Result
 from broker.messages import Comparator, Outcome, State
 from tests.support.live_floor import NOW, measured, model_of, only, result
-from ui.alert_view import SHOWN_MAX, alert_cards, cards_of, cards_of_line
+from ui.alert_view import SHOWN_MAX, alert_cards, cards_of, floor_alerts
 from ui.floor_view import floor_frame
 from ui.machine_view import beyond, machine_frame, skew_s
 from ui.watched_steps import RESULTS_MAX, WatchedSteps
@@ -230,6 +230,17 @@ def test_the_alerts_of_a_machine_and_of_a_line_are_shown_however_many_others_hav
     others = [alert(each % 10, "critical") for each in range(SHOWN_MAX + 1)]
     cards = alert_cards([*others, alert(7, "minor", machine="M2") | {"line": "L2"}])
     assert [card["id"] for card in cards_of(cards, "M2")] == [7]
-    assert cards_of(cards, "M1") == cards_of_line(cards, "") == cards[:SHOWN_MAX]
-    assert cards_of_line(cards, "L1") == cards[:SHOWN_MAX]
-    assert cards_of_line(cards, "L2") == [cards[-1], *cards[: SHOWN_MAX - 1]]
+    assert cards_of(cards, "M1") == floor_alerts(cards, "")["alerts"] == cards[:SHOWN_MAX]
+    assert floor_alerts(cards, "L1")["alerts"] == cards[:SHOWN_MAX]
+    assert floor_alerts(cards, "L2")["alerts"] == [cards[-1], *cards[: SHOWN_MAX - 1]]
+
+
+def test_a_tile_bears_its_alerts_also_where_they_have_no_card() -> None:
+    foremost = [alert(each % 10, "critical") for each in range(SHOWN_MAX)]
+    seen = alert(7, "major", "acknowledged", machine="M2")
+    of_plant = alert(8, "minor") | {"subject": seen["subject"] | {"machine": None}}
+    shown = floor_alerts(alert_cards([seen, of_plant, *foremost]), "")
+    assert len(shown["alerts"]) == SHOWN_MAX
+    (sign,) = shown["signs"]
+    assert sign == ["M2", seen["kind"], "acknowledged", "major", seen["subject"]["step"]]
+    assert floor_alerts(alert_cards(foremost), "")["signs"] == []

@@ -15,8 +15,8 @@ export default {
   template: `
 <div class="as">
   <section class="panel load" aria-label="Load">
-    <div><h3>Open</h3><p class="v">{{ waiting ? n(waiting.length) : '–' }}</p><p class="s"><span v-for="[severity, count] in bySeverity"><Icon :class="'c-' + severity" :name="severity" size="14"/>{{ count }} {{ severity }}</span><template v-if="waiting && !waiting.length">nothing rings</template></p></div>
-    <div><h3>Waits longest</h3><p class="v">{{ longest ? duration(clock.second - seconds(longest.opened_at)) : '–' }}</p><p class="s"><template v-if="longest">{{ kindWord(longest.kind) }} <span class="mono">{{ longest.subject.machine ?? longest.line }}</span></template><template v-else>all are seen</template></p></div>
+    <div><h3>Open</h3><p class="v">{{ openCount }}</p><p class="s"><template v-if="isCut">of the newest {{ waiting.length }}: </template><span v-for="[severity, count] in bySeverity"><Icon :class="'c-' + severity" :name="severity" size="14"/>{{ count }} {{ severity }}</span><template v-if="waiting && !waiting.length">nothing rings</template></p></div>
+    <div><h3>Waits longest</h3><p class="v">{{ longest && !isCut ? duration(clock.second - seconds(longest.opened_at)) : '–' }}</p><p class="s"><template v-if="isCut">more are open than are listed here</template><template v-else-if="longest">{{ kindWord(longest.kind) }} <span class="mono">{{ longest.subject.machine ?? longest.line }}</span></template><template v-else>all are seen</template></p></div>
     <div><h3>Alerts per hour</h3><p class="v" :class="{'c-marg': load && load.per_hour > goal}"><Icon v-if="load && load.per_hour > goal" name="major" size="20"/>{{ load ? load.per_hour.toFixed(1) : '–' }}</p><p class="s">{{ load ? n(load.opened) + ' in 24 h' : '' }} · goal: at most {{ goal }}</p></div>
     <div class="ringing"><h3>Ring most, last 24 h</h3><ol v-if="load?.ringing.length"><li v-for="each in load.ringing"><b>{{ each.opened }} ×</b> {{ kindWord(each.kind) }} <span class="mono">{{ about(each) }}</span></li></ol><p v-else-if="load" class="s">none rang twice</p></div>
   </section>
@@ -36,7 +36,7 @@ export default {
         <td class="st" :class="{'c-marg': isNeverSeen(alert)}"><span>{{ stateWords(alert, clock.second) }}</span><button v-if="alert.state === 'open'" class="btn" type="button" v-bind="needs('operator')" @click.stop="acknowledge([alert.alert_id])">Acknowledge</button></td>
       </tr></tbody>
     </table></div>
-    <p class="ft t3">{{ tab === 'closed' ? 'newest first' : 'critical first, then the newest · each closes by itself when its trouble is over' }}</p>
+    <p class="ft t3">{{ tab === 'closed' ? 'newest first' : (asks.data?.next_cursor ? 'of the newest ' + alerts.length + ': ' : '') + 'critical first, then the newest · each closes by itself when its trouble is over' }}</p>
     <p v-if="asks.data?.next_cursor" class="more"><button class="btn" type="button" @click="change({until: alerts.at(-1).opened_at})">Older</button><button v-if="query.until" class="btn" type="button" @click="change({until: ''})">From the newest</button></p>
   </Panel>
   <span class="sr-only" role="status" aria-live="polite">{{ announced }}</span>
@@ -61,6 +61,12 @@ export default {
     load() { return this.loads.data; },
     isAllOpen() { return this.tab === "open" && !query.until && !query.machine_id; },
     waiting() { return (this.isAllOpen ? this.asks : this.opens).data?.items ?? null; },
+    isCut() { return Boolean((this.isAllOpen ? this.asks : this.opens).data?.next_cursor); },
+    openCount() {
+      if (!this.waiting) return "–";
+      if (!this.isCut) return thousands(this.waiting.length);
+      return query.line ? `${thousands(this.waiting.length)}+` : thousands(live.status.alerts_open ?? this.waiting.length);
+    },
     longest() { return [...(this.waiting ?? [])].sort((a, b) => seconds(a.opened_at) - seconds(b.opened_at))[0]; },
     bySeverity() {
       const count = (severity) => (this.waiting ?? []).filter((alert) => alert.severity === severity).length;

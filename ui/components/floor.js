@@ -29,7 +29,7 @@ export default {
   <p><button class="btn" type="button" @click="copy"><Icon name="copy"/>{{ copied ? 'Copied' : 'Copy the command' }}</button></p>
 </div>
 <div v-else class="floor" :class="{compact: count >= compactFrom, folding: isFolding}">
-  <Attention :cards="cards" :reporting="states.live" :line="line" @seen="seen = new Set([...seen, $event])"/>
+  <Attention :cards="cards" :has-more="signs.some((each) => each.state === 'open')" :reporting="states.live" :line="line" @seen="seen = new Set([...seen, $event])"/>
   <Figures :kpi="figures" :states="states" :dots="dots" :line="line" :shift="live.status.shift" :csv="csv"/>
   <div class="lines" :style="{'--columns': columns}"><section v-for="each in visible" :key="each.line" class="lrow" :class="{folded: each.isFolded}" :aria-label="'Line ' + each.line">
     <div class="lh"><span class="l1"><button v-if="isFolding" class="ib fold" type="button" :aria-expanded="String(!each.isFolded)" :aria-label="(each.isFolded ? 'Unfold ' : 'Fold ') + each.line" @click="toggle(each)"><Icon :name="each.isFolded ? 'right' : 'down'" size="14"/></button><a :href="lineLink(each.line)" :title="line ? 'All lines' : 'This line alone'" @click.prevent="change({line: line ? '' : each.line})"><b>{{ each.line }}</b></a><span :title="each.product">{{ each.products > 1 ? each.products + ' products' : each.product }}</span></span>
@@ -46,7 +46,7 @@ export default {
   data: () => ({
     live,
     tiles: shallowReactive({}),
-    lines: [], kpi: {}, trend: null, steps: [], sparks: {}, of: "", runs: [], alerts: [],
+    lines: [], kpi: {}, trend: null, steps: [], sparks: {}, of: "", runs: [], alerts: [], signs: [],
     paused: false, drawer: false, copied: false, seen: new Set(), unfolded: new Set(),
     compactFrom: COMPACT_FROM,
   }),
@@ -79,11 +79,11 @@ export default {
     columns() { return Math.min(9, Math.max(6, ...this.lines.map((each) => each.machines.length))); },
     // What was acknowledged here holds at once; the next frame says it, too.
     known() { return this.alerts.map((each) => (this.seen.has(each.id) && each.state === "open" ? { ...each, state: "acknowledged", by: "you" } : each)); },
-    quiet() { return quietOf(this.known); },
-    loud() { return loudOf(this.known); },
+    quiet() { return quietOf([...this.known, ...this.signs]); },
+    loud() { return loudOf([...this.known, ...this.signs]); },
     cards() {
       const tiles = Object.fromEntries(this.list.map((tile) => [tile.id, tile]));
-      return attentionCards(this.known.filter((each) => !this.line || !each.line || each.line === this.line), tiles, clock.second);
+      return attentionCards(this.known.filter((each) => !this.line || !each.line || each.line === this.line), tiles, clock.second, this.signs);
     },
     isFolding() { return this.count >= FOLD_FROM && !this.line; },
     visible() {
@@ -105,7 +105,10 @@ export default {
     lineLink: (line) => addressOf("/", { line }),
     yieldLink: (line) => addressOf("/analytics", { line, range: "shift" }),
     take(frame) {
-      if (frame.alerts) this.alerts = Object.freeze(frame.alerts);
+      if (frame.alerts) {
+        this.alerts = Object.freeze(frame.alerts);
+        this.signs = Object.freeze(frame.signs.map(([machine, kind, state, severity, step]) => ({ machine, kind, state, severity, step })));
+      }
       if (!frame.tiles) return;
       if (frame.base === null) {
         const names = new Set(frame.tiles.map((tile) => tile.id));

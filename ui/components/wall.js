@@ -28,7 +28,7 @@ export default {
       <div class="bx"><h2>Units</h2><p class="n">{{ n(figures.units) }}</p><p class="t">{{ figures.rate }} an hour</p></div>
       <div class="bx"><h2>One unit every</h2><p class="n">{{ every[0] }}<i>{{ every[1] }}</i></p><p class="t">{{ liveCount }} of {{ all.length }} machines live</p></div>
     </section>
-    <section v-else class="lf ring"><div class="bx list"><h2>Alerts</h2><ol v-if="alerts.length"><li v-for="alert in listed" :key="alert.key"><Icon :name="alert.severity" size="48" :class="'c-' + alert.severity"/><div><b>{{ alert.machine || alert.line || alert.word }}</b><span>{{ alert.words }}</span></div></li></ol><p v-else class="t calm"><Icon name="pass-line" size="48"/>Nothing rings.</p><p v-if="alerts.length > listed.length" class="t">and {{ alerts.length - listed.length }} more</p></div></section>
+    <section v-else class="lf ring"><div class="bx list"><h2>Alerts</h2><ol v-if="alerts.length"><li v-for="alert in listed" :key="alert.key"><Icon :name="alert.severity" size="48" :class="'c-' + alert.severity"/><div><b>{{ alert.machine || alert.line || alert.word }}</b><span>{{ alert.words }}</span></div></li></ol><p v-else class="t calm"><Icon name="pass-line" size="48"/>Nothing rings.</p><p v-if="count > listed.length" class="t">and {{ n(count - listed.length) }} more</p></div></section>
     <section class="gr" :class="'c' + columns" :style="{'--columns': columns, '--rows': rows}"><template v-if="line"><MachineTile v-for="tile in turns.shown" :key="tile.id" :tile="tile"/></template><template v-else><LineTile v-for="each in turns.shown" :key="each.line" :line="each" :tiles="tilesOf(each)"/></template></section>
     <footer class="tk" :class="said ? said.severity : 'calm'"><template v-if="said"><Icon :name="said.severity" size="56"/><b>{{ said.machine || said.line }}</b> <span class="msg">{{ said.words }}</span><span class="nx">{{ said.state }}</span></template><template v-else><Icon name="pass-line" size="48"/><span class="msg">Nothing needs attention.</span></template><span v-if="turns.pages > 1" class="pg">{{ turns.page + 1 }} of {{ turns.pages }}</span></footer>
   </template>
@@ -85,6 +85,8 @@ export default {
       const fresh = seen.map((card) => ({ key: card.machine, severity: card.severity, machine: card.machine, words: `${card.title} ${card.step ?? ""} ${card.text}`, state: card.since }));
       return [...stored, ...fresh].sort((a, b) => RANK[a.severity] - RANK[b.severity]);
     },
+    // The plant's own count where more ring than were asked for.
+    count() { return this.asks.data?.next_cursor ? Math.max(live.status.alerts_open, this.alerts.length) : this.alerts.length; },
     listed() { return this.alerts.slice(0, LISTED); },
     said() { return oneOf(this.alerts, this.turn); },
     nobody() {

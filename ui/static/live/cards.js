@@ -32,9 +32,11 @@ function ofTile(tile, now) {
   return card && { ...card, key: `tile ${tile.id}`, id: null, line: tile.line, isOpen: true, name: tile.id, href: machineLink(tile.id), alertHref: "", runs: 0 };
 }
 
-// `alerts`: of the frame, shelved ones too. `tiles`: a Map or object of tiles by machine.
-export function attentionCards(alerts, tiles, now) {
-  const covered = new Set(alerts.map((each) => keyOf(each.machine, each.kind)));
+// `alerts`: of the frame, shelved ones too. `tiles`: a Map or object of tiles by machine. `signs`: of the
+// frame, what has no card any more; trouble there that somebody has seen gets none from its tile either.
+export function attentionCards(alerts, tiles, now, signs = []) {
+  const seen = signs.filter((each) => each.state !== "open");
+  const covered = new Set([...alerts, ...seen].map((each) => keyOf(each.machine, each.kind)));
   const isCovered = (card) => covered.has(keyOf(card.machine, card.kind)) || (card.kind === "offline" && covered.has(keyOf(null, "offline_many")));
   const stored = alerts.filter((each) => each.state !== "shelved").map((each) => ofAlert(each, tiles[each.machine], now));
   const own = Object.values(tiles).map((tile) => ofTile(tile, now)).filter((card) => card && !isCovered(card));
