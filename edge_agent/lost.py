@@ -47,7 +47,7 @@ class Folder:
         self._heads: dict[str, tuple[Signature, bytes]] = {}
         with os.scandir(path) as entries:
             for entry in entries:
-                if os.path.normcase(entry.path) not in taken and entry.is_file():
+                if os.path.normcase(entry.path) not in taken and _is_file(entry):
                     self._inodes[entry.inode()] = entry.path
                     self._others.append(entry.path)
 
@@ -87,6 +87,13 @@ def is_given_up(lost: Lost, patience_s: float, *, is_final: bool) -> bool:
     """Tell whether a file was searched for long enough."""
     is_late = time.monotonic() - lost.since >= patience_s
     return lost.searches > 0 and (is_final or (lost.searches > 1 and is_late))
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # such as a link that leads to itself; the others are looked at all the same
+        return False
 
 
 def _is_named_like(path: str, known: KnownFile) -> bool:

@@ -53,6 +53,17 @@ def test_a_renamed_log_is_read_to_its_end_also_what_came_after_our_last_look(
     assert read_once_each(floor, *range(1, 8))
 
 
+def test_a_link_to_itself_beside_a_renamed_log_keeps_nobody_from_finding_it(floor: Floor) -> None:
+    rotated(floor, "loop").symlink_to("loop")
+    floor.log.write_bytes(lines(1))
+    own = watching(floor)
+    own.read_all()
+    append(floor.log, lines(2))
+    floor.log.rename(rotated(floor))
+    own.read_all()
+    assert floor.barcodes() == names(1, 2)
+
+
 def test_a_log_that_is_renamed_twice_between_two_looks_is_followed(floor: Floor) -> None:
     floor.log.write_bytes(lines(1))
     followed = watching(floor)
