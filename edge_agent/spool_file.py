@@ -1,7 +1,9 @@
 """The spool's SQLite file: opened for one agent, written in transactions that reach the disk."""
 
 import contextlib
+import errno
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +39,7 @@ _DISK_ERRORS: Final = (
 )  # fmt: skip
 _FULL_DISK_ERRORS: Final = ("SQLITE_FULL", "SQLITE_IOERR")
 """What a full disk says to who opens a file on it."""
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _DAMAGE_ERRORS: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _MOVE_AWAY: Final = "Move it away; the agent then reads the logs again, the service drops repeats."
 
@@ -59,6 +62,8 @@ class SpoolFile:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(file.with_name(f"{file.name}.lock"))
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise _no_room(file, error) from error
             raise SettingsError(
                 f"agent.spool_file {str(file)!r} cannot be used ({error.strerror or error})."
                 " Is another agent running? Else check the path and its rights."
@@ -72,11 +77,9 @@ class SpoolFile:
             self._lock.release()
             if isinstance(error, SettingsError):
                 raise
-            if getattr(error, "sqlite_errorname", "").startswith(_FULL_DISK_ERRORS):
-                raise SpoolFull(
-                    f"agent.spool_file {str(file)!r} cannot be opened ({error}). Free some space on"
-                    " its disk; until then nothing is read and nothing is lost."
-                ) from error
+            name = getattr(error, "sqlite_errorname", "")
+            if name.startswith(_FULL_DISK_ERRORS) or _takes_no_file(file.parent):
+                raise _no_room(file, error) from error
             raise SettingsError(
                 f"agent.spool_file {str(file)!r} cannot be used ({error}). {_MOVE_AWAY}"
             ) from error
@@ -113,15 +116,42 @@ class SpoolFile:
                 raise
 
     def lacking_bytes(self, payload_bytes: int) -> int:
-        """Return how many bytes the disk lacks for messages of that size; 0 or less: none."""
-        with self._guard:
-            (spare_pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        return lacking_bytes(self._file, payload_bytes, spare_pages * _PAGE_BYTES)
+        """Return how many bytes the disk lacks for messages of that size; 0 or less: none.
+
+        Raises:
+            SpoolFull: The spool or its folder cannot be looked at.
+        """
+        with self.transaction() as db:
+            (spare_pages,) = db.execute("PRAGMA freelist_count").fetchone()
+        try:
+            return lacking_bytes(self._file, payload_bytes, spare_pages * _PAGE_BYTES)
+        except OSError as error:
+            raise SpoolFull(
+                f"the folder of the spool, {self._file.parent}, cannot be looked at"
+                f" ({error.strerror or error}). Bring it back, or restart the agent; until then"
+                " reading stops and nothing is lost."
+            ) from error
 
     def shorten_log(self) -> None:
         """Give back what SQLite's log takes of the disk, where nobody reads from it."""
         with self._guard, contextlib.suppress(sqlite3.OperationalError):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _no_room(file: Path, error: Exception) -> SpoolFull:
+    return SpoolFull(
+        f"agent.spool_file {str(file)!r} cannot be opened ({error}). Free some space on its disk;"
+        " until then nothing is read and nothing is lost."
+    )
+
+
+def _takes_no_file(folder: Path) -> bool:
+    """Tell whether a disk is full for new files, which it may be with bytes to spare."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return error.errno in _NO_ROOM
+    return False
 
 
 def _open(file: Path) -> sqlite3.Connection:

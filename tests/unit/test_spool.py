@@ -1,12 +1,15 @@
 """The spool: what is in it after a commit, a receipt, a crash."""
 
 import contextlib
+import errno
+import os
 import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -243,6 +246,41 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     yield disk
     if is_mounted:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("allowed", ["spool.db.lock", None], ids=["again", "at first"])
+def test_a_disk_that_takes_no_new_file_is_a_full_disk_and_no_wrong_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: str | None
+) -> None:
+    file = tmp_path / "spool.db"
+    Spool(file, 10**9).close()
+    (tmp_path / "spool.db-wal").mkdir()  # SQLite cannot make its log
+    with pytest.raises(SettingsError, match="Move it away"):
+        Spool(file, 10**9)
+    real, makes = os.open, os.O_CREAT | getattr(os, "O_TMPFILE", 0)
+
+    def full(path: str, flags: int, *args: Any, **others: Any) -> int:  # noqa: ANN401
+        if flags & makes and Path(path).name != allowed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, flags, *args, **others)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(SpoolFull, match="Free some space"):
+        Spool(file, 10**9)
+
+
+def test_a_spool_whose_folder_went_is_said_and_ends_no_agent(tmp_path: Path) -> None:
+    folder = tmp_path / "share"
+    folder.mkdir()
+    with contextlib.closing(Spool(folder / "spool.db", 10**9)) as spool:
+        keep(spool, "a")
+        folder.rename(tmp_path / "away")
+        for ask in (lambda: keep(spool, "b", offset=20), lambda: spool.receipted("M1", ["a"])):
+            with pytest.raises(SpoolFull, match=r"share, cannot be looked at .*Bring it back"):
+                ask()
+        (tmp_path / "away").rename(folder)
+        keep(spool, "b", offset=20)
+        assert spool.receipted("M1", ["a", "b"]) == [1, 2]
 
 
 @pytest.mark.parametrize(("body_bytes", "count"), [(1_000, 100), (30_000, 5), (400_000, 2)])
