@@ -5,12 +5,16 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
-from broker.errors import SettingsError
+from broker.errors import SettingsError, SpoolFull
 from edge_agent.formats.text import base_name
+from edge_agent.spool_file import FULL_DISK_ERRORS
 from edge_agent.spool_view import RefusedRecord
 from edge_agent.words import moment
+
+_FORGOTTEN_AT_ONCE: Final = 200
+_LOG_PAGES: Final = 100
 
 
 def refused_lines(records: Iterable[RefusedRecord]) -> Iterator[str]:
@@ -59,21 +63,35 @@ def forget_refused(spool_file: Path, machine_id: str | None, last_id: int) -> in
         How many were deleted.
 
     Raises:
+        SpoolFull: Its disk has not even the room that deleting takes.
         SettingsError: The spool cannot be written.
     """
     name = f"{spool_file.absolute().as_uri()}?mode=rw"
     try:
-        with contextlib.closing(sqlite3.connect(name, uri=True, timeout=30)) as db, db:
+        with contextlib.closing(sqlite3.connect(name, uri=True, timeout=30)) as db:
             db.execute("PRAGMA secure_delete = OFF")  # on, it writes all it deletes once more
-            return db.execute(
-                "DELETE FROM refused WHERE id <= ?1 AND (?2 IS NULL OR machine_id = ?2)",
-                (last_id, machine_id),
-            ).rowcount
+            db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+            return sum(iter(lambda: _forget_some(db, machine_id, last_id), 0))
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "").startswith(FULL_DISK_ERRORS):
+            raise SpoolFull(
+                f"agent.spool_file {str(spool_file)!r} cannot be written ({error}). Free some space"
+                " on its disk; to delete takes a little."
+            ) from error
         raise SettingsError(
             f"agent.spool_file {str(spool_file)!r} cannot be written ({error})."
-            " Run it as the agent's user, or check its disk."
+            " Run it as the agent's user."
         ) from error
+
+
+def _forget_some(db: sqlite3.Connection, machine_id: str | None, last_id: int) -> int:
+    """Delete the oldest: what goes to SQLite's log at once has to fit a disk that is nearly full."""
+    with db:
+        return db.execute(
+            "DELETE FROM refused WHERE id IN (SELECT id FROM refused"
+            " WHERE id <= ?1 AND (?2 IS NULL OR machine_id = ?2) ORDER BY id LIMIT ?3)",
+            (last_id, machine_id, _FORGOTTEN_AT_ONCE),
+        ).rowcount
 
 
 def _export(record: RefusedRecord, folder: Path, index: TextIO) -> bool:

@@ -61,7 +61,8 @@ class RefusedBook:
         """
         if not batch.refusals:
             return []
-        self._look()
+        with self._transaction() as db:
+            self._look(db)
         found: list[Row] = []
         held_bytes = self._held.content_bytes
         for start, end, reason, content in batch.refusals:
@@ -81,6 +82,7 @@ class RefusedBook:
         Returns:
             What is held then; for `committed`.
         """
+        self._look(db)  # somebody may have forgotten some just now
         count, size = self._held
         db.executemany(
             "INSERT INTO refused (machine_id, file, byte_start, byte_end, reason, refused_at,"
@@ -100,13 +102,12 @@ class RefusedBook:
         """Take note that what `add` returned is on the disk."""
         self._held = held
 
-    def _look(self) -> None:
+    def _look(self, db: sqlite3.Connection) -> None:
         """Count what is held, at first and after another connection has changed the file."""
-        with self._transaction() as db:
-            (version,) = db.execute("PRAGMA data_version").fetchone()
-            if version != self._version:
-                row = db.execute("SELECT count(*), total(length(content)) FROM refused").fetchone()
-                self._held, self._version = Held(row[0], int(row[1])), version
+        (version,) = db.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            row = db.execute("SELECT count(*), total(length(content)) FROM refused").fetchone()
+            self._held, self._version = Held(row[0], int(row[1])), version
 
 
 def disk_bytes(rows: Sequence[Row]) -> int:

@@ -37,7 +37,7 @@ _LOG_PAGES: Final = 4_000
 _DISK_ERRORS: Final = (
     "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY",
 )  # fmt: skip
-_FULL_DISK_ERRORS: Final = ("SQLITE_FULL", "SQLITE_IOERR")
+FULL_DISK_ERRORS: Final = ("SQLITE_FULL", "SQLITE_IOERR")
 """What a full disk says to who opens a file on it."""
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _DAMAGE_ERRORS: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
@@ -78,7 +78,7 @@ class SpoolFile:
             if isinstance(error, SettingsError):
                 raise
             name = getattr(error, "sqlite_errorname", "")
-            if name.startswith(_FULL_DISK_ERRORS) or _takes_no_file(file.parent):
+            if name.startswith(FULL_DISK_ERRORS) or _takes_no_file(file.parent):
                 raise _no_room(file, error) from error
             raise SettingsError(
                 f"agent.spool_file {str(file)!r} cannot be used ({error}). {_MOVE_AWAY}"

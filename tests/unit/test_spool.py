@@ -322,6 +322,35 @@ def test_refused_bytes_leave_the_room_that_receipts_need(small_disk: Path) -> No
         refuse(spool, b"z", offset=30)  # and reading goes on
 
 
+def test_refused_records_that_filled_the_disk_can_be_forgotten(small_disk: Path) -> None:
+    file, contents = small_disk / "spool.db", [b"y" * 200] * 1_000
+    with contextlib.closing(Spool(file, 10**9)) as spool:
+        with pytest.raises(SpoolFull, match="Free some space"):
+            while True:
+                refuse(spool, *contents, offset=20 if spool.books("M1").read else 10)
+        count = len(kept(file))
+        assert count > 10_000
+        assert forget_refused(file, None, count) == count
+        assert kept(file) == []
+        refuse(spool, b"z", offset=30)  # and reading goes on
+
+
+def test_records_that_are_forgotten_while_others_are_refused_make_room_for_these(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool._refused, "_count_max", 3)
+    refuse(spool, b"a", b"b", b"c")
+    look, file = spool._check_room, tmp_path / "spool.db"
+
+    def meanwhile(payload_bytes: int, refused_bytes: int) -> None:
+        forget_refused(file, None, 3)
+        look(payload_bytes, refused_bytes)
+
+    monkeypatch.setattr(spool, "_check_room", meanwhile)
+    refuse(spool, b"d", b"e", offset=20)
+    assert kept(file) == [b"d", b"e"]
+
+
 def test_a_damaged_spool_is_said_in_a_sentence(tmp_path: Path) -> None:
     file = tmp_path / "spool.db"
     spool = Spool(file, 10**9)
