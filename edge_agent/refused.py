@@ -85,7 +85,7 @@ def forget_refused(spool_file: Path, machine_id: str | None, last_id: int) -> in
 
 
 def _forget_some(db: sqlite3.Connection, machine_id: str | None, last_id: int) -> int:
-    """Delete the oldest: what goes to SQLite's log at once has to fit a disk that is nearly full."""
+    """Delete the oldest, few at once: SQLite's log has to fit a disk that is nearly full."""
     with db:
         return db.execute(
             "DELETE FROM refused WHERE id IN (SELECT id FROM refused"

@@ -323,11 +323,14 @@ def test_refused_bytes_leave_the_room_that_receipts_need(small_disk: Path) -> No
 
 
 def test_refused_records_that_filled_the_disk_can_be_forgotten(small_disk: Path) -> None:
-    file, contents = small_disk / "spool.db", [b"y" * 200] * 1_000
+    def fill(spool: Spool) -> None:
+        while True:
+            refuse(spool, *[b"y" * 200] * 1_000, offset=20 if spool.books("M1").read else 10)
+
+    file = small_disk / "spool.db"
     with contextlib.closing(Spool(file, 10**9)) as spool:
         with pytest.raises(SpoolFull, match="Free some space"):
-            while True:
-                refuse(spool, *contents, offset=20 if spool.books("M1").read else 10)
+            fill(spool)
         count = len(kept(file))
         assert count > 10_000
         assert forget_refused(file, None, count) == count
