@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-from broker.errors import StoreUnavailable
+from broker.errors import StoreUnavailable, YieldlineError
 
 Answer = TypeVar("Answer")
 
@@ -21,7 +21,7 @@ class SharedQuestion(Generic[Answer]):
     """
 
     def __init__(self) -> None:
-        self._asked: asyncio.Task[Answer] | None = None
+        self._asked: asyncio.Task[Answer | YieldlineError] | None = None
         self._asked_s = 0.0
 
     async def ask(self, question: Callable[[], Answer]) -> Answer:
@@ -33,7 +33,7 @@ class SharedQuestion(Generic[Answer]):
             StoreUnavailable: There is none after `WAIT_S`. Also what `question` raises.
         """
         if self._asked is None or self._asked.done():
-            self._asked = asyncio.create_task(asyncio.to_thread(question), name="shared question")
+            self._asked = asyncio.create_task(_answer(question), name="shared question")
             self._asked_s = monotonic()
         asked = self._asked
         answered, _ = await asyncio.wait({asked}, timeout=WAIT_S)
@@ -42,4 +42,15 @@ class SharedQuestion(Generic[Answer]):
             raise StoreUnavailable(
                 f"the database has not answered for {silent_s:.0f} s. Is it overloaded?"
             )
-        return asked.result()
+        answer = asked.result()
+        if isinstance(answer, YieldlineError):
+            raise answer
+        return answer
+
+
+async def _answer(question: Callable[[], Answer]) -> Answer | YieldlineError:
+    """Return trouble too: raised after nobody waits any more, asyncio would log it as a bug."""
+    try:
+        return await asyncio.to_thread(question)
+    except YieldlineError as error:
+        return error

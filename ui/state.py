@@ -132,6 +132,8 @@ class AppState:
         self.access = Access(settings.http, self.database)
         self.system_question: SharedQuestion[dict[str, Any]] = SharedQuestion()
         """How the whole house does; every System page asks that every few seconds."""
+        self.ready_question: SharedQuestion[dict[str, Any]] = SharedQuestion()
+        """What the database says of `/readyz`; anybody may ask that, and probes do all the time."""
         self.stopping = asyncio.Event()
         """Set when the process is asked to end, or must: streams end by themselves then."""
         self.failure: BaseException | None = None

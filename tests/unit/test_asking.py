@@ -1,6 +1,8 @@
 """A question to the database that many ask and nobody waits for too long."""
 
 import asyncio
+import gc
+import logging
 import threading
 from collections.abc import Callable
 
@@ -66,3 +68,22 @@ async def test_trouble_is_told_to_whoever_asked_and_not_kept() -> None:
 
     assert await refused(question, away) == "the database is away."
     assert await question.ask(lambda: 7) == 7
+
+
+async def test_trouble_that_comes_after_all_gave_up_is_not_logged_as_a_bug(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    question: SharedQuestion[int] = SharedQuestion()
+    may_fail, others = threading.Event(), asyncio.all_tasks()
+
+    def late() -> int:
+        assert may_fail.wait(30)
+        raise StoreUnavailable("the database is away.")
+
+    await refused(question, late)
+    (asked,) = asyncio.all_tasks() - others
+    may_fail.set()
+    await asyncio.wait({asked})
+    del asked, question
+    gc.collect()
+    assert [each.message for each in caplog.records if each.levelno >= logging.ERROR] == []

@@ -1,7 +1,7 @@
 """Is it alive, can it work: `/healthz`, `/readyz`, and Prometheus' `/metrics`."""
 
-import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -25,9 +25,6 @@ from ui.system import broker_counters
 from ui.watching import watcher_trouble, watching
 
 router = APIRouter(tags=["health"])
-
-_DATABASE_WAIT_S = 5.0
-_HANGS = "the database has not answered for {:g} s. Is it overloaded?"
 
 
 class Alive(BaseModel):
@@ -71,25 +68,18 @@ async def get_ready(state: State) -> Response:
     503 names every reason. `warnings` name what is wrong although results flow.
     """
     broker = _broker_trouble(state)
-    known: dict[str, Any] = {}
     minor = _troubles_we_see(state)
     try:
-        async with asyncio.timeout(_DATABASE_WAIT_S):
-            known = await asyncio.to_thread(_ask_database, state)
-            if known["trouble"] is None:
-                minor |= await asyncio.to_thread(_stored_troubles, state, known["services"])
-        database = known.pop("trouble")
-        service = _service_trouble(known["services"], known.pop("held", None))
+        stored = await state.ready_question.ask(partial(_ask_database, state))
     except YieldlineError as error:
-        database, service = str(error), None
-    except TimeoutError:
-        database, service = _HANGS.format(_DATABASE_WAIT_S), None
-    major = {"broker": broker, "database": database, "service": service}
+        stored = _nothing_stored(database=str(error), service=None)
+    major = {"broker": broker, **stored["major"]}
+    minor |= stored["minor"]
     facts = {"checks": _checks(major | minor), "warnings": _sentences(minor)}
     if reasons := _sentences(major):
         detail = " ".join(reasons)
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, reasons=reasons, **facts)
-    return answer({"status": "ready", **facts, **known})
+    return answer({"status": "ready", **facts, **stored["known"]})
 
 
 def _checks(troubles: dict[str, str | None]) -> dict[str, Any]:
@@ -145,18 +135,26 @@ def _broker_trouble(state: AppState) -> str | None:
 
 
 def _ask_database(state: AppState) -> dict[str, Any]:
-    """Ask it for all that /readyz tells."""
+    """Return all that it tells for /readyz: `major` and `minor` troubles, what else is `known`."""
     if not is_current(state.database):
         sentence = (
             "the database has no tables of this version yet. They come with the start of"
             " `yieldline service`; wait for it, or start it."
         )
-        return {"trouble": sentence, "services": []}
+        return _nothing_stored(database=sentence, service=_service_trouble([], None))
     found = overview(state.database)
     heartbeats = services(state.database, datetime.now(UTC))
     is_silent = bool(heartbeats) and all(not _speaks(each) for each in heartbeats)
     held = why_held(state.database) if is_silent else None
-    return {"trouble": None, "services": heartbeats, "held": held, **found}
+    return {
+        "major": {"database": None, "service": _service_trouble(heartbeats, held)},
+        "minor": _stored_troubles(state, heartbeats),
+        "known": {"services": heartbeats, **found},
+    }
+
+
+def _nothing_stored(**major: str | None) -> dict[str, Any]:
+    return {"major": major, "minor": {}, "known": {}}
 
 
 def _speaks(heartbeat: dict[str, Any]) -> bool:

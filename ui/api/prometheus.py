@@ -1,9 +1,7 @@
 """What Prometheus scrapes at `/metrics`."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
 
 from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
@@ -18,6 +16,7 @@ from service.store.queries.health import books, services
 from service.store.queries.strain import read_strain
 from ui.api.house_metrics import of_agents, of_broker, of_certificates, of_strain
 from ui.api.service_metrics import of_alerts, of_services, of_watcher
+from ui.asking import SharedQuestion
 from ui.books import balance
 from ui.state import AppState
 from ui.system import broker_counters
@@ -31,10 +30,6 @@ _BOOKS = {
 }
 
 
-_DATABASE_WAIT_S: Final = 4.0
-"""Prometheus gives up after ten by default, and would take a database that hangs for us."""
-
-
 class _Floor(Collector):
     """The books by machine, and this process, at one scrape."""
 
@@ -43,12 +38,15 @@ class _Floor(Collector):
         self._kept: list[Metric] = []
         """What the database says; empty while it does not answer."""
 
-    async def ask_database(self) -> None:
-        """Read what only the database knows, or go without it."""
+    async def ask_database(self, question: SharedQuestion[list[Metric]]) -> None:
+        """Read what only the database knows, or go without it.
+
+        Prometheus gives up after ten seconds by default, and would take a database that hangs
+        for us: the question's patience is shorter.
+        """
         try:
-            async with asyncio.timeout(_DATABASE_WAIT_S):
-                self._kept = await asyncio.to_thread(lambda: list(self._stored()))
-        except (YieldlineError, TimeoutError):
+            self._kept = await question.ask(lambda: list(self._stored()))
+        except YieldlineError:
             self._kept = []
 
     def collect(self) -> Iterator[Metric]:
@@ -109,6 +107,7 @@ def register(app: FastAPI, state: AppState) -> None:
     """Add `/metrics`."""
     process = (PlatformCollector(None), ProcessCollector(registry=None))
     router = APIRouter(tags=["health"])
+    question: SharedQuestion[list[Metric]] = SharedQuestion()
 
     @router.get(
         "/metrics",
@@ -118,7 +117,7 @@ def register(app: FastAPI, state: AppState) -> None:
     async def get_metrics() -> Response:
         """Show the books and this process to Prometheus."""
         floor, registry = _Floor(state), CollectorRegistry()
-        await floor.ask_database()
+        await floor.ask_database(question)
         for collector in (floor, *process):
             registry.register(collector)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_1_0_0)
