@@ -5,6 +5,7 @@ it had: the service recognises it and counts a duplicate, or stores what it neve
 """
 
 import asyncio
+import contextlib
 import glob
 import secrets
 import tempfile
@@ -121,13 +122,29 @@ class _ReplaySpool(Spool):
         kept = [each for each in batch.messages if self._span.holds_any(each.body)]
         size_kept = sum(len(each.body) for each in kept)
         batch = replace(batch, messages=kept, payload_bytes=size_kept, refusals=[])
-        try:
+        with _giving_up_without_room():
             return super().commit(batch, place, known)
-        except SpoolFull as error:  # nobody drains it yet: waiting would be for ever
-            raise NotDone(
-                f"no room for the temporary spool: {error}"
-                " Narrow the span, or set TMPDIR to a larger disk."
-            ) from error
+
+    def place(self, place: Place, known: KnownFile, *, is_anew: bool) -> int:
+        """Say which file stands at a place.
+
+        Raises:
+            NotDone: The disk is full.
+        """
+        with _giving_up_without_room():
+            return super().place(place, known, is_anew=is_anew)
+
+
+@contextlib.contextmanager
+def _giving_up_without_room() -> Iterator[None]:
+    """Let a reader not wait for room: nobody drains the spool yet, so it would be for ever."""
+    try:
+        yield
+    except SpoolFull as error:
+        raise NotDone(
+            f"no room for the temporary spool: {error}"
+            " Narrow the span, or set TMPDIR to a larger disk."
+        ) from error
 
 
 # -- reading ---------------------------------------------------------------------------------------

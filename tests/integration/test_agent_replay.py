@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from broker.errors import SpoolFull
 from edge_agent.config import load_config
 from edge_agent.errors import NotDone
+from edge_agent.filebook import FileBook
 from edge_agent.replay import Wanted
 from edge_agent.replay import replay as send_again
 from edge_agent.span import Span
@@ -165,6 +167,18 @@ def test_a_full_disk_is_said_instead_of_waited_for(
     make_quiet(agent.log)
     full = shutil.disk_usage(agent.folder)._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(NotDone, match="set TMPDIR to a larger disk"):
+        send_again(load_config(agent.config), Wanted(Span(None, None)), is_dry=True, timeout_s=1)
+
+
+def test_a_disk_that_fills_before_a_record_is_complete_is_said_too(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(*_: object) -> int:
+        raise SpoolFull("the spool cannot be written (database or disk is full).")
+
+    agent.log.write_bytes(at(1, 1)[:-5])
+    monkeypatch.setattr(FileBook, "put", put)
     with pytest.raises(NotDone, match="set TMPDIR to a larger disk"):
         send_again(load_config(agent.config), Wanted(Span(None, None)), is_dry=True, timeout_s=1)
 
