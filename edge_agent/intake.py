@@ -47,6 +47,8 @@ LOOK_BYTES_MAX: Final = 67_108_864
 REFUSED_CONTENT_BYTES_MAX: Final = 1_048_576
 _LAST_LINE_BYTES: Final = 256
 """Of a last line, what shows whether it is whole."""
+_COUNTED_BYTES_MAX: Final = 16_777_216
+"""Up to here the newlines of a quiet file are counted; to read a longer one at each pause costs."""
 
 log = structlog.get_logger()
 
@@ -177,7 +179,17 @@ class Intake:
             return ending is Ending.SILENT
         tail = self._file.read(max(0, fed - _LAST_LINE_BYTES), fed)
         line = as_utf8(tail, parser.state()).rpartition(b"\n")[2]
-        return not line or line.endswith(b"\r") or is_whole_line(self._source.format, line, fed)
+        is_ended = not line or line.endswith(b"\r")
+        return is_ended or is_whole_line(self._source.format, line, self._ends(fed))
+
+    def _ends(self, fed: int) -> Iterator[int]:
+        """Yield where a file ends, and where it does without the CR that Windows put in.
+
+        Source: Microsoft's C runtime makes LF two bytes when it writes what its buffer has held.
+        """
+        yield fed
+        if fed <= _COUNTED_BYTES_MAX:
+            yield fed - sum(piece.count(b"\n") for piece in self._pieces(fed))
 
     def _take_last(self) -> None:
         """Take the rest of a quiet file if `finish` understands it, without deciding otherwise."""
@@ -261,8 +273,11 @@ class Intake:
         """
         if not end or not leans_on_head(self._source.format):
             return b""
-        starts = range(0, end, CHUNK_BYTES)
-        return head_hash(self._exactly(start, min(end, start + CHUNK_BYTES)) for start in starts)
+        return head_hash(self._pieces(end))
+
+    def _pieces(self, end: int) -> Iterator[bytes]:
+        for start in range(0, end, CHUNK_BYTES):
+            yield self._exactly(start, min(end, start + CHUNK_BYTES))
 
     def _exactly(self, start: int, end: int) -> bytes:
         raw = self._file.read(start, end)

@@ -16,7 +16,7 @@ logs in `tests/support/logs/`, which the laws are tested on.
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -185,17 +185,18 @@ def leans_on_head(format: str) -> bool:  # noqa: A002
     return _known(format).leans_on_head
 
 
-def is_whole_line(format: str, line: bytes, offset: int) -> bool:  # noqa: A002
+def is_whole_line(format: str, line: bytes, ends: Iterable[int]) -> bool:  # noqa: A002
     """Tell whether a last line that has no newline is to be taken for a whole one.
 
     Args:
         format: Name of a format.
         line: Its bytes, or the last of them.
-        offset: Where in the file it ends.
+        ends: Where it ends, in bytes of the file and as its writer may have counted. Asked only
+            where the line itself does not show.
     """
     end = _known(format).whole_line
     if end is None:
-        return offset % _WRITER_BUFFER_BYTES != 0
+        return all(each % _WRITER_BUFFER_BYTES for each in ends)
     return re.search(end.encode(), line.strip()) is not None
 
 

@@ -115,6 +115,16 @@ def test_half_a_line_is_never_taken_for_a_whole_one_while_its_writer_pauses(
     ]
 
 
+def test_nor_where_windows_made_two_bytes_of_each_newline_after_the_buffer_was_full(
+    write: Write,
+) -> None:
+    content = f"sn,S1\nat,{AT.decode()}\n{TABLE.decode()}heat,10"
+    half = full_buffer("", content).replace(b"\n", b"\r\n")
+    assert write(half, format="csv", options=REPORT) == []
+    (body,) = write(b"3.7,70,FAIL\r\n", FOLLOWED_S, format="csv", options=REPORT)
+    assert body["measurements"][0]["measured_value"] == 103.7
+
+
 SPEA = (
     b"FORMAT;mmdd\nSTART;a;prog;1;prod;op;10/12/2024;16:15:03\n"
     b"ANL;1;C1;1;2;x;;PASS;1.0;0.5;2.0;V;;2\nSN;A1\nEND;"
