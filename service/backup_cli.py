@@ -1,5 +1,6 @@
 """`yieldline db backup`, `verify` and `restore`. Commands import late."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from broker.errors import SettingsError
 from service.shared_cli import Author, Config, actor_of, database_of
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from service.store.backups.manifest import Manifest
     from service.store.queries.base import Facts
 
+_FOLDER_ENDS: Final = ("/", os.sep)
 _MB: Final = 1_000_000
 _MINUTE: Final = "%Y-%m-%d %H:%M UTC"
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit trail.")]
@@ -21,7 +24,11 @@ Reason = Annotated[str, typer.Option(help="Why; kept in the audit trail.")]
 
 def backup(
     target: Annotated[
-        Path, typer.Argument(help="A new file, or a folder: then the time is its name.")
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="A new file, or a folder, which / at its end says: then the time is its name.",
+        ),
     ],
     *,
     reason: Reason = "",
@@ -38,10 +45,18 @@ def backup(
 
     database = database_of(config)
     with ProgressBar("MB") as bar:
-        taken = back_up(database, target, _asked(author, reason), _in_megabytes(bar.show))
+        taken = back_up(database, _target(target), _asked(author, reason), _in_megabytes(bar.show))
     typer.echo(f"{taken.file} holds {_described(taken.manifest)}.")
     if taken.trouble is not None:
         typer.echo(f"It is whole, but the database could not note it: {taken.trouble}", err=True)
+
+
+def _target(text: str) -> Path:
+    """Return it as a path, which forgets that `backups/` can only be a folder."""
+    target = Path(text)
+    if text.endswith(_FOLDER_ENDS) and not target.is_dir():
+        raise SettingsError(f"there is no folder {target}. Create it, or choose another.")
+    return target
 
 
 def verify(file: Annotated[Path, typer.Argument(help="A backup.")]) -> None:

@@ -1,5 +1,6 @@
 """`yieldline evidence`: the evidence pack of one run into a file."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,8 @@ def _write(file: Path, content: bytes) -> None:
     except OSError as error:
         raise SettingsError(f"{file} cannot be written: {error.strerror}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def main() -> None:

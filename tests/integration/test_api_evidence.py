@@ -126,6 +126,14 @@ def test_the_command_says_that_a_run_is_not_there_and_writes_nothing(
     assert list(tmp_path.glob("*.zip")) == []
 
 
+def test_the_command_says_where_it_cannot_write(stored: Stored, tmp_path: Path) -> None:
+    stored.save(run_message("SN-1"))
+    (tmp_path / "packs").write_text("a file where a folder was meant", "utf-8")
+    ended = on_the_command_line(stored, tmp_path, "1", "--out", "packs/one.zip")
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1), ended.stderr
+    assert ended.stderr.startswith("packs/one.zip cannot be written: ")
+
+
 def test_the_command_is_found_by_its_name() -> None:
     pyproject = Path(__file__).parents[2] / "pyproject.toml"
     project = tomllib.loads(pyproject.read_text("utf-8"))["project"]

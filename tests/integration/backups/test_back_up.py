@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from broker.errors import SettingsError
-from service.backup_cli import describe_last
+from service.backup_cli import backup, describe_last
 from service.commands.backups import back_up, restore
 from service.store.backups import postgres_tools, sqlite_file
 from service.store.queries.backups import last_backup
@@ -123,6 +123,15 @@ def test_a_mistyped_target_is_no_failed_backup(stored: Stored, tmp_path: Path) -
     with pytest.raises(SettingsError, match=r"there is no folder .*backupz\. Create it"):
         back_up(stored.database, tmp_path / "backupz" / "two.backup", BY_ANN, nobody)
     assert last_backup(stored.database, NOW) == known
+
+
+def test_a_folder_that_is_not_there_becomes_no_file_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YIELDLINE_DATABASE__URL", f"sqlite:///{tmp_path}/plant.db")
+    with pytest.raises(SettingsError, match=r"there is no folder .*backupz\. Create it"):
+        backup(f"{tmp_path}/backupz/")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.postgres
