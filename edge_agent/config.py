@@ -145,7 +145,9 @@ def load_config(file: Path) -> Config:
     try:
         table = read_table(file)
     except FileNotFoundError as error:
-        raise SettingsError(f"{file} does not exist. Give another --config.") from error
+        raise SettingsError(
+            f"{file} does not exist. Give another --config, or write it: `yieldline agent init`."
+        ) from error
     try:
         config = Config(**table)
     except ValidationError as error:
@@ -153,7 +155,13 @@ def load_config(file: Path) -> Config:
     except UnreadableVariable as error:
         raise not_json(error) from error
     _check(config, file)
-    return config.with_paths_from(file.parent.absolute())  # the spool remembers paths
+    return config.with_paths_from(_folder_of(file))
+
+
+def _folder_of(file: Path) -> Path:
+    """Return its folder by one name, from wherever it is called: the spool remembers paths."""
+    folder = file.parent.absolute()
+    return folder.resolve() if ".." in folder.parts else folder
 
 
 def pattern_from(folder: Path, path: str) -> str:

@@ -186,7 +186,11 @@ class _Agent:
                     progress.show(self._books(), left_bytes)
 
     async def _show_life(self) -> None:
-        """Leave a sign of life beside the spool with every heartbeat, for `agent status`."""
+        """Leave a sign of life beside the spool, for `agent status`.
+
+        With every heartbeat, and when a connection comes or goes: who asks soon after the start
+        would hear of none.
+        """
         started_at, settings = time.time(), self._config.agent
         try:
             while True:
@@ -196,9 +200,19 @@ class _Agent:
                 presence.write(
                     settings.spool_file
                 )  # some bytes; in a thread it could come too late
-                await asyncio.sleep(settings.heartbeat_s)
+                await self._next_word(settings.heartbeat_s)
         finally:
             say_goodbye(settings.spool_file)
+
+    async def _next_word(self, heartbeat_s: float) -> None:
+        said = self._connected()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(heartbeat_s):
+                while self._connected() == said:  # noqa: ASYNC110 - they are flags
+                    await asyncio.sleep(_SHOW_S)
+
+    def _connected(self) -> list[bool]:
+        return [sender.is_connected for sender in self._senders]
 
     def _presences(self) -> dict[str, MachinePresence]:
         return {

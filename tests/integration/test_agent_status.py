@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.presence import Presence
 from tests.support.edge import Agent, TinyService, line
 from tests.support.processes import PYTHON
 from tests.support.waiting import eventually
@@ -72,6 +73,24 @@ async def test_it_tells_files_books_and_connection_of_a_running_agent(
     service.answers = True
     agent.log.write_bytes(agent.log.read_bytes() + b"}\n")
     assert process.exit_code is None  # nobody took its lock
+
+
+async def test_a_connection_is_told_before_the_next_heartbeat(
+    agent: Agent, service: TinyService
+) -> None:
+    text = agent.config.read_text("utf-8").replace("heartbeat_s = 1\n", "heartbeat_s = 600\n")
+    agent.config.write_text(text, "utf-8")
+    agent.log.write_bytes(line(1))
+    process = agent.start()
+    await eventually(lambda: service.arrived, saw=lambda: process.output)
+
+    def presence() -> Presence:
+        said = Presence.read(agent.folder / "agent-spool.db")
+        assert said is not None
+        assert said.machines[agent.machine_id].is_connected
+        return said
+
+    assert (await eventually(presence)).heartbeat_s == 600
 
 
 async def test_after_a_clean_stop_and_after_a_kill_it_says_that_none_is_running(

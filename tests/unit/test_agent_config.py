@@ -81,8 +81,14 @@ def test_a_mistake_is_one_sentence_with_the_file(
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="does not exist"):
+    with pytest.raises(SettingsError, match=r"does not exist\. .* `yieldline agent init`"):
         load_config(tmp_path / "agent.toml")
+
+
+def test_paths_are_the_same_from_wherever_the_file_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+    (tmp_path / "below").mkdir()
+    assert load_config(tmp_path / "below" / ".." / file.name) == load_config(file)
 
 
 def test_a_machine_has_one_place(tmp_path: Path) -> None:
