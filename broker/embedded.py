@@ -206,7 +206,7 @@ def run_broker(wanted: str, port: int, data_dir: Path) -> int:
     kind = choose_kind(wanted)
     if not port_is_free("127.0.0.1", port):
         raise SettingsError(
-            f"port {port} is in use by another program. Choose another broker port,"
+            f"port {port} is in use by another program. Choose another with --port,"
             " or stop the other program."
         )
     if kind is BrokerKind.EMBEDDED:

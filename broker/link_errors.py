@@ -33,7 +33,10 @@ def no_answer(
             f"{said} If it asks for certificates: check broker.cert_file, and that the broker"
             " trusts the CA that signed it."
         )
-    return BrokerUnavailable(f"{said} Is it running? Check YIELDLINE_BROKER__HOST and __PORT.")
+    return BrokerUnavailable(
+        f"{said} Is it running? Check YIELDLINE_BROKER__HOST and __PORT, or host and port of"
+        " [broker] in the settings file."
+    )
 
 
 def connection_refused(settings: BrokerSettings, code: int, words: str) -> YieldlineError:

@@ -11,9 +11,14 @@ _TIMEOUT_S = 10.0  # a database that hangs is said by the web app after five
 def ask(url: str) -> tuple[bool, list[str]]:
     """Ask the web app at `url` whether everything works.
 
+    Args:
+        url: Such as http://127.0.0.1:8080; without a scheme it is http.
+
     Returns:
         Whether it does, and at least one sentence to show.
     """
+    if "://" not in url:
+        url = f"http://{url}"
     address = f"{url.rstrip('/')}/readyz"
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as said:  # noqa: S310

@@ -131,6 +131,14 @@ async def test_what_is_wrong_is_said_with_what_to_do(
         assert sentences[1:] == [said]
 
 
+def test_an_address_without_its_scheme_is_http() -> None:
+    place = f"127.0.0.1:{free_port()}"
+    is_well, (said,) = health.ask(place)
+    assert not is_well
+    assert said.startswith(f"http://{place} does not answer (")
+    assert "refused" in said
+
+
 async def test_a_database_that_is_away_is_said(mosquitto: Mosquitto) -> None:
     port = free_port()
     async with web_of(f"postgresql://yl:secret@127.0.0.1:{port}/yl", mosquitto.port) as web:
