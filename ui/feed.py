@@ -31,6 +31,7 @@ from service.store.queries.pages_status import read_status
 from service.store.queries.retests import retest_times
 from ui.alert_view import alert_cards, cards_of, floor_alerts
 from ui.books import add_up, balance_all
+from ui.floor_earlier import keep_whole
 from ui.floor_model import FloorModel
 from ui.floor_seed import seed
 from ui.floor_view import Frame, floor_changes, floor_frame, line_part
@@ -118,6 +119,10 @@ class Feed:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_seeded(), name="floor seed")
+                tasks.create_task(
+                    keep_whole(self.state.database, lambda: self.model, self._database_away),
+                    name="floor sums",
+                )
                 tasks.create_task(self._keep_status(), name="status line")
                 tasks.create_task(self._keep_ticking(), name="floor frames")
                 tasks.create_task(self._keep_stored_facts(), name="stored facts")

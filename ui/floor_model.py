@@ -26,7 +26,7 @@ from ui.failing_steps import Failure, worst_steps
 from ui.figures import Tally, stale_after_s, usual_interval_s
 from ui.floor_machine import HOUR_S, Machine, natural
 from ui.seen import Seen, seen_of
-from ui.shift_units import ShiftUnits, UnitRuns
+from ui.shift_units import ShiftUnits, Uncounted, UnitRuns
 from ui.told import agent_facts
 
 LIVE_RUNS_MAX: Final = 40
@@ -74,6 +74,8 @@ class FloorModel:
     def _start_shift(self, shift: Shift) -> None:
         self.shift = shift
         self.start_s, self.end_s = shift.start.timestamp(), shift.end.timestamp()
+        self.uncounted: Uncounted | None = None
+        """Runs of the shift that it does not count yet; None: it counts all."""
         self.total = Tally()
         self.buckets: dict[int, Tally] = {}
         self.by_line: dict[str, dict[str, Tally]] = {}
@@ -112,13 +114,8 @@ class FloorModel:
         """Take in a live result; tells whether it was new."""
         return self.take(seen_of(result))
 
-    def take(self, seen: Seen, *, is_counted: bool = True) -> bool:
-        """Take in one run, stored or live; tells whether it was new.
-
-        Args:
-            seen: The run.
-            is_counted: It counts where it is of this shift; else a sum has it already.
-        """
+    def take(self, seen: Seen) -> bool:
+        """Take in one run, stored or live; tells whether it was new."""
         if seen.run_id in self._run_ids:
             return False
         self._run_ids[seen.run_id] = None
@@ -128,10 +125,10 @@ class FloorModel:
         if machine is None:
             return False
         self._show(machine, seen)
-        is_of_shift = is_counted and seen.started_s >= self.start_s
-        if is_of_shift and not self.plant.is_golden(seen.barcode):
+        is_later = self.uncounted is None or seen.run_id > self.uncounted.newest_id
+        if is_later and seen.started_s >= self.start_s and not self.plant.is_golden(seen.barcode):
             self._count_run(machine, seen)
-            self._count_unit(seen)
+            self.count_unit(seen)
         self.dirty.add(machine.machine_id)
         return True
 
@@ -272,18 +269,20 @@ class FloorModel:
         self.live.append(seen)
         self.taken += 1
 
+    def run_bucket(self, line: str, started_s: float) -> list[int]:
+        """Return the [runs, retests] of a line's 15 minutes, to be added to."""
+        return self.run_buckets.setdefault((line, self._bucket(started_s)), [0, 0])
+
     def add_runs(
-        self, machine: Machine, started_s: float, mark: str, count: int, *, is_retest: bool
+        self, machine: Machine, bucket: list[int], mark: str, runs: int, retests: int
     ) -> None:
-        """Count runs of the shift that are alike, by their mark on the tape."""
-        self.runs += count
-        machine.outcomes[mark] += count
-        bucket = self.run_buckets.setdefault((machine.line, self._bucket(started_s)), [0, 0])
-        bucket[0] += count
-        if is_retest:
-            self.retests += count
-            machine.retests += count
-            bucket[1] += count
+        """Count runs of the shift that bear one mark on the tape, and how many were retests."""
+        self.runs += runs
+        self.retests += retests
+        machine.outcomes[mark] += runs
+        machine.retests += retests
+        bucket[0] += runs
+        bucket[1] += retests
 
     def note_product(self, machine: Machine, product_id: str) -> None:
         """Note what a machine tested in the shift."""
@@ -296,7 +295,8 @@ class FloorModel:
             machine.steps[step] += count
 
     def _count_run(self, machine: Machine, seen: Seen) -> None:
-        self.add_runs(machine, seen.started_s, seen.mark, 1, is_retest=seen.attempt > 1)
+        bucket = self.run_bucket(machine.line, seen.started_s)
+        self.add_runs(machine, bucket, seen.mark, 1, int(seen.attempt > 1))
         self.note_product(machine, seen.product_id)
         if self.runs >= _RANK_RUNS and self.runs.bit_count() == 1:
             self.rank_procedures()  # ever more seldom: tiles must not wander
@@ -305,11 +305,14 @@ class FloorModel:
             self.failures.append(Failure(seen.began_s, seen.first_failure, *place))
             self.add_failures(machine, seen.first_failure, 1)
 
-    def _count_unit(self, seen: Seen) -> None:
+    def count_unit(self, seen: Seen) -> None:
+        """Count a run of this shift by what it says of its unit."""
         procedures = self.units.of(seen)
         runs = next((each for each in procedures if each.procedure == seen.procedure), None)
         if runs is None:
             if seen.attempt > 1:
+                if self.uncounted is not None:
+                    self.uncounted.came_again.append(seen)
                 return  # its first run was before this shift, where it counts
             if not any(each.line == seen.line for each in procedures):
                 self.line_units[seen.line] += 1

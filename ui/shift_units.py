@@ -3,9 +3,9 @@
 A busy shift has many, so only what yields need is kept: about 500 bytes a unit, and a limit.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from broker.messages import Outcome
@@ -15,6 +15,7 @@ UNITS_MAX: Final = 200_000
 """Units held in mind; beyond it the oldest is forgotten. Then a retest of it changes no yield, and
 its first run of another procedure counts it among the units once more."""
 NAMES_MAX: Final = 10_000
+CAME_AGAIN_MAX: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -38,6 +39,18 @@ class UnitRuns:
             self.line, self.machine_id = seen.line, seen.machine_id
         if order > self.last:
             self.last, self.last_passed = order, has_passed
+
+
+@dataclass(slots=True)
+class Uncounted:
+    """Runs of a shift that its floor does not count yet, as the database adds them up."""
+
+    newest_id: int
+    """All have ids up to this one."""
+    until_s: float
+    """When that one was received, in seconds since 1970."""
+    came_again: deque[Seen] = field(default_factory=lambda: deque(maxlen=CAME_AGAIN_MAX))
+    """Later runs of units that are unknown, and perhaps among them."""
 
 
 class ShiftUnits:
@@ -64,22 +77,30 @@ class ShiftUnits:
         order, has_passed = _order(seen), seen.outcome is Outcome.PASS
         procedure, line, machine_id = map(self._same, (seen.procedure, seen.line, seen.machine_id))
         runs = UnitRuns(procedure, line, machine_id, order, order, has_passed, has_passed)
-        key = (seen.barcode, self._same(seen.product_id))
-        self.count += key not in self._units
-        self._records(key).append(runs)
+        self._procedures((seen.barcode, self._same(seen.product_id))).append(runs)
         return runs
 
-    def remember(self, barcode: str, product_id: str, runs: UnitRuns) -> None:
-        """Know what became of a unit that is counted already, should it come again."""
-        self._records((barcode, self._same(product_id))).append(runs)
+    def remember(self, unit: tuple[str, str], runs: Sequence[UnitRuns]) -> Sequence[UnitRuns]:
+        """Know a unit that is counted already, as the first to be forgotten.
+
+        Returns:
+            What was known of it: not empty where its next procedure was counted before.
+        """
+        known = tuple(self._units.get(unit, ()))
+        if known:
+            self._units[unit].extend(runs)
+        elif len(self._units) < UNITS_MAX:
+            self._units[unit] = list(runs)
+            self._units.move_to_end(unit, last=False)
+        return known
 
     def newest_first(self) -> Iterator[Sequence[UnitRuns]]:
         """Yield what is known of each unit."""
         return reversed(self._units.values())
 
-    def _records(self, key: tuple[str, str]) -> list[UnitRuns]:
-        """Return a unit's records, made where there are none."""
+    def _procedures(self, key: tuple[str, str]) -> list[UnitRuns]:
         if key not in self._units:
+            self.count += 1
             if len(self._units) >= UNITS_MAX:
                 self._units.popitem(last=False)
             self._units[key] = []

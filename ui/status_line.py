@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from service.store.queries.alerts import AlertPulse
@@ -56,7 +57,8 @@ def status_line(
         "broker_trouble": live.trouble,
         "newest": newest[-1].received_s if newest else None,
         "per_second": _per_second(model, now_s),
-        "shift": shift_label(model.shift, model.zone),
+        "shift": _shift(model),
+        "counted_since": model.uncounted.until_s if model.uncounted else None,
         "shift_start": model.start_s,
         "shift_end": model.end_s,
         "database": trouble is None and facts is not None,
@@ -65,6 +67,14 @@ def status_line(
         **(_facts(facts, stored.books) if facts else {}),
         **(_bell(stored.alerts) if stored.alerts else {}),
     }
+
+
+def _shift(model: FloorModel) -> str:
+    """Return the shift in words; also from when on its figures count, where not from its start."""
+    label, uncounted = shift_label(model.shift, model.zone), model.uncounted
+    if uncounted is None:
+        return label
+    return f"{label}, counted since {datetime.fromtimestamp(uncounted.until_s, model.zone):%H:%M}"
 
 
 def _per_second(model: FloorModel, now_s: float) -> float:

@@ -15,7 +15,7 @@ from service.store.queries.pages_search import (
     rejections_with,
     telling_measurements,
 )
-from service.store.queries.pages_seed import MACHINE_RUNS_MAX, StoredRun, reading_seed
+from service.store.queries.pages_seed import MACHINE_RUNS_MAX, StoredRun, read_seed
 from service.store.queries.pages_status import read_status
 from service.store.queries.retests import RetestTime, retest_times
 from tests.support.stored import NOON, Stored, run_message
@@ -47,8 +47,7 @@ def floor_of(stored: Stored) -> FloorModel:
 
 
 def seeded_runs(stored: Stored, since: datetime = NOON) -> list[StoredRun]:
-    with reading_seed(stored.database, since) as found:
-        return list(found.runs)
+    return list(read_seed(stored.database, since).runs)
 
 
 def test_the_floor_is_rebuilt_from_what_is_stored(stored: Stored) -> None:
@@ -106,13 +105,12 @@ def test_a_machine_is_seeded_with_its_newest_runs_only(stored: Stored) -> None:
 
 def test_a_machine_that_was_only_rejected_is_known(stored: Stored) -> None:
     stored.save(b"{", machine_id="BAD-1", line="L9")
-    with reading_seed(stored.database, NOON) as found:
-        assert found.machines == [("BAD-1", "L9")]
+    assert read_seed(stored.database, NOON).machines == [("BAD-1", "L9")]
 
 
 def test_an_empty_database_seeds_nothing(stored: Stored) -> None:
-    with reading_seed(stored.database, NOON) as (machines, runs, earlier):
-        assert (machines, list(runs), earlier) == ([], [], None)
+    machines, runs, left_out = read_seed(stored.database, NOON)
+    assert (machines, list(runs), left_out) == ([], [], None)
     status = read_status(stored.database)
     assert (status.rulebook_version, status.rejections_open) == (None, 0)
     assert status.database_ms > 0

@@ -113,8 +113,9 @@ export default {
     time: () => clockTime(clock.second),
     zoneTitle: () => (zones.isOwn ? `My time, ${zones.own}. Show the plant's, ${zones.plant}` : `Plant time, ${zones.plant}. Show mine, ${zones.own}`),
     shiftWords() {
-      const { shift: words, shift_start: since, shift_end: until } = live.status;
-      return zones.isOwn ? spanWords(since, until, clock.second) : words;
+      const { shift: words, shift_start: since, shift_end: until, counted_since: counted } = live.status;
+      if (!zones.isOwn) return words;
+      return spanWords(since, until, clock.second) + (counted ? `, counted since ${clockTime(counted).slice(0, 5)}` : "");
     },
     day: () => `${weekday(clock.second)} · ${zoneName(clock.second)}`,
     since() {

@@ -3,6 +3,7 @@
 Earlier is by arrival: up to a run id. A unit is earlier when one of its runs is.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -24,9 +25,9 @@ from sqlalchemy import (
 from broker.messages import Outcome
 from service.store.codes import OUTCOME_CODE, OUTCOME_OF
 from service.store.database import Database
-from service.store.queries.base import RUN, UNIT, UNIT_STATE, names_of, slot_of
+from service.store.queries.base import RUN, UNIT, UNIT_STATE, at_one_moment, names_of, slot_of
 from service.store.queries.unit_sets import first_passed, last_passed
-from service.store.times import moment
+from service.store.times import microseconds, moment
 
 SLOT_US: Final = 900_000_000
 """Sums are by this much time, from the start of the shift on."""
@@ -98,7 +99,7 @@ class Earlier:
         self, database: Database, connection: Connection, since_us: int, newest_id: int
     ) -> None:
         """Tell the shift by its start, and the newest run that is earlier by its id."""
-        self.newest_id = newest_id
+        self._newest_id = newest_id
         self._database = database
         self._connection = connection
         self._since_us = since_us
@@ -127,17 +128,12 @@ class Earlier:
             yield names[row.machine], names[row.first_failure], row.runs
 
     def failures(self) -> Iterator[EarlierFailure]:
-        """Yield the newest runs that failed, the oldest first."""
+        """Yield the newest runs that failed, the newest first."""
         named = ("machine", "line", "first_failure")
         columns = [RUN.c[name] for name in (*named, "id", "started_us", "received_us")]
-        newest = (
-            self._failures(*columns, UNIT.c.barcode)
-            .join(UNIT, UNIT.c.id == RUN.c.unit_id)
-            .order_by(RUN.c.started_us.desc(), RUN.c.id.desc())
-            .limit(FAILURES_MAX)
-            .subquery()
-        )
-        query = select(newest).order_by(newest.c.started_us, newest.c.id)
+        found = self._failures(*columns, UNIT.c.barcode)
+        found = found.join(UNIT, UNIT.c.id == RUN.c.unit_id)
+        query = found.order_by(RUN.c.started_us.desc(), RUN.c.id.desc()).limit(FAILURES_MAX)
         for row, names in self._named(query, *named):
             yield EarlierFailure(
                 began_at=moment(min(row.started_us, row.received_us)),
@@ -181,10 +177,7 @@ class Earlier:
             yield names[row.line], row.units
 
     def units(self) -> Iterator[EarlierUnit]:
-        """Yield the units that are likeliest to come again: those that did not pass, the newest.
-
-        Likeliest last.
-        """
+        """Yield units, the likeliest to come again first: that did not pass, then the newest."""
         state = UNIT_STATE.c
         named = ("product", "procedure", "machine", "line")
         columns: list[ColumnElement[Any]] = [state[name] for name in named]
@@ -193,10 +186,7 @@ class Earlier:
         passed = first_passed.label("first_passed"), last_passed.label("last_passed")
         found = self._units(*columns, *passed, UNIT.c.barcode)
         found = found.join(UNIT, UNIT.c.id == state.unit_id)
-        found = found.order_by(last_passed, state.first_run_id.desc()).limit(UNITS_MAX)
-        likeliest = found.subquery()
-        order = likeliest.c.last_passed.desc(), likeliest.c.first_run_id
-        query = select(likeliest).order_by(*order)
+        query = found.order_by(last_passed, state.first_run_id.desc()).limit(UNITS_MAX)
         for row, names in self._named(query, *named):
             yield EarlierUnit(
                 barcode=row.barcode,
@@ -212,7 +202,7 @@ class Earlier:
 
     def _runs(self, *columns: ColumnElement[Any]) -> Select[Any]:
         run = RUN.c
-        within = (run.started_us >= self._since_us, run.id <= self.newest_id)
+        within = (run.started_us >= self._since_us, run.id <= self._newest_id)
         return select(*columns).where(*within, run.is_golden.is_(False))
 
     def _failures(self, *columns: ColumnElement[Any]) -> Select[Any]:
@@ -229,8 +219,8 @@ class Earlier:
         )
         # Their first run by start is nearly always the one that arrived first.
         is_earlier = or_(
-            state.first_run_id <= self.newest_id,
-            and_(state.runs > 1, arrived_first <= self.newest_id),
+            state.first_run_id <= self._newest_id,
+            and_(state.runs > 1, arrived_first <= self._newest_id),
         )
         within = (state.first_started_us >= self._since_us, is_earlier)
         return select(*columns).where(*within, state.is_golden.is_(False))
@@ -252,3 +242,14 @@ class Earlier:
             names = names_of(self._database, self._connection, ids)
             for row in rows:
                 yield row, names
+
+
+@contextlib.contextmanager
+def reading_earlier(database: Database, since: datetime, newest_id: int) -> Iterator[Earlier]:
+    """Give the earlier part of the shift that began at `since`, as it is at one moment.
+
+    Raises:
+        StoreUnavailable, StoreRefused: Database trouble.
+    """
+    with at_one_moment(database) as connection:
+        yield Earlier(database, connection, microseconds(since), newest_id)

@@ -1,10 +1,9 @@
 """What the live floor is rebuilt from when the web app starts: the shift's runs, and the last ones.
 
-Bounded: the newest runs of the shift, and the newest of each machine whatever their age. Of what
-came earlier in the shift there are sums (`pages_earlier`).
+Bounded: the newest runs, and the newest of each machine whatever their age. What came earlier in
+the shift is for `pages_earlier`, which takes the longer the busier it was.
 """
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -19,14 +18,14 @@ from service.store.queries.base import (
     MEASUREMENT,
     RUN,
     UNIT,
-    at_one_moment,
+    connected,
     names_of,
     unordered,
 )
-from service.store.queries.pages_earlier import Earlier
 from service.store.times import microseconds, moment
 
-SHIFT_RUNS_MAX: Final = 100_000
+RUNS_MAX: Final = 100_000
+"""So many of the newest runs are looked at, whichever shift they are of."""
 MACHINE_RUNS_MAX: Final = 200
 _RUNS_A_QUERY: Final = 2_000
 _RUN_COLUMNS: Final = (
@@ -69,6 +68,15 @@ class StoredRun(NamedTuple):
     telling: TellingMeasurement | None
 
 
+class LeftOut(NamedTuple):
+    """Runs of the shift that are not in the seed, but for the newest of each machine."""
+
+    newest_id: int
+    """All of them have ids up to this one."""
+    until: datetime
+    """When that one was received."""
+
+
 class Seed(NamedTuple):
     """All that the floor begins with."""
 
@@ -76,23 +84,22 @@ class Seed(NamedTuple):
     """(machine_id, line) of every machine that was ever heard, also of those without a run."""
     runs: Iterator[StoredRun]
     """By arrival, oldest first, none twice. Once: what was given is held no longer."""
-    earlier: Earlier | None
-    """The runs of the shift with ids up to its `newest_id`, of which `runs` has only the newest of
-    each machine; None: there are none."""
+    left_out: LeftOut | None
+    """None: all runs of the shift are there."""
 
 
-@contextlib.contextmanager
-def reading_seed(database: Database, since: datetime) -> Iterator[Seed]:
-    """Give every machine, the newest runs since `since`, and each machine's newest runs.
+def read_seed(database: Database, since: datetime) -> Seed:
+    """Return every machine, the newest runs since `since`, and each machine's newest runs.
 
     Raises:
         StoreUnavailable, StoreRefused: Database trouble.
     """
     since_us = microseconds(since)
-    with at_one_moment(database) as connection:
+    with connected(database) as connection:
         machines = connection.execute(select(MACHINE.c.machine, MACHINE.c.line)).all()
-        earlier_id = _newest_earlier(connection, since_us)
-        newest = _runs().where(RUN.c.started_us >= since_us, RUN.c.id > (earlier_id or 0))
+        left_out = _left_out(connection, since_us)
+        newest_id = left_out.newest_id if left_out else 0
+        newest = _runs().where(RUN.c.started_us >= since_us, RUN.c.id > newest_id)
         rows = {row.id: row for row in connection.execute(newest)}
         shown = set()
         for machine in machines:
@@ -101,21 +108,23 @@ def reading_seed(database: Database, since: datetime) -> Iterator[Seed]:
                 shown.add(row.id)
         telling = telling_by_run(database, connection, sorted(shown))
         names = names_of(database, connection, [*_names_in(rows.values()), *_ids(machines)])
-        newest_first = sorted(rows.values(), key=lambda row: row.id, reverse=True)
-        del rows
-        yield Seed(
-            [(names[machine.machine], names[machine.line]) for machine in machines],
-            _used_up(newest_first, names, telling),
-            Earlier(database, connection, since_us, earlier_id) if earlier_id else None,
-        )
+    newest_first = sorted(rows.values(), key=lambda row: row.id, reverse=True)
+    return Seed(
+        [(names[machine.machine], names[machine.line]) for machine in machines],
+        _used_up(newest_first, names, telling),
+        left_out,
+    )
 
 
-def _newest_earlier(connection: Connection, since_us: int) -> int | None:
-    """Return the id of the newest run of the shift that is not among its SHIFT_RUNS_MAX newest."""
-    run_id = unordered(RUN.c.id)
-    ids = select(run_id).where(RUN.c.started_us >= since_us).order_by(run_id.desc())
-    found: int | None = connection.execute(ids.offset(SHIFT_RUNS_MAX).limit(1)).scalar()
-    return found
+def _left_out(connection: Connection, since_us: int) -> LeftOut | None:
+    run = RUN.c
+    newest = select(run.id, run.received_us).order_by(run.id.desc()).offset(RUNS_MAX).limit(1)
+    row = connection.execute(newest).first()
+    if row is None:
+        return None
+    of_shift = select(run.id).where(run.started_us >= since_us, unordered(run.id) <= row.id)
+    is_any = connection.execute(of_shift.limit(1)).first() is not None
+    return LeftOut(row.id, moment(row.received_us)) if is_any else None
 
 
 def _used_up(
