@@ -9,11 +9,11 @@ from service.commands.roles import Role, Scope
 from ui.access.access import Access
 from ui.access.callers import Caller, Kind
 from ui.access.gate import caller_of
+from ui.views import SHELL, line_of
 
 ENDED_EVENT: Final = "yieldline_ended"
 """Tells a browser to load its page anew: what it may see has changed, or there is a login first."""
 
-_WALL_VIEWS: Final = frozenset({"floor", "shell"})
 _ending: set[asyncio.Task[None]] = set()
 
 
@@ -52,7 +52,7 @@ def may_watch(client_id: str, view: str) -> bool:
     if client is None:
         return False
     caller: Caller = caller_of(client.request)
-    return caller.scope is not Scope.WALL or view in _WALL_VIEWS
+    return caller.scope is not Scope.WALL or view == SHELL or line_of(view) is not None
 
 
 def _begin_end(client: Client) -> None:

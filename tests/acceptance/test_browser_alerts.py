@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.request import urlopen
 
@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from sqlalchemy import Connection
 
 from broker.messages import Severity
 from broker.sections import DatabaseSettings
@@ -198,6 +199,14 @@ def test_the_load_names_what_rings_most(product: Product, page: Browser) -> None
     assert page.complaints() == []
 
 
+def _flood(
+    connection: Connection, machine_id: str, severity: Severity, opened_at: datetime
+) -> None:
+    key, subject = key_of(AlertKind.FLOOD, machine_id), Subject(machine_id)
+    found = Finding(AlertKind.FLOOD, key, subject, "L9", severity, f"{machine_id} floods.")
+    open_alert(connection, found, "t", opened_at, notify=False)
+
+
 def test_more_alerts_than_are_listed_are_counted_and_on_their_tiles(
     product: Product, browser: Browser
 ) -> None:
@@ -208,11 +217,10 @@ def test_more_alerts_than_are_listed_are_counted_and_on_their_tiles(
     database = Database(settings)
     acknowledge_alerts(database, [one["alert_id"]], actor="ann", now=datetime.now(UTC))
     with database.changing() as connection:
+        now = datetime.now(UTC)
+        _flood(connection, "OLDEST", Severity.CRITICAL, now - timedelta(hours=1))
         for number in range(201):
-            name = f"MANY-{number}"
-            key, subject = key_of(AlertKind.FLOOD, name), Subject(name)
-            found = Finding(AlertKind.FLOOD, key, subject, "L9", Severity.MINOR, "It floods.")
-            open_alert(connection, found, "t", datetime.now(UTC), notify=False)
+            _flood(connection, f"MANY-{number}", Severity.MINOR, now)
     database.dispose()
     browser.open(product.url)
     seen = '.tile[href="/machines/TILE-1"][aria-label$=", acknowledged"]'
@@ -224,4 +232,8 @@ def test_more_alerts_than_are_listed_are_counted_and_on_their_tiles(
     browser.open(f"{product.url}/alerts")
     browser.eventually(lambda: "of the newest 200" in browser.text(".load"))
     assert int(browser.text(".load .v")) == int(browser.text(".nav.on .cnt")) > 200
+    browser.driver.get(f"{product.url}/wall")
+    browser.eventually(lambda: browser.count(".ring li"))
+    assert "OLDEST floods." in browser.text(".ring li"), "the newest are only minor"
+    assert int(browser.text(".ring ol + p").split()[1]) > 190
     assert browser.complaints() == []

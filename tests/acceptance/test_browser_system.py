@@ -37,6 +37,21 @@ TURNS = """
     });
   });
 """
+RINGING = """
+  const done = arguments[arguments.length - 1];
+  import("yieldline-wall/ringing.js").then(({ringing}) => {
+    const alert = (id, severity, opened, state = "open") => ({
+      id, severity, opened, state, kind: "flood", machine: `M-${id}`, line: "L1", runs: 0,
+      message: `M-${id} is flooding.`});
+    const tile = (id) => ({
+      id, line: "L1", last: 999, stale: 60, offline: null, tape: "FFF", fails: 3,
+      why: {step: "vbat", value: "1.0", limit: "2.0"}});
+    const alerts = [alert(7, "minor", 990), alert(9, "critical", 20), alert(8, "critical", 10),
+      alert(6, "critical", 5, "acknowledged")];
+    const sign = {machine: "M-2", kind: "step_repeats", state: "shelved", severity: "critical"};
+    done(ringing(alerts, [sign], {"M-1": tile("M-1"), "M-2": tile("M-2")}, 1000));
+  });
+"""
 
 
 def open_wall(browser: Browser, url: str) -> None:
@@ -88,6 +103,15 @@ def test_walls_take_turns_and_hold_what_is_critical(product: Product, browser: B
     assert said["moves"] == [[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]
     assert said["turn"] == [0, 1]
     assert said["short"] == ["silent for 3 min, usually every 2 s", "sent nothing."]
+
+    rung: list[dict[str, Any]] = browser.driver.execute_async_script(RINGING)
+    assert [(each["name"], each["severity"], each["words"]) for each in rung] == [
+        ("M-8", "critical", "flooding."),
+        ("M-9", "critical", "flooding."),
+        ("M-1", "critical", "3 fails in a row, vbat 1.0, limit 2.0"),
+        ("M-7", "minor", "flooding."),
+    ]
+    assert rung[0]["state"] == "16 min, nobody has acknowledged"
 
 
 def test_a_wall_shows_its_line_fills_what_is_critical_and_says_silence(

@@ -1,6 +1,6 @@
 // The floor: what needs attention, the shift's figures, a tile a machine, trend, failing steps, live results.
 import { change, clock, Icon, live, lookAt, machineStatus, query, Spark, thousands, copyText } from "yieldline";
-import { attentionCards, loudOf, quietOf } from "yieldline/cards.js";
+import { attentionCards, loudOf, quietOf, signsOf } from "yieldline/cards.js";
 import { addressOf } from "yieldline/api.js";
 import { Attention } from "yieldline-floor/attention.js";
 import { Figures } from "yieldline-floor/figures.js";
@@ -107,7 +107,7 @@ export default {
     take(frame) {
       if (frame.alerts) {
         this.alerts = Object.freeze(frame.alerts);
-        this.signs = Object.freeze(frame.signs.map(([machine, kind, state, severity, step]) => ({ machine, kind, state, severity, step })));
+        this.signs = Object.freeze(signsOf(frame));
       }
       if (!frame.tiles) return;
       if (frame.base === null) {

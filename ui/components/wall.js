@@ -1,17 +1,16 @@
 // The wall: is my line fine? No menu, no cursor, no scrolling; drawn at 1920 × 1080 and scaled to the screen.
-import { clock, clockMinute, duration, Icon, live, machineStatus, meet, question, Spark, startLive, thousands, when } from "yieldline";
-import { secondsOf } from "yieldline/alertwords.js";
+import { clock, clockMinute, duration, Icon, live, lookAt, machineStatus, meet, Spark, startLive, thousands } from "yieldline";
+import { signsOf } from "yieldline/cards.js";
 import { keepLogin } from "yieldline/stay.js";
 import "yieldline/theme.js";
+import { ringing } from "yieldline-wall/ringing.js";
 import { cardOf, LineTile, MachineTile } from "yieldline-wall/tiles.js";
-import { columnsFor, movedBy, oneOf, shortly, takeTurns, turnAt } from "yieldline-wall/turns.js";
+import { columnsFor, movedBy, oneOf, takeTurns, turnAt } from "yieldline-wall/turns.js";
 import { shallowReactive } from "vue";
 
 const WIDTH = 1920;
 const HEIGHT = 1080;
 const LISTED = 6;
-const ALERTS_EVERY_MS = 30_000;
-const RANK = { critical: 0, major: 1, minor: 2 };
 
 export default {
   components: { Icon, LineTile, MachineTile, Spark },
@@ -28,12 +27,12 @@ export default {
       <div class="bx"><h2>Units</h2><p class="n">{{ n(figures.units) }}</p><p class="t">{{ figures.rate }} an hour</p></div>
       <div class="bx"><h2>One unit every</h2><p class="n">{{ every[0] }}<i>{{ every[1] }}</i></p><p class="t">{{ liveCount }} of {{ all.length }} machines live</p></div>
     </section>
-    <section v-else class="lf ring"><div class="bx list"><h2>Alerts</h2><ol v-if="alerts.length"><li v-for="alert in listed" :key="alert.key"><Icon :name="alert.severity" size="48" :class="'c-' + alert.severity"/><div><b>{{ alert.machine || alert.line || alert.word }}</b><span>{{ alert.words }}</span></div></li></ol><p v-else class="t calm"><Icon name="pass-line" size="48"/>Nothing rings.</p><p v-if="count > listed.length" class="t">and {{ n(count - listed.length) }} more</p></div></section>
+    <section v-else class="lf ring"><div class="bx list"><h2>Alerts</h2><ol v-if="alerts.length"><li v-for="alert in listed" :key="alert.key"><Icon :name="alert.severity" size="48" :class="'c-' + alert.severity"/><div><b>{{ alert.name }}</b><span>{{ alert.words }}</span></div></li></ol><p v-else class="t calm"><Icon name="pass-line" size="48"/>Nothing rings.</p><p v-if="count > listed.length" class="t">and {{ n(count - listed.length) }} more</p></div></section>
     <section class="gr" :class="'c' + columns" :style="{'--columns': columns, '--rows': rows}"><template v-if="line"><MachineTile v-for="tile in turns.shown" :key="tile.id" :tile="tile"/></template><template v-else><LineTile v-for="each in turns.shown" :key="each.line" :line="each" :tiles="tilesOf(each)"/></template></section>
-    <footer class="tk" :class="said ? said.severity : 'calm'"><template v-if="said"><Icon :name="said.severity" size="56"/><b>{{ said.machine || said.line }}</b> <span class="msg">{{ said.words }}</span><span class="nx">{{ said.state }}</span></template><template v-else><Icon name="pass-line" size="48"/><span class="msg">Nothing needs attention.</span></template><span v-if="turns.pages > 1" class="pg">{{ turns.page + 1 }} of {{ turns.pages }}</span></footer>
+    <footer class="tk" :class="said ? said.severity : 'calm'"><template v-if="said"><Icon :name="said.severity" size="56"/><b>{{ said.name }}</b> <span class="msg">{{ said.words }}</span><span class="nx">{{ said.state }}</span></template><template v-else><Icon name="pass-line" size="48"/><span class="msg">Nothing needs attention.</span></template><span v-if="turns.pages > 1" class="pg">{{ turns.page + 1 }} of {{ turns.pages }}</span></footer>
   </template>
 </main></div>`,
-  data: () => ({ clock, live, tiles: shallowReactive({}), lines: [], line: new URLSearchParams(window.location.search).get("line") ?? "", scale: 1, left: 0, top: 0 }),
+  data: () => ({ clock, live, tiles: shallowReactive({}), lines: [], rung: [], signs: [], line: new URLSearchParams(window.location.search).get("line") ?? "", scale: 1, left: 0, top: 0 }),
   created() {
     meet(this.caller);
     keepLogin();
@@ -41,9 +40,7 @@ export default {
     this.shiftEnd = live.status.shift_end;
     this.take(live.frame);
     this.$watch(() => live.frame, this.take);
-    this.asks = question("/api/v1/alerts", () => ({ state: "open", line: this.line, limit: 50 }), { isFiltered: false });
-    this.$watch(() => live.status.alerts_event, () => this.asks.ask());
-    this.timer = setInterval(() => live.isCut || this.asks.ask(), ALERTS_EVERY_MS);
+    lookAt(this.line ? `floor/${this.line}` : "floor"); // a line's own alerts come before those of others
   },
   mounted() {
     window.addEventListener("resize", this.fit);
@@ -51,7 +48,6 @@ export default {
   },
   unmounted() {
     window.removeEventListener("resize", this.fit);
-    clearInterval(this.timer);
   },
   computed: {
     turn: () => turnAt(clock.second),
@@ -77,16 +73,12 @@ export default {
       if (seconds === null) return ["–", ""];
       return seconds < 600 ? [seconds.toFixed(seconds < 100 ? 1 : 0), "s"] : [Math.round(seconds / 60), "min"];
     },
-    // What the service found; where it raises no alerts, what the tiles themselves say.
     alerts() {
-      const stored = (this.asks.data?.items ?? []).map((each) => ({ key: each.alert_id, severity: each.severity, machine: each.subject.machine, line: each.line, word: "plant", words: shortly({ kind: each.kind, message: each.message, machine: each.subject.machine }, this.cardAt(each.subject.machine)), state: `${when(secondsOf(each.opened_at), clock.second)}, nobody has acknowledged` }));
-      const known = new Set(stored.map((each) => each.machine));
-      const seen = this.all.map((tile) => cardOf(tile, clock.second)).filter((card) => card?.severity === "critical" && !known.has(card.machine));
-      const fresh = seen.map((card) => ({ key: card.machine, severity: card.severity, machine: card.machine, words: `${card.title} ${card.step ?? ""} ${card.text}`, state: card.since }));
-      return [...stored, ...fresh].sort((a, b) => RANK[a.severity] - RANK[b.severity]);
+      const own = this.rung.filter((each) => !this.line || each.line === this.line);
+      return ringing(own, this.signs, Object.fromEntries(this.all.map((tile) => [tile.id, tile])), clock.second);
     },
-    // The plant's own count where more ring than were asked for.
-    count() { return this.asks.data?.next_cursor ? Math.max(live.status.alerts_open, this.alerts.length) : this.alerts.length; },
+    // The plant's own count where more ring than have a card.
+    count() { return Math.max(live.status.alerts_open ?? 0, this.alerts.length); },
     listed() { return this.alerts.slice(0, LISTED); },
     said() { return oneOf(this.alerts, this.turn); },
     nobody() {
@@ -102,7 +94,6 @@ export default {
   methods: {
     duration,
     n: (count) => (count === undefined ? "–" : thousands(count)),
-    cardAt(machine) { return this.tiles[machine] && cardOf(this.tiles[machine], clock.second); },
     tilesOf(line) { return line.machines.map((id) => this.tiles[id]).filter(Boolean); },
     fit() {
       this.scale = Math.min(window.innerWidth / WIDTH, window.innerHeight / HEIGHT);
@@ -112,6 +103,7 @@ export default {
     take(frame) {
       // A new shift begins with a fresh page; the frame says so, and a frame proves there is a server.
       if (live.status.shift_end !== this.shiftEnd) return void window.location.reload();
+      if (frame.alerts) Object.assign(this, { rung: Object.freeze(frame.alerts), signs: Object.freeze(signsOf(frame)) });
       if (!frame.tiles) return;
       if (frame.base === null) {
         const names = new Set(frame.tiles.map((tile) => tile.id));

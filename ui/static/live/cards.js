@@ -32,6 +32,9 @@ function ofTile(tile, now) {
   return card && { ...card, key: `tile ${tile.id}`, id: null, line: tile.line, isOpen: true, name: tile.id, href: machineLink(tile.id), alertHref: "", runs: 0 };
 }
 
+// What a frame has of alerts without a card.
+export const signsOf = (frame) => frame.signs.map(([machine, kind, state, severity, step]) => ({ machine, kind, state, severity, step }));
+
 // `alerts`: of the frame, shelved ones too. `tiles`: a Map or object of tiles by machine. `signs`: of the
 // frame, what has no card any more; trouble there that somebody has seen gets none from its tile either.
 export function attentionCards(alerts, tiles, now, signs = []) {
