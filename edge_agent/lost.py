@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from edge_agent.filebook import KnownFile
-from edge_agent.tail import HEAD_BYTES, Signature, hash_of, signature
+from edge_agent.tail import HEAD_BYTES, Signature, hash_of, inode_of, signature
 from edge_agent.zipped import is_zipped, open_log
 
 SEARCHED_MAX: Final = 100
@@ -53,7 +53,7 @@ class Folder:
 
     def candidates(self, known: KnownFile) -> Iterator[str]:
         """Yield where a file may be now, likeliest first; whoever opens it has to compare."""
-        inode = int(known.node.rpartition(":")[2])
+        inode = inode_of(known.node)
         by_inode = self._inodes.get(inode) if inode else None
         if by_inode and (known.mark.offset or _may_be(by_inode, known)):
             yield by_inode

@@ -1,14 +1,14 @@
 """Which of the files that were read is this one? Asked whenever a file is opened.
 
 By its inode or its path, then by content alone: a copy, a compressed one, one that came back. The
-content decides in each case, so a wrong guess costs a look and never a line.
+content decides where any was read, so a wrong guess costs a look and never a line.
 """
 
 from typing import Final, NamedTuple
 
 from edge_agent.filebook import KnownFile, Place
 from edge_agent.spool import Spool
-from edge_agent.tail import HEAD_BYTES, LogFile, Mark, signature
+from edge_agent.tail import HEAD_BYTES, LogFile, Mark, inode_of, signature
 from edge_agent.zipped import is_zipped
 
 _WHOLE_BYTES_MAX: Final = 65_536
@@ -59,8 +59,13 @@ def recognise(spool: Spool, place: Place, file: LogFile, expected: int | None) -
 
 
 def _is_same(file: LogFile, known: KnownFile, place: Place) -> bool:
-    """Compare all bytes, but for the log that grew where it was: it would be read at every look."""
+    """Compare all bytes, but for the log that grew where it was: it would be read at every look.
+
+    Of a file without a complete record there are none to compare: its inode has to do.
+    """
     offset = known.mark.offset
+    if not offset:
+        return inode_of(known.node) == place.signature.inode
     has_grown = (known.path, known.node) == (place.path, place.node) and (
         place.signature.size > offset > _WHOLE_BYTES_MAX
     )

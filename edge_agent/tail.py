@@ -63,7 +63,7 @@ class Signature(NamedTuple):
     @property
     def inode(self) -> int:
         """The inode alone; 0 where a file system has none."""
-        return int(self.node.rpartition(":")[2])
+        return inode_of(self.node)
 
 
 def find(pattern: str) -> list[Path]:
@@ -226,6 +226,11 @@ class OpenFile(LogFile):
 def signature_of(handle: int) -> Signature:
     """Return the signature of an open file."""
     return _of(os.fstat(handle))
+
+
+def inode_of(node: str) -> int:
+    """Return the inode of a `Signature.node`; a share may come back as another device."""
+    return int(node.rpartition(":")[2])
 
 
 def hash_of(content: bytes) -> bytes:

@@ -104,6 +104,28 @@ def test_a_first_record_that_was_half_when_its_log_was_renamed_is_read_when_comp
     assert read_once_each(floor, 1)
 
 
+@pytest.mark.parametrize("restarts", [False, True], ids=["running", "restarted"])
+def test_nor_is_it_forgotten_for_a_new_log_that_stands_there_at_the_next_look(
+    floor: Floor, *, restarts: bool
+) -> None:
+    floor.log.write_bytes(lines(1)[:-9])
+    followed = watching(floor)
+    followed.read_all()
+    append(floor.log, lines(1)[-9:] + lines(2))
+    floor.log.rename(rotated(floor))
+    floor.log.write_bytes(b"")
+    if restarts:
+        floor.again()
+        followed = watching(floor)
+    followed.read_all()
+    assert read_once_each(floor, 1, 2)
+    append(floor.log, lines(3))  # the log that was empty when it was looked at
+    floor.log.rename(rotated(floor, "a.log.2"))
+    floor.log.write_bytes(lines(4))
+    followed.read_all()
+    assert read_once_each(floor, 1, 2, 3, 4)
+
+
 def test_a_half_record_of_a_renamed_log_is_refused_once_its_writer_went_on_in_the_new_one(
     floor: Floor,
 ) -> None:
