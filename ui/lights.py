@@ -156,7 +156,7 @@ def agent_light(agent: AgentWord, age_s: float | None, own_version: str) -> Ligh
     error = agent.facts.get("last_error")
     lag_s, version = _number(agent.facts.get("lag_s")), agent.facts.get("version")
     if agent.is_offline:
-        meaning = "The broker lost it. It keeps what it reads; start it, or look at its network."
+        meaning = "It was stopped, or the broker lost it. Start it, or look at its network."
         return Light("off", "offline", meaning)
     if age_s is None or age_s > AGENT_AGE_MAX_S:
         meaning = "It speaks every few seconds, but not now. Is its computer overloaded or asleep?"

@@ -66,7 +66,7 @@ def test_messages_that_the_broker_gives_up_are_said_for_ten_minutes(
         ([agent("A"), agent("B", said_s=30)], None),
         ([agent("A", said_s=DAY_S + 1, is_offline=True)], None),  # no longer expected
         ([agent("A", said_s=61)], "the agent of A is silent: It speaks every few seconds"),
-        ([agent("A", is_offline=True)], "the agent of A is offline: The broker lost it."),
+        ([agent("A", is_offline=True)], "the agent of A is offline: It was stopped"),
         ([agent("B", last_error="disk full"), agent("C")], "the agent of B is in trouble: It says"),
         ([agent("A"), agent("C", said_s=61), agent("B", said_s=61)], "the agent of B is silent"),
     ],
