@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
@@ -16,11 +17,13 @@ WAIT_S: Final = 5.0
 class SharedQuestion(Generic[Answer]):
     """A question that is under way once at most: who asks meanwhile waits for the same answer.
 
-    So a database that hangs holds one thread of ours, however many ask and however often; and of
-    one that is slow, who asks again gets the answer that the first one did not wait for.
+    So a database that hangs holds one thread, however many ask and however often; and of one that
+    is slow, who asks again gets the answer that the first one did not wait for. The thread is its
+    own: asyncio has six where there are two cores, and logins need one of them.
     """
 
     def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "shared question")
         self._asked: asyncio.Task[Answer | YieldlineError] | None = None
         self._asked_s = 0.0
 
@@ -33,7 +36,7 @@ class SharedQuestion(Generic[Answer]):
             StoreUnavailable: There is none after `WAIT_S`. Also what `question` raises.
         """
         if self._asked is None or self._asked.done():
-            self._asked = asyncio.create_task(_answer(question), name="shared question")
+            self._asked = asyncio.create_task(self._answer(question), name="shared question")
             self._asked_s = monotonic()
         asked = self._asked
         answered, _ = await asyncio.wait({asked}, timeout=WAIT_S)
@@ -47,10 +50,9 @@ class SharedQuestion(Generic[Answer]):
             raise answer
         return answer
 
-
-async def _answer(question: Callable[[], Answer]) -> Answer | YieldlineError:
-    """Return trouble too: raised after nobody waits any more, asyncio would log it as a bug."""
-    try:
-        return await asyncio.to_thread(question)
-    except YieldlineError as error:
-        return error
+    async def _answer(self, question: Callable[[], Answer]) -> Answer | YieldlineError:
+        """Return trouble too: raised after nobody waits any more, asyncio would log it as a bug."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+        except YieldlineError as error:
+            return error

@@ -87,3 +87,13 @@ async def test_trouble_that_comes_after_all_gave_up_is_not_logged_as_a_bug(
     del asked, question
     gc.collect()
     assert [each.message for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+async def test_questions_that_hang_leave_the_threads_of_others_alone() -> None:
+    hanging = Hanging()
+    try:
+        questions = [SharedQuestion[int]() for _ in range(40)]
+        await asyncio.gather(*(refused(question, hanging) for question in questions))
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: 7), timeout=5) == 7
+    finally:
+        hanging.may_answer.set()
