@@ -108,7 +108,8 @@ def _may_be(path: str, known: KnownFile) -> bool:
         found = signature(path)
     except OSError:
         return False
-    return found is not None and found.size >= known.size and _is_named_like(path, known)
+    is_kept = is_zipped(path) == is_zipped(known.path)  # else its inode was another file's before
+    return is_kept and found is not None and found.size >= known.size and _is_named_like(path, known)
 
 
 def _modified_ns(path: str) -> int:

@@ -4,6 +4,7 @@ The operations are those of logrotate (`rename`, `delaycompress`) and of testers
 archive. Other files: test_agent_compressed.py, test_agent_replaced.py.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -124,6 +125,23 @@ def test_nor_is_it_forgotten_for_a_new_log_that_stands_there_at_the_next_look(
     floor.log.write_bytes(lines(4))
     followed.read_all()
     assert read_once_each(floor, 1, 2, 3, 4)
+
+
+def test_nor_found_in_a_compressed_log_that_has_its_inode_by_now(floor: Floor) -> None:
+    floor.log.write_bytes(lines(1, 2))
+    followed = watching(floor)
+    followed.read_all()
+    floor.log.rename(rotated(floor))
+    floor.log.write_bytes(lines(3)[:-9])
+    followed.read_all()
+    zipped = rotated(floor, "a.log.1.gz")
+    floor.log.rename(zipped)  # ext4 gives an inode away at once
+    zipped.write_bytes(gzip.compress(lines(1, 2)))
+    os.utime(zipped, (1, 1))
+    rotated(floor).unlink()
+    for _ in range(3):
+        followed.read_all()
+    assert floor.spool.books("M1").spooled == 2
 
 
 def test_a_half_record_of_a_renamed_log_is_refused_once_its_writer_went_on_in_the_new_one(
