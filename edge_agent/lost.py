@@ -104,12 +104,13 @@ def _is_named_like(path: str, known: KnownFile) -> bool:
 
 def _may_be(path: str, known: KnownFile) -> bool:
     """Judge by name and size alone: nothing complete was read, so there is nothing to compare."""
+    if is_zipped(path) != is_zipped(known.path) or not _is_named_like(path, known):
+        return False  # the inode of what was compressed may be that of the result
     try:
         found = signature(path)
     except OSError:
         return False
-    is_kept = is_zipped(path) == is_zipped(known.path)  # else its inode was another file's before
-    return is_kept and found is not None and found.size >= known.size and _is_named_like(path, known)
+    return found is not None and found.size >= known.size
 
 
 def _modified_ns(path: str) -> int:
