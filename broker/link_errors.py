@@ -44,7 +44,7 @@ def connection_refused(settings: BrokerSettings, code: int, words: str) -> Yield
     if code in _LOGIN_CODES:
         return BrokerRefused(
             f"broker {_where(settings)} refused the login of"
-            f" {settings.username or 'anonymous'!r} ({words})."
+            f" {settings.login()} ({words})."
             " Check YIELDLINE_BROKER__USERNAME and YIELDLINE_BROKER__PASSWORD."
         )
     return BrokerUnavailable(f"broker {_where(settings)} refused the connection ({words}).")
@@ -53,6 +53,6 @@ def connection_refused(settings: BrokerSettings, code: int, words: str) -> Yield
 def filters_denied(settings: BrokerSettings, denied: Iterable[str]) -> BrokerRefused:
     """Return the error of a SUBACK that denies topic filters."""
     return BrokerRefused(
-        f"broker {_where(settings)} does not let {settings.username or 'anonymous'!r}"
+        f"broker {_where(settings)} does not let {settings.login()}"
         f" read {', '.join(denied)}. Grant it in the broker's ACL."
     )

@@ -60,6 +60,12 @@ class BrokerSettings(Section):
             raise ValueError("set cert_file and key_file together, or neither")
         return self
 
+    def login(self) -> str:
+        """Return as whom we come, for a sentence: most brokers name us by our certificate."""
+        if self.username is None and self.cert_file is not None:
+            return f"certificate {self.cert_file.name}"
+        return repr(self.username or "anonymous")
+
     def secret(self) -> str | None:
         """Return the password from its file or setting.
 

@@ -32,9 +32,9 @@ async def check_broker(config: Config) -> AsyncIterator[Finding]:
         try:
             await connection.open()
             if number == 0:
-                login = config.broker.username or "anonymous"
+                login = config.broker.login()
                 tls = ", with TLS" if config.broker.tls else ""
-                yield ok(f"{where}: answers and takes the login of {login!r}{tls}.")
+                yield ok(f"{where}: answers and takes the login of {login}{tls}.")
                 for finding in _check_certificate(config):
                     yield finding
             yield await _check_reading(config, source, connection)
@@ -103,7 +103,7 @@ async def _check_publishing(config: Config, source: SourceSettings) -> list[Find
 
 async def _ask(config: Config, source: SourceSettings, connection: Connection) -> list[Finding]:
     who, topic = source.machine_id, config.template().check_topic(source.machine_id)
-    real, login = config.topic(source, Channel.TEST), config.broker.username or "anonymous"
+    real, login = config.topic(source, Channel.TEST), config.broker.login()
     is_heard = True
     try:
         refused = await connection.publish([Outgoing(topic, _PROBE)], must_be_heard=True)
@@ -114,11 +114,11 @@ async def _ask(config: Config, source: SourceSettings, connection: Connection) -
     if refused:
         return [
             fail(
-                f"{who}: the broker does not let {login!r} publish to {topic}, so hardly to {real}."
+                f"{who}: the broker does not let {login} publish to {topic}, so hardly to {real}."
                 " Grant both in its ACL (docs/deploy/mosquitto.acl): without it results are lost."
             )
         ]
-    right = ok(f"{who}: the broker lets {login!r} publish test results of this machine.")
+    right = ok(f"{who}: the broker lets {login} publish test results of this machine.")
     if is_heard:
         return [
             right,

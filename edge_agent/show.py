@@ -39,9 +39,16 @@ def show_file(file: Path, format_name: str, options: Options, screen: Screen) ->
         screen.on_read(byte_count)
     _show(parser.finish(), tally, screen)
     screen.out.flush()
+    is_found = tally.run_count > 0 or byte_count == 0
+    if not is_found:
+        print(
+            f"no run found in {file.name} as {format_name}. Check format and options; which format"
+            " fits is tried by `yieldline agent init`.",
+            file=screen.err,
+        )
     explained = byte_count - tally.unparsed_bytes
     print(f"explained {explained} of {byte_count} bytes, {tally.run_count} runs", file=screen.err)
-    return tally.run_count > 0 or byte_count == 0
+    return is_found
 
 
 def _chunks(file: Path) -> Iterator[bytes]:

@@ -51,9 +51,9 @@ class BrokerSession:
             await publisher.publish([Outgoing(topic, b"{}")])  # a frozen broker is no refusal
             if publisher.pending_count:
                 return
-            user = self._settings.broker.username or "anonymous"
+            user = self._settings.broker.login()
             raise BrokerRefused(
-                f"the broker lets {user!r} not both write and read {topic}: results would be lost."
+                f"the broker lets {user} not both write and read {topic}: results would be lost."
                 " Grant the service's rights in the broker's ACL (docs/deploy/mosquitto.acl)."
             ) from error
         if not proof:

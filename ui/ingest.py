@@ -81,7 +81,7 @@ class IngestLink:
             topics = ", ".join(message.topic for message in messages[:3])
             raise BrokerUnavailable(
                 f"the broker does not take it ({refusals[0]})."
-                f" Let {self._settings.broker.username or 'anonymous'!r} write {topics} in its ACL."
+                f" Let {self._settings.broker.login()} write {topics} in its ACL."
             )
 
     async def _opened(self) -> Connection:

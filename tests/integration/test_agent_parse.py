@@ -60,7 +60,9 @@ def test_the_exit_code_says_whether_a_run_was_found(
     tmp_path: Path, content: bytes, code: int
 ) -> None:
     (tmp_path / "x").write_bytes(content)
-    assert parse("--format", "spea", tmp_path / "x").returncode == code
+    done = parse("--format", "spea", tmp_path / "x")
+    assert done.returncode == code
+    assert ("no run found in x as spea. Check format" in done.stderr) == (code == 1)
 
 
 @pytest.mark.parametrize(

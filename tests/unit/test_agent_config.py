@@ -129,6 +129,7 @@ def test_the_page_says_how_to_show_a_certificate(tmp_path: Path) -> None:
     file.write_text(GOOD + block, "utf-8")
     broker = load_config(file).broker
     assert (broker.port, broker.tls, broker.username) == (8883, True, None)
+    assert broker.login() == "certificate ICT-3.crt"
     assert broker.cert_file == tmp_path / "ICT-3.crt"
     assert broker.key_file == tmp_path / "ICT-3.key"
     assert broker.ca_file == tmp_path / "ca.crt"
