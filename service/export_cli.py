@@ -105,6 +105,9 @@ def _new_file(file: Path, *, replaces: bool) -> Iterator[IO[bytes]]:
             os.fsync(written.fileno())
         part.replace(file)
     except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error.strerror}.") from error
+        raise SettingsError(
+            f"{file} cannot be written: {error.strerror}. Check folder, rights and disk."
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()

@@ -136,7 +136,9 @@ def export(
     try:
         output.write_bytes(stored.body.encode())
     except OSError as error:
-        raise RulebookError(f"{output} cannot be written: {error.strerror}.") from error
+        raise RulebookError(
+            f"{output} cannot be written: {error.strerror}. Check folder, rights and disk."
+        ) from error
     typer.echo(f"Rulebook {stored.version} is in {output}.")
 
 

@@ -58,7 +58,9 @@ def _write(file: Path, content: bytes) -> None:
         part.write_bytes(content)
         put_in_place(part, file)
     except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error.strerror}.") from error
+        raise SettingsError(
+            f"{file} cannot be written: {error.strerror}. Check folder, rights and disk."
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink()

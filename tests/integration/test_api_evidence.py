@@ -132,6 +132,7 @@ def test_the_command_says_where_it_cannot_write(stored: Stored, tmp_path: Path) 
     ended = on_the_command_line(stored, tmp_path, "1", "--out", "packs/one.zip")
     assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1), ended.stderr
     assert ended.stderr.startswith("packs/one.zip cannot be written: ")
+    assert ended.stderr.endswith(". Check folder, rights and disk.\n")
 
 
 def test_the_command_is_found_by_its_name() -> None:

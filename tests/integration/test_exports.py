@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 from typer.testing import CliRunner
 
-from broker.errors import StoreUnavailable
+from broker.errors import SettingsError, StoreUnavailable
 from broker.messages import Outcome
 from broker.settings import Settings
 from service.__main__ import app
@@ -285,3 +285,11 @@ def test_a_mistake_at_the_command_line_is_one_sentence(
     assert done.stderr.startswith(sentence)
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_a_folder_was_meant_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    place = {"YIELDLINE_DATABASE__URL": f"sqlite:///{tmp_path}/none.db"}
+    done = CliRunner().invoke(app, ["export", str(tmp_path / "plain" / "a.csv")], env=place)
+    assert isinstance(done.exception, SettingsError)
+    assert "cannot be written: Not a directory. Check folder" in str(done.exception)

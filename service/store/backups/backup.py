@@ -98,7 +98,9 @@ def take(database: Database, file: Path, now: datetime, progress: Progress) -> M
         put_in_place(part, file)
         write_manifest(file, manifest)
     except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error.strerror}.") from error
+        raise SettingsError(
+            f"{file} cannot be written: {error.strerror}. Check folder, rights and disk."
+        ) from error
     except StoreUnavailable as error:
         if "disk is full" in str(error):  # reading needs no room, so it is not the database's disk
             raise SettingsError(f"{file} cannot be written: its disk is full.") from error
@@ -189,7 +191,9 @@ def _restore_sqlite(database: Database, restoring: Restoring, progress: Progress
                 _note(prepared, change, restoring.now)
             sqlite_file.replace_all(database, prepared, progress)
     except OSError as error:
-        raise SettingsError(f"{prepared} cannot be written: {error.strerror}.") from error
+        raise SettingsError(
+            f"{prepared} cannot be written: {error.strerror}. Check folder, rights and disk."
+        ) from error
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             prepared.with_name(f"{prepared.name}{suffix}").unlink(missing_ok=True)
