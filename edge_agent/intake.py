@@ -70,7 +70,9 @@ class Looked(NamedTuple):
 
     known: KnownFile
     live: Live | None
-    """A parser that waits for the rest of its unit; None when nothing is left over."""
+    """A parser that waits for the rest of its unit; None: that is read again from its start."""
+    has_rest: bool
+    """Bytes at the file's end are not dealt with."""
     is_whole: bool
     """False: there is more to read already."""
 
@@ -127,17 +129,18 @@ class Intake:
         self._first_record = self.known.first_record
         parser, fed = self._parser(live)
         fed, is_whole = self._feed(parser, fed, ending)
+        is_tried = False
         if is_whole and ending is Ending.FINAL:
             self._take_all(parser.finish(), parser)
         elif is_whole and fed > self._end and self._is_last_whole(parser, fed, ending):
-            self._take_last()
+            self._take_last(parser)
+            is_tried = True
         self._commit()
-        left = self._left(parser, fed)
-        return Looked(self.known, left, is_whole)
+        has_rest = fed > self._end
+        left = self._left(parser, fed) if has_rest else None
+        return Looked(self.known, None if is_tried else left, has_rest, is_whole)
 
-    def _left(self, parser: Parser, fed: int) -> Live | None:
-        if fed <= self._end:
-            return None
+    def _left(self, parser: Parser, fed: int) -> Live:
         if not self.known.id:  # it may be renamed before its first record is complete
             file_id = self._spool.place(self._place, self.known, is_anew=False)
             self.known = self.known.at(self._place)._replace(id=file_id)
@@ -163,11 +166,8 @@ class Intake:
         is_alive = live and self.known.id and live.file_id == self.known.id
         if live and is_alive and self._file.is_at(live.fed, whole=False):
             return live.parser, live.fed.offset
-        return self._fresh_parser(), self._end
-
-    def _fresh_parser(self) -> Parser:
         source, path = self._source, self._place.path
-        return open_parser(source.format, self._options, path, self._end, self._state)
+        return open_parser(source.format, self._options, path, self._end, self._state), self._end
 
     def _is_last_whole(self, parser: Parser, fed: int, ending: Ending) -> bool:
         """Tell whether a file is quiet for long enough to take its end for that of a unit.
@@ -179,8 +179,7 @@ class Intake:
             return ending is Ending.SILENT
         tail = self._file.read(max(0, fed - _LAST_LINE_BYTES), fed)
         line = as_utf8(tail, parser.state()).rpartition(b"\n")[2]
-        is_ended = not line or line.endswith(b"\r")
-        return is_ended or is_whole_line(self._source.format, line, self._ends(fed))
+        return is_whole_line(self._source.format, line, self._ends(fed))
 
     def _ends(self, fed: int) -> Iterator[int]:
         """Yield where a file ends, and where it does without the CR that Windows put in.
@@ -191,13 +190,12 @@ class Intake:
         if fed <= _COUNTED_BYTES_MAX:
             yield fed - sum(piece.count(b"\n") for piece in self._pieces(fed))
 
-    def _take_last(self) -> None:
-        """Take the rest of a quiet file if `finish` understands it, without deciding otherwise."""
-        parser = self._fresh_parser()
-        found: list[tuple[Item, dict[str, JSON]]] = []
-        for _, chunk in self._file.chunks(self._end):
-            found += [(item, parser.state()) for item in parser.feed(chunk)]
-        found += [(item, parser.state()) for item in parser.finish()]
+    def _take_last(self, parser: Parser) -> None:
+        """Take the rest of a quiet file if `finish` understands it, without deciding otherwise.
+
+        The parser is spent then: one beside it would hold all of the unit a second time.
+        """
+        found = [(item, parser.state()) for item in parser.finish()]
         if not any(isinstance(item, Unparsed) for item, _ in found):
             for item, state in found:
                 self._take(item, state)

@@ -266,7 +266,7 @@ class Reader:
             place.signature,
             since=seen.since if is_same else time.monotonic(),
             tried=ending if looked.is_whole else None,
-            has_rest=looked.live is not None or not looked.is_whole,
+            has_rest=looked.has_rest or not looked.is_whole,
             file_id=known.id,
             offset=known.mark.offset,
             was_at=known.was_at,

@@ -190,10 +190,14 @@ def is_whole_line(format: str, line: bytes, ends: Iterable[int]) -> bool:  # noq
 
     Args:
         format: Name of a format.
-        line: Its bytes, or the last of them.
+        line: Its bytes, or the last of them; none where the file ends with a newline.
         ends: Where it ends, in bytes of the file and as its writer may have counted. Asked only
             where the line itself does not show.
     """
+    if format in _BINARY:
+        return False  # its units close themselves; one that is open may go on beside those
+    if not line or line.endswith(b"\r"):
+        return True
     end = _known(format).whole_line
     if end is None:
         return all(each % _WRITER_BUFFER_BYTES for each in ends)

@@ -205,7 +205,7 @@ async def test_once_with_a_full_spool_says_so_exits_1_and_the_next_start_goes_on
     agent.configure(extra="spool_bytes_max = 65536")
     agent.log.write_bytes(noted(*range(400)))
     service.answers = False
-    process = await agent.once("--timeout", "1")
+    process = await agent.once("--timeout", "0.5")
     assert process.exit_code == 1, process.output
     said = process.output.splitlines()[-1]
     assert "not all was read" in said
@@ -233,12 +233,12 @@ main()
 """
 
 
-@pytest.mark.parametrize(("seconds", "code"), [(1.5, 0), (600, 1)], ids=["a while", "on and on"])
+@pytest.mark.parametrize(("seconds", "code"), [(1, 0), (600, 1)], ids=["a while", "on and on"])
 async def test_once_waits_for_a_spool_that_cannot_be_asked_and_calls_it_no_wrong_setting(
     agent: Agent, service: TinyService, seconds: float, code: int
 ) -> None:
     agent.log.write_bytes(line(1))
-    options = ["run", "--config", agent.config, "--once", "--timeout", "20" if code == 0 else "1"]
+    options = ["run", "--config", agent.config, "--once", "--timeout", "20" if code == 0 else "0.5"]
     process = Process([PYTHON, "-c", _ASKED_IN_VAIN.format(seconds=seconds), *options])
     agent.processes.append(process)
     await eventually(lambda: process.exit_code is not None, 30, saw=lambda: process.output)

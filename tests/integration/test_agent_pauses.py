@@ -13,6 +13,8 @@ from edge_agent.replay import Wanted, replay
 from edge_agent.span import Span, read_bound
 from tests.support.agent_floor import Floor
 from tests.support.logs import gr228x, takaya
+from tests.support.stdf_records import HEAD as STDF_HEAD
+from tests.support.stdf_records import W
 
 Write = Callable[..., list[dict[str, Any]]]
 
@@ -223,6 +225,16 @@ def test_else_a_pause_ends_it(
     (first,) = write(head + b"".join(steps), **quick)
     assert len(first["measurements"]) == 2
     assert len(write(following, **quick)) == 2
+
+
+@pytest.mark.parametrize("part_id", [b"1", b"1\n"], ids=["plain", "ends with a newline's byte"])
+def test_a_site_that_is_quicker_than_those_beside_it_does_not_cut_them_off(
+    write: Write, part_id: bytes
+) -> None:
+    begun = STDF_HEAD + W.pir(1) + W.pir(2) + W.prr(part_id, site=1)
+    assert write(begun, format="stdf") == []
+    bodies = write(W.prr(b"2", site=2), format="stdf")
+    assert [body["panel"]["position"] for body in bodies] == [1, 2]
 
 
 def test_what_is_sent_again_is_cut_as_the_running_agent_cuts_it(

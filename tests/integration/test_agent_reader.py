@@ -104,7 +104,7 @@ def test_a_long_unit_is_read_once_while_it_grows(
 
 
 def test_many_long_units_that_are_half_written_take_the_memory_of_one(floor: Floor) -> None:
-    unit_bytes, count = 400_000, 24
+    unit_bytes, count = 400_000, 10
     whole = [line(number, note="x" * unit_bytes) for number in range(count)]
     files = [floor.folder / f"{number}.log" for number in range(count)]
     reader = floor.reader(options={"max_unit_bytes": unit_bytes + 1_000})
