@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -17,7 +19,7 @@ from ui.pages import PAGES
 
 pytestmark = pytest.mark.browser
 
-WITHOUT_ENTRY = {"ui.pages.machine": "/machines/MACH-01"}
+WITHOUT_ENTRY = {"ui.pages.machine": "/machines/MACH-01", "ui.pages.missing": "/machine/NOBODY"}
 """Where a page is that has no entry in the rail."""
 WITHOUT_FRAME = ("/wall", "/wall?line=unassigned", "/docs")
 BESIDE = ("/units/SN-1", "/units/NOBODY", "/wall?line=unassigned", "/docs")
@@ -155,9 +157,21 @@ def test_every_page_answers_the_keys_asks_no_other_host_and_has_no_error_in_its_
             answer_the_keys(browser)
         if place != "/docs":  # Swagger's own colours
             assert (place, faint_texts(browser)) == (place, [])
-        unknown = [each for each in browser.complaints() if "/units/NOBODY" not in each]
+        unknown = [each for each in browser.complaints() if "/NOBODY" not in each]
         assert (place, unknown) == (place, [])
         assert (place, browser.hosts()) == (place, {"127.0.0.1"})
+
+
+def test_an_address_without_a_page_is_said_in_our_own_frame(
+    product: Product, browser: Browser
+) -> None:
+    browser.open(f"{product.url}/machine/X%20%3Cb%3E")
+    assert browser.text(".say h2") == "There is no page /machine/X <b> here."
+    assert browser.count(".rail a") >= 3
+    with pytest.raises(HTTPError) as caught:
+        urlopen(f"{product.url}/machine/X", timeout=10)
+    assert caught.value.code == HTTPStatus.NOT_FOUND
+    caught.value.close()
 
 
 def test_alt_and_a_digit_open_a_page(product: Product, browser: Browser) -> None:

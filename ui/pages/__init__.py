@@ -9,7 +9,19 @@ from nicegui import app
 from ui import navigation, theme
 from ui.feed import Feed
 from ui.live_pages import watch_pages
-from ui.pages import alerts, analytics, floor, machine, rejects, results, rules, system, unit, wall
+from ui.pages import (
+    alerts,
+    analytics,
+    floor,
+    machine,
+    missing,
+    rejects,
+    results,
+    rules,
+    system,
+    unit,
+    wall,
+)
 from ui.state import AppState
 
 
@@ -31,6 +43,7 @@ PAGES: Final = (
     Page(rejects.register, navigation.REJECTS),
     Page(system.register, navigation.SYSTEM),
     Page(wall.register, navigation.WALL),
+    Page(missing.register),
 )
 """Every page, one line each; docs/pages.md tells how to add one."""
 
