@@ -119,6 +119,7 @@ def test_a_message_of_one_mebibyte_passes(port: int) -> None:
             return subscriber.exit_code is not None
 
         eventually_sync(arrived)
+        assert subscriber.wait() == 0
         assert len(subscriber.output.strip()) == len(payload)
     assert len(payload) < PACKET_BYTES_MAX
 
