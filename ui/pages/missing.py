@@ -27,6 +27,6 @@ def register(feed: Feed) -> None:
         with Client(ui.page(""), request=request) as client, frame(feed, "No such page", active=""):
             Sentence(
                 said=f"There is no page {path} here.",
-                hint="Choose one on the left, or scan a unit. A machine has /machines/ID.",
+                hint="Choose another one, or scan a unit. A machine has /machines/ID.",
             )
         return client.build_response(request, HTTPStatus.NOT_FOUND)
