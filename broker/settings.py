@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -56,6 +57,18 @@ NAMED_SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "products": ProductSettings,
 }
 """Sections with a table for each name, such as [machines.FCT-12]."""
+
+_WANTED: Final = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text, which TOML has in quotes",
+}
+"""By pydantic's name of what is wrong."""
 
 
 class _Environment(EnvSettingsSource):
@@ -277,8 +290,15 @@ def _sentence(error: ValidationError, path: Path) -> str:
             Settings.model_fields
         )
         return f"{origin}{where} is not a setting.{did_you_mean(where, known)}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{origin}{where}: {message}."
+    return f"{origin}{where}: {what_is_wrong(first)}."
+
+
+def what_is_wrong(detail: ErrorDetails) -> str:
+    """Return what pydantic found, in words for who writes settings; never the value itself."""
+    wanted = _WANTED.get(detail["type"])
+    if wanted is not None:
+        return f"It must be {wanted}"
+    return detail["msg"].removeprefix("Value error, ")
 
 
 def _origin(loc: tuple[int | str, ...], path: Path) -> str:

@@ -17,7 +17,7 @@ from pydantic_settings import SettingsError as UnreadableVariable
 from broker.errors import SettingsError
 from broker.files import read_table
 from broker.sections import BrokerSettings, LogSettings, TopicsSettings
-from broker.settings import ENV_PREFIX, FromEnvironment, not_json
+from broker.settings import ENV_PREFIX, FromEnvironment, not_json, what_is_wrong
 from broker.topics import ID_PATTERN, UNASSIGNED_LINE, Channel, TopicTemplate
 from edge_agent.formats import Options, read_options
 
@@ -199,7 +199,7 @@ def _sentence(error: ValidationError, file: Path) -> str:
         return f"{origin} is not a setting.{_closest(loc)}"
     if first["type"] == "missing" and loc == ["source"]:
         return f"{file}: no [[source]]. Add one with machine_id, format and path."
-    return f"{origin}: {first['msg'].removeprefix('Value error, ')}."
+    return f"{origin}: {what_is_wrong(first)}."
 
 
 def _closest(loc: list[int | str]) -> str:

@@ -115,7 +115,9 @@ def test_a_wrong_type_in_the_environment_names_the_variable(
 ) -> None:
     write("[http]\nport = 80\n")
     monkeypatch.setenv("YIELDLINE_BROKER__PORT", "many")
-    assert mistake().startswith("environment YIELDLINE_BROKER__PORT: broker.port: ")
+    assert mistake() == (
+        "environment YIELDLINE_BROKER__PORT: broker.port: It must be a whole number."
+    )
 
 
 def test_a_value_out_of_range_says_the_range() -> None:
