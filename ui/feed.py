@@ -26,9 +26,7 @@ from broker.outage import Outage, Repeats
 from broker.topics import Channel, Topic
 from service.store.queries.alerts import alert_pulse, list_living
 from service.store.queries.health import books
-from service.store.queries.machine_history import program_changes
 from service.store.queries.pages_status import read_status
-from service.store.queries.retests import retest_times
 from ui.alert_view import alert_cards, cards_of, floor_alerts
 from ui.books import add_up, balance_all
 from ui.floor_earlier import keep_whole
@@ -41,6 +39,7 @@ from ui.machine_view import machine_frame
 from ui.meter import AgentWord, FeedFacts, Meter
 from ui.state import AppState
 from ui.status_line import StoredStatus, status_line
+from ui.stored_facts import keep_stored_facts
 from ui.viewers import Viewers
 from ui.views import is_view, line_of, machine_and_step
 from ui.watched_steps import WatchedSteps
@@ -50,8 +49,6 @@ log = structlog.get_logger()
 TICK_S: Final = 0.25
 HEARTBEAT_S: Final = 1.0
 STATUS_S: Final = 2.0
-STORED_FACTS_S: Final = 60.0
-_REST_FACTOR: Final = 20
 PENDING_MAX: Final = 50_000
 FRAME_EVENT: Final = "yieldline_frame"
 CREDIT_EVENT: Final = "yieldline_credit"
@@ -119,13 +116,11 @@ class Feed:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_seeded(), name="floor seed")
-                tasks.create_task(
-                    keep_whole(self.state.database, lambda: self.model, self._database_away),
-                    name="floor sums",
-                )
+                for keep in (keep_whole, keep_stored_facts):
+                    work = keep(self.state.database, lambda: self.model, self._database_away)
+                    tasks.create_task(work, name=keep.__name__)
                 tasks.create_task(self._keep_status(), name="status line")
                 tasks.create_task(self._keep_ticking(), name="floor frames")
-                tasks.create_task(self._keep_stored_facts(), name="stored facts")
         finally:
             stop_listening()
 
@@ -197,25 +192,6 @@ class Feed:
                 self._stored.trouble = str(error)
                 self._database_away.note(str(error))
             await asyncio.sleep(STATUS_S)
-
-    async def _keep_stored_facts(self) -> None:
-        """Ask now and then what only the database knows: how long runs took, their programs.
-
-        It reads the whole shift: the longer that takes, the more seldom.
-        """
-        while True:
-            model, database = self.model, self.state.database
-            since, begun_s = model.shift.start, perf_counter()
-            try:
-                times = await asyncio.to_thread(retest_times, database, since)
-                changes = await asyncio.to_thread(program_changes, database, since)
-            except YieldlineError as error:
-                self._database_away.note(str(error))
-            else:
-                if model.shift.start == since:  # else the next one began meanwhile
-                    model.retest_times, model.program_changes = times, changes
-            took_s = perf_counter() - begun_s
-            await asyncio.sleep(max(STORED_FACTS_S, took_s * _REST_FACTOR))
 
     async def _read_alerts(self) -> None:
         """Ask what rings, once for all viewers; the list only when something changed."""
