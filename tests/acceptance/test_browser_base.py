@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any
-from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -160,18 +158,6 @@ def test_every_page_answers_the_keys_asks_no_other_host_and_has_no_error_in_its_
         unknown = [each for each in browser.complaints() if "/NOBODY" not in each]
         assert (place, unknown) == (place, [])
         assert (place, browser.hosts()) == (place, {"127.0.0.1"})
-
-
-def test_an_address_without_a_page_is_said_in_our_own_frame(
-    product: Product, browser: Browser
-) -> None:
-    browser.open(f"{product.url}/machine/X%20%3Cb%3E")
-    assert browser.text(".say h2") == "There is no page /machine/X <b> here."
-    assert browser.count(".rail a") >= 3
-    with pytest.raises(HTTPError) as caught:
-        urlopen(f"{product.url}/machine/X", timeout=10)
-    assert caught.value.code == HTTPStatus.NOT_FOUND
-    caught.value.close()
 
 
 def test_alt_and_a_digit_open_a_page(product: Product, browser: Browser) -> None:

@@ -2,8 +2,11 @@
 
 import re
 import time
+from http import HTTPStatus
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import urlopen
 
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
@@ -373,3 +376,15 @@ def test_what_is_shown_stays_and_is_marked_when_the_server_is_gone(
         {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
     )
     browser.eventually(lambda: not browser.count(".app.cut") and browser.count(".tile"), 20)
+
+
+def test_an_address_without_a_page_is_said_in_our_own_frame(
+    product: Product, browser: Browser
+) -> None:
+    browser.open(f"{product.url}/machine/X%20%3Cb%3E")
+    assert browser.text(".say h2") == "There is no page /machine/X <b> here."
+    assert browser.count(".rail a") >= 3
+    with pytest.raises(HTTPError) as caught:
+        urlopen(f"{product.url}/machine/X", timeout=10)
+    assert caught.value.code == HTTPStatus.NOT_FOUND
+    caught.value.close()
