@@ -6,9 +6,7 @@ from sqlalchemy import text
 
 from broker.errors import StoreUnavailable
 from broker.sections import DatabaseSettings
-from service.store.alerts import (
-    living_alerts,
-)
+from service.store.alerts import living_alerts
 from service.store.database import Database
 from service.store.election import stand
 from tests.support.stored import Stored
